@@ -1,0 +1,62 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+JIT_OFF := jit_off and not full and not system
+
+.PHONY: help setup demo test test-full check bench lock clean
+
+help:
+	@echo "make setup      install simengine and its tools into .venv, from locked versions"
+	@echo "make demo       run the example plan and show what it says"
+	@echo "make test       check, then every test of the default tier"
+	@echo "make test-full  the slow tests"
+	@echo "make check      formatting, lint, types and the walls between the rooms"
+	@echo "make bench      measure speed and memory"
+	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
+	@echo "make clean      remove .venv and every cache"
+
+setup: $(READY)
+
+$(READY): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "simengine needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is:"; $(PYTHON) --version; \
+		echo "Name another one, for example: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.13"; exit 1; } >&2
+	@echo "Setting up .venv; this takes a minute or two."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/simengine demo
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: check
+	$(BIN)/pytest -n 2
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 -m "$(JIT_OFF)" tests
+
+test-full: $(READY)
+	$(BIN)/pytest -n 2 -m full
+
+bench: $(READY)
+	$(BIN)/python bench/northstar.py
+
+# One version of each package for all supported Pythons and systems.
+COMPILE = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(LOCK_FLAGS) \
+	pyproject.toml requirements/build.in
+
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(COMPILE) --output-file requirements/run.lock
+	$(COMPILE) --output-file requirements/dev.lock --extra dev --constraints requirements/run.lock
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find simengine tests bench notebooks -name __pycache__ -prune -exec rm -rf {} +
