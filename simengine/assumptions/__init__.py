@@ -1,0 +1,1 @@
+"""What nobody knows yet, as numbers: distributions, how they hang together, and named draws of them."""
