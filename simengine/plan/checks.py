@@ -1,0 +1,227 @@
+"""From a file to a checked Plan, or to every mistake in it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from simengine.errors import PlanError
+from simengine.plan import tables
+from simengine.plan.across import across
+from simengine.plan.folder import Folder
+from simengine.plan.known import Known
+from simengine.plan.scalars import nearest, shown
+from simengine.plan.scenario import override, read_tree
+from simengine.plan.schema import SCHEMA_VERSION, Origin, Plan
+from simengine.plan.source import Mark, Node, Path, Problems, key_of
+from simengine.plan.words import mistakes
+from simengine.units import UNITS
+
+SECTIONS = tuple(info.alias or name for name, info in Plan.model_fields.items())
+
+FIRST = ("plan", "source_policy", "assumptions")
+"""Sections that others refer to, in the order in which they must be read."""
+
+HOLDING_NUMBERS = ("team", "funnel", "base", "economics")
+"""Sections in which an assumption may stand for a number."""
+
+
+def load(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Plan:
+    """Read a plan file, the files that it extends and the CSV files beside it, and check all of it.
+
+    Parameters
+    ----------
+    path : the YAML file
+    overrides : values to lay over it, each `NAME=VALUE` (see `plan.scenario.override`)
+
+    Raises
+    ------
+    PlanError
+        with every mistake that was found, in file order
+    """
+    file = FilePath(path)
+    return _load(Folder(file.parent, Problems()), file.name, overrides)
+
+
+def loads(
+    text: str, name: str = "plan.yaml", *, files: Mapping[str, str] | None = None, overrides: Iterable[str] = ()
+) -> Plan:
+    """Read a plan from its text; `files` are the texts of the files that it names. Raise PlanError as `load` does."""
+    return _load(Folder(None, Problems(), {**(files or {}), name: text}), name, overrides)
+
+
+def _load(folder: Folder, name: str, overrides: Iterable[str]) -> Plan:
+    problems, assignments = folder.problems, tuple(overrides)
+    tree = read_tree(folder, name)
+    if tree is None:
+        raise PlanError(problems.found)
+    is_changed = len(folder.texts) > 1 or bool(assignments)
+    for assignment in assignments:
+        tree = override(tree, assignment, SECTIONS, problems)
+    problems.settle()
+    _refuse_blanks(tree, problems)
+    tables.include(tree, folder)
+    problems.settle()
+    reader = _Reader(tree, problems)
+    plan = reader.plan()
+    if not is_changed:
+        reader.check_use()
+    if plan is None or problems.found:
+        raise PlanError(problems.found)
+    plan.remember(Origin(tree, folder.texts, assignments))
+    return plan
+
+
+def _refuse_blanks(tree: Node, problems: Problems) -> None:
+    """Refuse a key without a value."""
+    for path, leaf in tree.leaves():
+        if leaf.value is None:
+            problems.add(leaf.mark, key_of(path, tree), "nothing stands here", "write a value, or remove the key")
+
+
+@cache
+def _adapter(section: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_annotation(section))
+
+
+def _annotation(section: str) -> Any:
+    return Plan.model_fields[section].annotation
+
+
+class _Reader:
+    """Turns the tree into the sections of a plan; one with a mistake is missing and hides no mistake of another."""
+
+    def __init__(self, tree: Node, problems: Problems) -> None:
+        self.tree, self.problems = tree, problems
+        raw = tree.plain()
+        assert isinstance(raw, dict)
+        self.raw: dict[Any, Any] = raw
+        self.known = _declared(raw)
+        self.sections: dict[str, Any] = {}
+
+    def plan(self) -> Plan | None:
+        """The plan; None, with problems noted, where a section is wrong."""
+        self._check_keys()
+        rest = [section for section in Plan.model_fields if section not in (*FIRST, "schema_version")]
+        for section in (*FIRST, *rest):
+            self._read(section)
+        self._check_names(("targets",))
+        self._check_names(("team", "seats"))
+        for section, path, message, expected in across(self.sections):
+            self._add((section, *path), message, expected)
+        complete = all(section in self.sections for section in (*FIRST, *rest))
+        return Plan.model_construct(**self.sections) if complete else None
+
+    def _check_keys(self) -> None:
+        for key in self.raw:
+            if key not in SECTIONS:
+                self._add((key,), "unknown key", nearest(key, SECTIONS), at_key=True)
+        version = shown(self.raw.get("schema", SCHEMA_VERSION))
+        if version != str(SCHEMA_VERSION):
+            readable = f"this version of simengine reads schema {SCHEMA_VERSION}"
+            self._add(("schema",), f"the plan is of schema {version}", readable)
+
+    def _read(self, section: str) -> None:
+        info = Plan.model_fields[section]
+        if section not in self.raw:
+            if info.is_required():
+                self._add((section,), "is missing", "every plan needs it")
+            else:
+                self.sections[section] = info.default
+            return
+        raw = self.raw[section]
+        one_by_one = section == "assumptions" and isinstance(raw, dict)
+        value = self._assumptions(raw) if one_by_one else self._validated(section, raw)
+        if value is not None:
+            self.sections[section] = value
+        if section == "plan":
+            self.known.header = self.sections.get("plan")
+
+    def _assumptions(self, raw: dict[str, Any]) -> dict[str, Any] | None:
+        """Validate them one by one, so that the good ones are known where a bad one is not."""
+        self.known.policy = self.sections.get("source_policy")
+        for name, entry in raw.items():
+            self.known.assumptions.update(self._validated("assumptions", {name: entry}) or {})
+        return self.known.assumptions if len(self.known.assumptions) == len(raw) else None
+
+    def _validated(self, section: str, raw: object) -> Any:
+        try:
+            return _adapter(section).validate_python(raw, context=self.known)
+        except ValidationError as error:
+            for path, message, expected, at_key in mistakes(error, _annotation(section)):
+                self._add((section, *path), message, expected, at_key=at_key)
+            return None
+
+    def _check_names(self, path: Path) -> None:
+        """Names in a list are unique, in capitals or not."""
+        node, _ = self._locate(path)
+        seen: dict[str, Mark] = {}
+        for index, item in enumerate(node.value if isinstance(node.value, list) else ()):
+            named = item.child("name")
+            if item.name is None or named is None:
+                continue
+            first = seen.setdefault(item.name.casefold(), named.mark)
+            if first is not named.mark:
+                place = f"line {first.line}, column {first.column}"
+                self._add((*path, index, "name"), f"the name is taken at {place}", "choose another")
+
+    def check_use(self) -> None:
+        """Every assumption is used; looked up in the text, so that a mistake elsewhere makes none seem unused.
+
+        A scenario may put a number in the place of an assumption: its column stays, so that draws stay comparable.
+        """
+        nodes = filter(None, map(self.tree.child, HOLDING_NUMBERS))
+        used = {leaf.value.strip() for node in nodes for _, leaf in node.leaves() if isinstance(leaf.value, str)}
+        for name in self.known.units:
+            if name not in used:
+                remedy = "write its name where the number belongs, or remove it"
+                self._add(("assumptions", name), "no value of the plan uses this assumption", remedy, at_key=True)
+
+    def _add(self, path: Path, message: str, expected: str = "", *, at_key: bool = False) -> None:
+        node, is_there = self._locate(path)
+        at_key = at_key or not is_there or isinstance(node.value, dict)
+        self.problems.add((at_key and node.key_mark) or node.mark, key_of(path, self.tree), message, expected)
+
+    def _locate(self, path: Path) -> tuple[Node, bool]:
+        """The node at `path`, or the last one on the way to it; whether it is there itself."""
+        node = self.tree
+        for step in path:
+            inner = node.child(step)
+            if inner is None:
+                return node, False
+            node = inner
+        return node, True
+
+
+def _declared(raw: Mapping[Any, Any]) -> Known:
+    """What the plan declares, as far as it can be told before anything is validated."""
+    team, funnel = _mapping(raw.get("team")), _mapping(raw.get("funnel"))
+    segments, roles = _mapping(raw.get("segments")), _mapping(team.get("roles"))
+    stages = funnel.get("stages", Plan.model_fields["funnel"].default.stages)
+    return Known(
+        units={name: _unit(_mapping(entry).get("unit")) for name, entry in _mapping(raw.get("assumptions")).items()},
+        names={
+            "segment": list(segments),
+            "role": list(roles),
+            "channel": list(_mapping(funnel.get("channels"))),
+            "stage": list(stages) if isinstance(stages, list | tuple) else [],
+        },
+        labels=[
+            {str(label): str(value) for label, value in _mapping(entry).items() if label != "sells"}
+            for entry in segments.values()
+        ],
+        selling_roles=frozenset(name for name, role in roles.items() if "capacity" in _mapping(role)),
+    )
+
+
+def _mapping(raw: object) -> Mapping[Any, Any]:
+    return raw if isinstance(raw, dict) else {}
+
+
+def _unit(raw: object) -> str | None:
+    return raw if isinstance(raw, str) and raw in UNITS else None

@@ -1,0 +1,71 @@
+"""The files of one plan: the plan itself, what it extends, and CSV files, all in one folder or below."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+
+from simengine.plan.scalars import nearest
+from simengine.plan.source import Mark, Node, Path, Problems, decode, key_of
+
+
+class Folder:
+    """Reads the files of one plan and remembers their text.
+
+    Parameters
+    ----------
+    folder : where the files are; None if their texts are `given`
+    problems : takes every mistake
+    given : path below the folder -> text
+
+    Attributes
+    ----------
+    texts : the files read so far, path below the folder -> text, the plan itself first
+    """
+
+    def __init__(self, folder: FilePath | None, problems: Problems, given: Mapping[str, str] | None = None) -> None:
+        self.folder, self.problems, self.given = folder, problems, given or {}
+        self.texts: dict[str, str] = {}
+
+    def shown(self, name: str) -> str:
+        """Return the name of a file in messages."""
+        return name if self.folder is None else str(self.folder / name)
+
+    def beside(self, reference: Node, path: Path) -> str | None:
+        """Return the path below the folder of the file that a value names; None, with a problem noted, if unusable."""
+        name = reference.value
+        if not isinstance(name, str) or not name or name != name.strip():
+            self.problems.add(reference.mark, key_of(path), "this is not the name of a file", "expected like base.yaml")
+            return None
+        if any(sign in name for sign in "\\:") or any(part in ("", ".", "..") for part in name.split("/")):
+            remedy = "give a name like base.yaml, or one in a folder below, like data/base.csv"
+            self.problems.add(reference.mark, key_of(path), f"{name} is not beside this file", remedy)
+            return None
+        naming = next((own for own in self.texts if self.shown(own) == reference.mark.file), "")
+        return posixpath.join(posixpath.dirname(naming), name)
+
+    def read(self, name: str, where: Mark, key: str) -> str | None:
+        """Return the text of a file; None, with a problem noted at `where`, if it cannot be read."""
+        if name not in self.texts:
+            text = self._given(name, where, key) if self.folder is None else self._stored(name, where, key)
+            if text is None:
+                return None
+            self.texts[name] = text
+        return self.texts[name]
+
+    def _given(self, name: str, where: Mark, key: str) -> str | None:
+        if name not in self.given:
+            self.problems.add(where, key, f"file {name} is not there", nearest(name, self.given))
+        return self.given.get(name)
+
+    def _stored(self, name: str, where: Mark, key: str) -> str | None:
+        file = self.shown(name)
+        try:
+            data = FilePath(file).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "its name is impossible"
+            remedy = "check the name: it is sought beside this file" if key else "check the name"
+            self.problems.add(where, key, f"file {file} cannot be read: {reason}", remedy)
+            return None
+        return decode(data, file, self.problems)

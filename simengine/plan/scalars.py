@@ -1,0 +1,281 @@
+"""Numbers as a plan writes them: `22 %`, `1e6`, `250_000 per month`, `x1.4`, or the name of an assumption."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from simengine.units import PERIODS, UNITS, conversion
+
+if TYPE_CHECKING:
+    from simengine.plan.known import Known
+
+DIGITS = r"[-+]?(?:(?:0|[1-9]\d*(?:_\d+)*)(?:\.\d+(?:_\d+)*)?|\.\d+)(?:[eE][-+]?\d+)?"
+"""A number: `_` may group digits, a leading zero is no number (YAML 1.1 reads it as octal)."""
+
+_WRITTEN = re.compile(
+    rf"(?P<x>x\s*)?(?P<number>{DIGITS})\s*(?P<percent>%)?"
+    r"(?:\s+(?P<unit>months?|of\s+ATR))?(?:\s+per\s+(?:fiscal\s+)?(?P<period>month|quarter|year))?",
+    re.ASCII,
+)
+_FOREIGN = re.compile(r"[^\w%.-]*\d[\d,.' ]*\s*[kKmMbB]?(?:\s*[^\w\s%]|\s+[A-Z]{3})?")
+_EXAMPLES = {
+    "": "1.5",
+    "fraction": "22 %",
+    "count": "40",
+    "months": "6 months",
+    "currency": "250_000",
+    "factor": "x1.4",
+}
+
+
+class Fault(NamedTuple):
+    """A mistake found in a value: where below that value, what is wrong, what was expected."""
+
+    at: tuple[str | int, ...]
+    message: str
+    expected: str = ""
+
+
+def wrong(*faults: Fault) -> PydanticCustomError:
+    """The mistakes of one value, in the form that a validator raises."""
+    return PydanticCustomError("plan", "mistakes in the plan", {"faults": faults})
+
+
+def mistake(message: str, expected: str = "") -> PydanticCustomError:
+    """One mistake, of the value itself."""
+    return wrong(Fault((), message, expected))
+
+
+def faults_of(error: PydanticCustomError) -> tuple[Fault, ...]:
+    """The faults that a raised mistake carries."""
+    faults: tuple[Fault, ...] = (error.context or {})["faults"]
+    return faults
+
+
+def nearest(name: object, valid: Iterable[object]) -> str:
+    """'did you mean …' or the valid names, whichever helps more.
+
+    >>> nearest("sbm", ["smb", "enterprise"])
+    'did you mean smb?'
+    """
+    names = sorted(map(str, valid))
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    if not names:
+        return "none is declared"
+    return f"expected one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+
+
+def shown(raw: object) -> str:
+    """A value of the plan as the reader of a message would recognise it.
+
+    >>> shown(True), shown({"a": 1}), shown("abc"), shown(2.0)
+    ('true', 'a mapping', "'abc'", '2')
+    """
+    if raw is None or isinstance(raw, bool):
+        return {None: "nothing", True: "true", False: "false"}[raw]
+    if isinstance(raw, Mapping):
+        return "a mapping"
+    if isinstance(raw, list | tuple):
+        return "a list"
+    if isinstance(raw, int | float):
+        return f"{raw:.15g}"
+    text = str(raw)
+    return repr(text if len(text) <= 60 else text[:57] + "…")
+
+
+def plain(x: float) -> str:
+    """A number in a message, its digits grouped.
+
+    >>> plain(0.3), plain(100000.0)
+    ('0.3', '100,000')
+    """
+    return f"{x:,.0f}" if x == round(x, 0) else f"{x:,.6g}"
+
+
+def span(low: float, high: float) -> str:
+    """The numbers between two ends, in words.
+
+    >>> span(0, 1), span(0, math.inf), span(-math.inf, 1), span(-math.inf, math.inf)
+    ('from 0 to 1', 'of at least 0', 'of at most 1', 'of any size')
+    """
+    if math.isinf(low):
+        return "of any size" if math.isinf(high) else f"of at most {plain(high)}"
+    return f"of at least {plain(low)}" if math.isinf(high) else f"from {plain(low)} to {plain(high)}"
+
+
+class Quantity(NamedTuple):
+    """A number in its field's unit, or the name of the assumption that supplies it.
+
+    For an assumption `number` is the factor from its unit to the field's (1/12 from `per year` to `per month`).
+    """
+
+    number: float
+    assumption: str | None = None
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        """The value, given one value (or column of values) for each assumption."""
+        return self.number if self.assumption is None else self.number * values[self.assumption]
+
+
+def expectation(unit: str, low: float = -math.inf, high: float = math.inf, example: str = "") -> str:
+    """What to write for a number in `unit` between `low` and `high`.
+
+    >>> expectation("count per month", 0)
+    'count per month of at least 0, like 40 per month'
+    """
+    quantity, _, period = unit.partition(" per ")
+    bounds = "" if math.isinf(low) else f" {span(low, high)}"
+    example = example or _EXAMPLES[quantity] + (f" per {period}" if period else "")
+    return f"{unit or 'number'}{bounds}, like {example}"
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` is written like a number, with or without a unit."""
+    return _WRITTEN.fullmatch(text.strip()) is not None
+
+
+def number(raw: object, unit: str, *, bare: bool = False) -> float:
+    """The value of `raw` in `unit`; raises a mistake where it is no number or in another unit.
+
+    Where a unit has a period the period must be written, unless `bare`.
+
+    >>> number("24_000 per year", "currency per month"), number("22 %", "fraction"), number(3, "months")
+    (2000.0, 0.22, 3.0)
+    """
+    expected = f"expected {expectation(unit)}"
+    quantity, _, period = unit.partition(" per ")
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise mistake(f"{shown(raw)} is not a number", expected)
+    if not isinstance(raw, str):
+        if period and not bare:
+            raise mistake(f"{shown(raw)} has no period", expected)
+        return float(raw)
+    match = _WRITTEN.fullmatch(raw.strip())
+    if match is None:
+        raise mistake(f"{shown(raw)} is not a number", _remedy(raw) or expected)
+    written = Decimal(match["number"].replace("_", ""))
+    value = float(written.scaleb(-2) if match["percent"] else written)  # 99.9 % is 0.999, not 99.9 / 100
+    if not math.isfinite(value):
+        raise mistake(f"{shown(raw)} is too large", expected)
+    given = "factor" if match["x"] else "fraction" if match["percent"] else quantity
+    if match["unit"]:
+        given = "months" if match["unit"].startswith("month") else "fraction"
+    if given != quantity:
+        raise mistake(f"{shown(raw)} is in {given}", expected)
+    if not match["period"]:
+        if period and not bare:
+            raise mistake(f"{shown(raw)} has no period", expected)
+        return value
+    if conversion(f"{given} per {match['period']}", unit) is None:
+        raise mistake(f"{shown(raw)} is per {match['period']}", expected)
+    return value * PERIODS[period] / PERIODS[match["period"]]
+
+
+def _remedy(text: str) -> str:
+    """How to write a number that is written as elsewhere: with commas, a currency sign, or k and M for the zeros."""
+    if not _FOREIGN.fullmatch(text.strip()):
+        return ""
+    return "write the digits only, grouped by _ if you like: 250_000, not 250,000 or $250k"
+
+
+class Q:
+    """Annotation of a field: its unit and its bounds (both inclusive). `Annotated[Quantity, Q("fraction", 0, 1)]`.
+
+    `reach` is how far an assumption may go where a number may only go to `high`. `of_atr`: `3 % of ATR` may stand here.
+    """
+
+    def __init__(
+        self,
+        unit: str,
+        low: float = 0.0,
+        high: float = math.inf,
+        *,
+        reach: float | None = None,
+        whole: bool = False,
+        of_atr: bool = False,
+        example: str = "",
+    ) -> None:
+        assert unit in UNITS or not unit, unit
+        self.unit, self.low, self.high = unit, low, high
+        self.reach = high if reach is None else reach
+        self.whole, self.of_atr, self.example = whole, of_atr, example
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.validate)
+
+    @property
+    def expected(self) -> str:
+        """What to write here."""
+        return f"expected {expectation(self.unit, self.low, self.high, self.example)}, or an assumption's name"
+
+    def validate(self, raw: object, info: ValidationInfo) -> Any:
+        """Turn what stands in the plan into a Quantity in this field's unit."""
+        if isinstance(raw, Quantity):
+            return raw
+        if isinstance(raw, str) and not is_number(raw) and not _remedy(raw):
+            return self._named(raw.strip(), info.context)
+        return Quantity(self._checked(raw))
+
+    def _checked(self, raw: object) -> float:
+        try:
+            value = number(raw, self.unit)
+        except PydanticCustomError as error:
+            fault = faults_of(error)[0]
+            remedy = self.expected if fault.expected.startswith("expected") else fault.expected
+            raise mistake(fault.message, remedy) from None
+        if isinstance(raw, str) and raw.rstrip().endswith("ATR") and not self.of_atr:
+            raise mistake(f"{shown(raw)} is a share of ATR", self.expected)
+        if not self.low <= value <= self.high:
+            raise mistake(f"{shown(raw)} is out of range{self._percent_hint(value)}", self.expected)
+        if self.whole and value != round(value):
+            raise mistake(f"{shown(raw)} is not a whole number", self.expected)
+        return value
+
+    def _percent_hint(self, value: float) -> str:
+        meant_percent = self.unit.startswith("fraction") and self.high < value <= 100 * self.high
+        return f", write {value:g} % if you mean {value / 100:g}" if meant_percent else ""
+
+    def _named(self, name: str, known: Known | None) -> Quantity:
+        units: Mapping[str, str | None] = known.units if known else {}
+        if name not in units:
+            near = nearest(name, units)
+            hint = f"; {near}" if near.startswith("did") else ""
+            raise mistake(f"{shown(name)} is neither a number nor the name of an assumption", self.expected + hint)
+        unit = units[name]
+        if unit is None:
+            return Quantity(1.0, name)
+        scale = conversion(unit, self.unit)
+        if scale is None:
+            raise mistake(f"assumption {name} is in {unit}", f"expected an assumption in {self.unit}")
+        fault = None if known is None else known.outside(name, self.low / scale, self.reach / scale)
+        if fault is not None:
+            raise wrong(fault)
+        return Quantity(scale, name)
+
+
+class Constant(Q):
+    """Annotation of a field that is a plain number, never an assumption."""
+
+    @property
+    def expected(self) -> str:
+        """What to write here."""
+        return f"expected {expectation(self.unit, self.low, self.high, self.example)}"
+
+    def validate(self, raw: object, info: ValidationInfo) -> Any:
+        """Turn what stands in the plan into a number in this field's unit."""
+        if info.context is not None and isinstance(raw, str) and raw.strip() in info.context.units:
+            raise mistake(
+                f"{shown(raw)} is the name of an assumption, and only a plain number can stand here", self.expected
+            )
+        value = self._checked(raw)
+        return int(value) if self.whole else value

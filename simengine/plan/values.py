@@ -1,0 +1,188 @@
+"""Every value in force in a plan: for `check --explain`, and for the digest of what is simulated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel
+
+from simengine.assumptions.laws import Distribution
+from simengine.plan.fields import InMonths
+from simengine.plan.scalars import Quantity, plain
+from simengine.plan.schema import METRIC_UNITS, Assumption, Plan, Target
+from simengine.plan.source import Node, Path
+from simengine.units import month_label
+
+PIPELINE = ("funnel", "opening_pipeline", "rows")
+MOST_ROWS_SHOWN = 20
+
+
+class Entry(NamedTuple):
+    """One value in force: the names that lead to it, the value, its unit ('' where it has none)."""
+
+    path: Path
+    value: object
+    unit: str
+
+
+class Row(NamedTuple):
+    """One line of `check --explain`; `where` is `file:line:column`, `--set` or `default`."""
+
+    key: str
+    value: str
+    unit: str
+    where: str
+
+
+def entries(model: BaseModel, path: Path = ()) -> Iterator[Entry]:
+    """Every value below `model`, defaults included, in the order of the schema."""
+    for name, info in type(model).model_fields.items():
+        yield from _entries(getattr(model, name), (*path, info.alias or name), *_units(type(model), name, model))
+    for name, value in (model.model_extra or {}).items():
+        yield Entry((*path, name), value, "")
+
+
+def _entries(value: object, path: Path, unit: str, keys_are_months: bool) -> Iterator[Entry]:
+    if isinstance(value, BaseModel):
+        yield from entries(value, path)
+    elif isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _entries(inner, (*path, month_label(key) if keys_are_months else key), unit, False)
+    elif isinstance(value, tuple) and value and not isinstance(value, Quantity):
+        for index, inner in enumerate(value):
+            yield from _entries(inner, (*path, getattr(inner, "name", index)), unit, False)
+    else:
+        yield Entry(path, value, unit)
+
+
+def _units(model: type[BaseModel], field: str, instance: BaseModel) -> tuple[str, bool]:
+    """Unit of a field, and whether it is a mapping by month."""
+    if isinstance(instance, Assumption) and field in ("plan", "distribution"):
+        return instance.unit, False
+    if isinstance(instance, Target) and field in ("at_least", "at_most"):
+        return METRIC_UNITS[instance.metric], False
+    return _declared_units(model, field)
+
+
+@cache
+def _declared_units(model: type[BaseModel], field: str) -> tuple[str, bool]:
+    info = model.model_fields[field]
+    annotations = [*info.metadata, *_flat(info.annotation)]
+    units = [a.unit for a in annotations if hasattr(a, "unit")]
+    by_month = any(isinstance(a, InMonths) for a in annotations) and len(units) > 1
+    return (units[-1] if units else ""), by_month
+
+
+def _flat(annotation: Any) -> Iterator[Any]:
+    """What an annotation is made of, `Annotated` metadata included."""
+    yield from getattr(annotation, "__metadata__", ())
+    for arg in get_args(annotation):
+        yield arg
+        yield from _flat(arg)
+
+
+def explain(plan: Plan) -> list[Row]:
+    """Every value in force and where it comes from; under each assumption, what the source policy does to it.
+
+    A long opening pipeline is one line.
+    """
+    rows = []
+    is_long = len(plan.funnel.opening_pipeline.rows) > MOST_ROWS_SHOWN
+    for entry in entries(plan):
+        if is_long and entry.path[:3] == PIPELINE:
+            if entry.path[3:] == (0, "segment"):
+                rows.append(_pipeline_row(plan))
+            continue
+        rows.append(Row(_key(entry.path), in_words(entry.value, entry.unit), entry.unit, _where(plan, entry.path)))
+        if isinstance(entry.value, Distribution):
+            rows.append(_policy_row(plan, str(entry.path[1])))
+    return rows
+
+
+def _pipeline_row(plan: Plan) -> Row:
+    rows = plan.funnel.opening_pipeline.rows
+    words = f"{len(rows):,} rows with {sum(row.count for row in rows):,} opportunities or leads"
+    return Row(_key(PIPELINE), words, "", _where(plan, PIPELINE))
+
+
+def _policy_row(plan: Plan, name: str) -> Row:
+    assumption, policy = plan.assumptions[name], plan.source_policy
+    kind = assumption.source.kind
+    if assumption.distribution.is_discrete:
+        return Row(f"assumptions.{name} as simulated", f"{kind}: single values are not widened", "", "default")
+    if kind == "historical":
+        words, path = f"drift of {in_words(policy.historical.drift, 'fraction')} a year added", "drift"
+    else:
+        words, path = f"widened x{getattr(policy, kind).widen:g}", "widen"
+    return Row(f"assumptions.{name} as simulated", f"{kind}: {words}", "", _where(plan, ("source_policy", kind, path)))
+
+
+def _key(path: Path) -> str:
+    return ".".join(str(step + 1) if isinstance(step, int) else str(step) for step in path)
+
+
+def _where(plan: Plan, path: Path) -> str:
+    node: Node | None = plan.origin.tree
+    for step in path:
+        node = node.child(step) if node is not None else None
+    if node is None:
+        return "default"
+    return f"{node.mark.file}:{node.mark.line}:{node.mark.column}" if node.mark.line else node.mark.file
+
+
+def in_words(value: object, unit: str) -> str:
+    """A value as a plan would write it.
+
+    >>> in_words(0.225, "fraction"), in_words(Quantity(250000.0), "currency per month"), in_words(24324, "month")
+    ('22.5 %', '250,000', '2027-01')
+    """
+    if isinstance(value, Quantity):
+        value = value.number if value.assumption is None else value
+    if isinstance(value, Quantity):
+        return f"{value.assumption}" + (f" x{value.number:.6g}" if value.number != 1 else "")
+    if isinstance(value, int | float):
+        return _number(value, unit)
+    if isinstance(value, Distribution):
+        return value.describe()
+    return str(value) if value not in (None, "", {}, ()) else "none"
+
+
+def _number(value: float, unit: str) -> str:
+    if unit == "month":
+        return month_label(int(value))
+    if unit.startswith("fraction"):
+        return f"{100 * value:.6g} %"
+    return f"x{value:.6g}" if unit == "factor" else plain(value)
+
+
+def digest_simulated(plan: Plan) -> str:
+    """SHA-256 of what is simulated: every value in force but names, targets, sources and notes, in any order."""
+    lines = sorted(f"{_key(e.path)} = {_exact(e.value)}" for e in entries(plan) if _is_simulated(e.path))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def digest_document(plan: Plan) -> str:
+    """SHA-256 of the plan as written: the text of every file, and the overrides."""
+    digest = hashlib.sha256()
+    for part in (*(part for item in sorted(plan.texts.items()) for part in item), *plan.origin.overrides):
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()
+
+
+def _exact(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else repr(value)
+
+
+def _is_simulated(path: Path) -> bool:
+    section = path[0]
+    if section in ("scenario", "targets"):
+        return False
+    if section == "plan":
+        return path[1] not in ("name", "version", "as_of")
+    if section == "assumptions":
+        return len(path) < 3 or path[2] in ("unit", "plan", "distribution") or path[2:] == ("source", "kind")
+    return not (section == "dependence" and "source" in path)

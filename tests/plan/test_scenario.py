@@ -1,0 +1,175 @@
+"""A plan from several files, and single values laid over it."""
+
+import pytest
+
+from simengine.errors import PlanError
+from simengine.plan import Plan, loads
+from simengine.plan.values import explain
+
+BASE = """\
+plan: {name: Base, currency: USD, start: 2027-01, months: 12}
+targets:
+  - {name: board, metric: ending_arr, period: FY2027, at_least: 1e6}
+segments:
+  smb: {geo: NA}
+assumptions:
+  renewal.smb:
+    plan: 90 %
+    distribution: {beta: {mean: 88 %, n: 250}}
+    unit: fraction
+    source: {kind: historical, reference: billing, n: 250}
+    risk: {adverse: low}
+team:
+  roles:
+    ae: {capacity: {open_opportunities: 12}, quota: 600_000 per year}
+  seats:
+    - {name: ae-old, role: ae, segment: smb, existing: 3}
+    - {name: ae-new, role: ae, segment: smb, hires: {2027-02: 1, 2027-05: 2}}
+base:
+  smb: {customers: 10, arr: 100_000, renewal_rate: renewal.smb, contraction: 2 %}
+"""
+
+
+def scenario(changes: str, name: str = "base.yaml", **files: str) -> Plan:
+    return loads(f"extends: {name}\n{changes}", "scenario.yaml", files={"base.yaml": BASE, **files})
+
+
+def message(changes: str, **files: str) -> str:
+    with pytest.raises(PlanError) as caught:
+        scenario(changes, **files)
+    return str(caught.value)
+
+
+def with_set(*overrides: str) -> Plan:
+    return loads(BASE, "base.yaml", overrides=overrides)
+
+
+def where(plan: Plan) -> dict[str, str]:
+    return {row.key: row.where for row in explain(plan)}
+
+
+def hires(plan: Plan) -> dict[str, dict[int, int]]:
+    return {group.name: group.hires for group in plan.team.seats}
+
+
+JANUARY = 2027 * 12
+
+
+class TestExtends:
+    def test_mappings_merge_key_by_key(self) -> None:
+        plan = scenario("base: {smb: {contraction: 5 %}}")
+        assert plan.base["smb"].contraction.number == 0.05
+        assert plan.base["smb"].customers == 10
+        assert plan.base["smb"].renewal_rate.assumption == "renewal.smb"
+
+    def test_lists_of_named_things_merge_by_name(self) -> None:
+        extra = "{name: ae-extra, role: ae, segment: smb, existing: 1}"
+        plan = scenario(f"team: {{seats: [{{name: ae-new, hires: {{2027-05: 4}}}}, {extra}]}}")
+        assert hires(plan) == {"ae-old": {}, "ae-new": {JANUARY + 1: 1, JANUARY + 4: 4}, "ae-extra": {}}
+        assert [group.existing for group in plan.team.seats] == [3, 0, 1]
+
+    def test_null_removes_a_key(self) -> None:
+        plan = scenario("base: {smb: {contraction: null}}\nteam: {seats: [{name: ae-new, hires: {2027-05: null}}]}")
+        assert plan.base["smb"].contraction.number == 0
+        assert hires(plan)["ae-new"] == {JANUARY + 1: 1}
+
+    def test_a_distribution_is_replaced_as_a_whole(self) -> None:
+        plan = scenario("assumptions: {renewal.smb: {distribution: {uniform: [80 %, 92 %]}}}")
+        assert plan.assumptions["renewal.smb"].distribution.support() == (0.8, 0.92)
+
+    def test_files_extend_each_other_in_a_chain(self) -> None:
+        middle = "extends: base.yaml\nscenario: {name: middle}\nbase: {smb: {contraction: 5 %, customers: 20}}\n"
+        plan = scenario("base: {smb: {customers: 30}}", name="middle.yaml", **{"middle.yaml": middle})
+        assert (plan.base["smb"].customers, plan.base["smb"].contraction.number) == (30, 0.05)
+        assert list(plan.texts) == ["scenario.yaml", "middle.yaml", "base.yaml"]
+        assert plan.scenario is None
+
+    def test_a_scenario_has_a_name_and_a_story(self) -> None:
+        plan = scenario("scenario: {name: worse, story: renewals fall}")
+        assert plan.scenario is not None
+        assert (plan.scenario.name, plan.scenario.story) == ("worse", "renewals fall")
+
+    def test_mistakes_and_values_point_into_the_file_that_made_them(self) -> None:
+        assert message("base:\n  smb: {contraction: 50 %}").startswith("scenario.yaml:3:22  base.smb.contraction: ")
+        places = where(scenario("base:\n  smb: {contraction: 5 %}"))
+        assert places["base.smb.contraction"] == "scenario.yaml:3:22"
+        assert places["base.smb.customers"] == "base.yaml:20:20"
+        assert places["base.smb.price_increase"] == "default"
+
+    def test_mistakes_of_both_files_are_reported_together(self) -> None:
+        files = {"base.yaml": BASE.replace("currency: USD", "currency: dollars")}
+        lines = message("base: {smb: {contraction: 500}}", **files).splitlines()
+        assert [line.partition(":")[0] for line in lines] == ["base.yaml", "scenario.yaml"]
+
+    def test_an_assumption_may_become_unused(self) -> None:
+        plan = scenario("base: {smb: {renewal_rate: 92 %}}")
+        assert list(plan.assumptions) == ["renewal.smb"]
+
+    def test_a_blank_is_no_removal_in_a_file_that_extends_nothing(self) -> None:
+        with pytest.raises(PlanError, match="nothing stands here"):
+            loads(BASE.replace("contraction: 2 %", "contraction: null"))
+
+
+class TestSet:
+    @pytest.mark.parametrize(
+        ("assignment", "read", "expected"),
+        [
+            ("base.smb.contraction=5 %", lambda p: p.base["smb"].contraction.number, 0.05),
+            ("base.smb.contraction = 5 %", lambda p: p.base["smb"].contraction.number, 0.05),
+            ("base.smb.contraction=", lambda p: p.base["smb"].contraction.number, 0.0),
+            ("base.smb.contraction=null", lambda p: p.base["smb"].contraction.number, 0.0),
+            ("base.smb.price_increase=3 %", lambda p: p.base["smb"].price_increase.number, 0.03),
+            ("economics.gross_margin=0.8", lambda p: p.economics.gross_margin.number, 0.8),
+            ("plan.months=24", lambda p: p.plan.months, 24),
+            ("plan.name='NO'", lambda p: p.plan.name, "NO"),
+            ("targets.board.at_least=2_000_000", lambda p: p.targets[0].at_least, 2e6),
+            ("team.seats.ae-new.hires.2027-05=7", lambda p: hires(p)["ae-new"][JANUARY + 4], 7),
+            ("team.seats.ae-new.hires={2027-03: 1}", lambda p: hires(p)["ae-new"][JANUARY + 2], 1),
+            ("assumptions.renewal.smb.plan=91 %", lambda p: p.assumptions["renewal.smb"].plan, 0.91),
+            ("renewal.smb=85 %", lambda p: p.assumptions["renewal.smb"].distribution.support(), (0.85, 0.85)),
+            (
+                "renewal.smb={uniform: [0.7, 0.95]}",
+                lambda p: p.assumptions["renewal.smb"].distribution.support(),
+                (0.7, 0.95),
+            ),
+        ],
+    )
+    def test_a_value_is_laid_over_the_plan(self, assignment: str, read: object, expected: object) -> None:
+        assert read(with_set(assignment)) == expected
+
+    def test_the_last_of_two_wins(self) -> None:
+        plan = with_set("base.smb.contraction=5 %", "base.smb.contraction=6 %")
+        assert plan.base["smb"].contraction.number == 0.06
+
+    def test_only_what_was_set_comes_from_the_command_line(self) -> None:
+        changed = where(with_set("team.seats.ae-new.hires.2027-05=7", "renewal.smb=85 %"))
+        assert {key for key, place in changed.items() if place == "--set"} == {
+            "team.seats.ae-new.hires.2027-05",
+            "assumptions.renewal.smb.distribution",
+        }
+
+    @pytest.mark.parametrize(
+        ("assignment", "words"),
+        [
+            ("base.smb.contraction", "no value is given"),
+            ("=3", "no value is given"),
+            ("renewal.smbb=3", "neither an assumption nor a key of the plan; did you mean renewal.smb?"),
+            ("basse.smb.arr=3", "neither an assumption nor a key of the plan; did you mean base?"),
+            ("base.smbb.arr=3", "base.smbb: segment 'smbb' is not declared; did you mean smb?"),
+            ("base.smb.contractio=3 %", "base.smb.contractio: unknown key; did you mean contraction?"),
+            ("base.smb.arr.x=3", "there is no x in base.smb.arr"),
+            ("team.seats.ae-nw.existing=3", "there is no ae-nw in team.seats; did you mean ae-new?"),
+            ("team.seats.ae-new=3", "team.seats.ae-new: this is a group of keys; set one of them, like"),
+            ("base.smb=3", "base.smb: 3 is not a mapping"),
+            ("renewal.smb=", "renewal.smb: nothing is given; write the value to fix it at"),
+            ("base.smb.price_increase=null", "there is nothing to remove"),
+            ("base.smb.contraction=NO", "NO is read as false"),
+            ("base.smb.contraction=[1", "a comma or a closing bracket is missing"),
+            ("base.smb.contraction=high", "'high' is neither a number nor the name of an assumption"),
+        ],
+    )
+    def test_a_wrong_one_says_so(self, assignment: str, words: str) -> None:
+        with pytest.raises(PlanError) as caught:
+            with_set(assignment)
+        assert words in str(caught.value)
+        assert all(problem.file == "--set" and problem.line == 0 for problem in caught.value.problems)
