@@ -1,0 +1,1 @@
+"""What came out of a run: one dataset, its economics, and how it compares with the targets."""

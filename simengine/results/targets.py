@@ -1,0 +1,236 @@
+"""Targets: how likely they are, what number is safe, and how much is missing when they are missed.
+
+Estimators are functions of independent draws, and each gives its interval: the random error of a simulation is part
+of its answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from simengine.errors import SimengineError
+from simengine.plan.schema import COHORT_METRICS, METRICS
+from simengine.results.economics import Array, Books, metric
+from simengine.results.outputs import OUTPUTS, PATH_DIMS, PathSuffix
+from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_label, month_number
+
+LEVEL = 0.95
+"""Coverage of every interval here."""
+_Z = 1.959963984540054
+
+
+def period_values(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "") -> xr.DataArray:
+    """A metric of the company over a period, path by path.
+
+    Parameters
+    ----------
+    ds : result of a run
+    name : one of `outputs.METRICS`
+    period : fiscal year, quarter or month: FY2027, FY2027-Q3, 2027-03
+    suffix : "" gives it along `draw`, "_twin" along `twin`, "_baseline" along `case`
+
+    Raises
+    ------
+    SimengineError
+        when there is no such metric or period, or when the metric is not known in it
+    """
+    first, last = _months(ds, name, period)
+
+    def load(output: str) -> Array:
+        values: Array = ds[output].sum().values if "opening" in OUTPUTS[output].kept else ds[output + suffix].values
+        return values
+
+    dim = PATH_DIMS[suffix]
+    attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period}
+    return xr.DataArray(metric(Books(load), name, first, last), {dim: ds[dim]}, [dim], name, attrs)
+
+
+def hits(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.DataArray:
+    """Whether each path reaches each target, (draw, target); an undefined value reaches none."""
+    values = ds["target_value" + suffix]
+    reached = (values >= ds["at_least"]) | (values <= ds["at_most"])
+    return reached.rename("hit").assign_attrs(long_name="Target is reached")
+
+
+def hit_probability(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.Dataset:
+    """Probability of each target, and of all of them on the same path, with Wilson intervals.
+
+    Parameters
+    ----------
+    ds : result of a run
+    suffix : "_unwidened" takes the paths without the source policy
+
+    Returns
+    -------
+    Dataset
+        `p`, `lower`, `upper` along `target`; `joint`, `joint_lower`, `joint_upper`
+    """
+    hit = hits(ds, suffix)
+    draws = hit.shape[0]
+    p, lower, upper = wilson(hit.values.sum(axis=0), draws)
+    joint, joint_lower, joint_upper = wilson(hit.values.all(axis=1).sum(), draws)
+    targets = {name: ds[name] for name in ("target", "metric", "period", "where", "at_least", "at_most", "confidence")}
+    return xr.Dataset(
+        {
+            "p": ("target", p, {"long_name": "Probability that the target is reached", "units": "fraction"}),
+            "lower": ("target", lower, _bound("p", "lower")),
+            "upper": ("target", upper, _bound("p", "upper")),
+            "joint": ((), joint, {"long_name": "Probability that all targets are reached", "units": "fraction"}),
+            "joint_lower": ((), joint_lower, _bound("joint", "lower")),
+            "joint_upper": ((), joint_upper, _bound("joint", "upper")),
+        },
+        targets,
+        {"draws": draws, "level": LEVEL, "method": "Wilson"},
+    )
+
+
+def quantiles(ds: xr.Dataset, name: str, period: str, levels: Sequence[float] = (0.1, 0.5, 0.9)) -> xr.Dataset:
+    """Quantiles of a metric over a period, with intervals from order statistics.
+
+    Parameters
+    ----------
+    ds : result of a run
+    name, period : as in `period_values`
+    levels : probabilities
+
+    Returns
+    -------
+    Dataset
+        `value`, `lower`, `upper` along `quantile`; a bound is infinite where there are too few draws for one
+    """
+    values = period_values(ds, name, period)
+    found = [quantile_interval(values.values, level) for level in levels]
+    value, lower, upper = (np.array(column) for column in zip(*found, strict=True))
+    return xr.Dataset(
+        {
+            "value": ("quantile", value, values.attrs),
+            "lower": ("quantile", lower, {**values.attrs, **_bound("value", "lower")}),
+            "upper": ("quantile", upper, {**values.attrs, **_bound("value", "upper")}),
+        },
+        {"quantile": list(levels)},
+        {"draws": values.size, "level": LEVEL, "method": "order statistics", "metric": name, "period": period},
+    )
+
+
+def commit(ds: xr.Dataset, name: str, period: str, confidence: float = 0.8) -> xr.Dataset:
+    """The number that is safe to commit to: at least as much is reached with probability `confidence`.
+
+    It is the quantile at `1 − confidence` of the metric over the period; `value`, `lower`, `upper` as in `quantiles`.
+    """
+    found = quantiles(ds, name, period, (1 - confidence,)).squeeze("quantile", drop=True)
+    return found.assign_attrs(confidence=confidence)
+
+
+def shortfall(ds: xr.Dataset, target: str) -> xr.Dataset:
+    """How much is missing on average when a target is missed.
+
+    Parameters
+    ----------
+    ds : result of a run
+    target : its name
+
+    Returns
+    -------
+    Dataset
+        `mean` and its `standard_error` in the unit of the target's metric, and `misses`, the paths they rest on. NaN
+        without a miss; the standard error is NaN with fewer than two.
+
+    Raises
+    ------
+    SimengineError
+        when there is no such target
+    """
+    names = [str(name) for name in ds["target"].values]
+    if target not in names:
+        raise SimengineError(f"no target is named {target!r}; the plan has {', '.join(names) or 'none'}")
+    one = ds.sel(target=target)
+    values, at_least, at_most = one["target_value"].values, float(one["at_least"]), float(one["at_most"])
+    missing = values - at_most if math.isnan(at_least) else at_least - values
+    missed = missing[missing > 0]
+    mean = missed.mean() if missed.size else math.nan
+    error = missed.std(ddof=1) / math.sqrt(missed.size) if missed.size > 1 else math.nan
+    units = OUTPUTS[str(one["metric"].item())].attributes(ds.attrs["currency"])["units"]
+    return xr.Dataset(
+        {
+            "mean": ((), mean, {"long_name": "Mean shortfall when the target is missed", "units": units}),
+            "standard_error": ((), error, {"long_name": "Standard error of mean", "units": units}),
+            "misses": ((), missed.size, {"long_name": "Paths that miss the target", "units": "count"}),
+        },
+        attrs={"target": target, "draws": missing.size},
+    )
+
+
+def wilson(successes: NDArray[np.int_] | int, trials: int) -> tuple[Array, Array, Array]:
+    """A share of independent trials with its 95 % score interval (Wilson 1927): estimate, lower, upper.
+
+    >>> [round(float(x), 4) for x in wilson(8, 10)]
+    [0.8, 0.4902, 0.9433]
+    """
+    p = np.asarray(successes, dtype=np.float64) / trials
+    spread = _Z * np.sqrt(p * (1 - p) / trials + _Z**2 / (4 * trials**2))
+    centre, scale = p + _Z**2 / (2 * trials), 1 + _Z**2 / trials
+    # Of none, or of all, one end is p itself, but for rounding.
+    return p, np.clip((centre - spread) / scale, 0.0, p), np.clip((centre + spread) / scale, p, 1.0)
+
+
+def quantile_interval(values: Array, level: float) -> tuple[float, float, float]:
+    """A quantile of independent values with its 95 % interval between two of them: estimate, lower, upper.
+
+    Of n values a binomial(n, level) number B lies below the quantile; so the l-th and u-th smallest hold it between
+    them with probability `P(l ≤ B ≤ u − 1)`, whatever the law of the values; each side leaves at most 2.5 %.
+
+    Parameters
+    ----------
+    values : (n,)
+    level : probability, between 0 and 1
+
+    >>> quantile_interval(np.arange(1.0, 101.0), 0.5)
+    (50.0, 40.0, 61.0)
+    """
+    from scipy.special import bdtr
+
+    n = values.size
+    ordered = np.sort(values)
+    # Eight standard deviations hold all but 1e-14 of the binomial.
+    around = 8 * math.sqrt(n * level * (1 - level)) + 8
+    least = max(0, math.floor(n * level - around))
+    cumulative = bdtr(np.arange(least, min(n, math.ceil(n * level + around))), n, level)
+    tail = (1 - LEVEL) / 2
+    below = least + int(np.searchsorted(cumulative, tail, side="right"))
+    above = least + int(np.searchsorted(cumulative, 1 - tail)) + 1
+    # 0.2 · 1000 may come out a little above 200.
+    at = max(1, math.ceil(n * level - 1e-9))
+    return (
+        float(ordered[at - 1]),
+        float(ordered[below - 1]) if below > 0 else -math.inf,
+        float(ordered[above - 1]) if above <= n else math.inf,
+    )
+
+
+def _bound(of: str, side: str) -> dict[str, str | float]:
+    return {"long_name": f"{side.capitalize()} end of the {100 * LEVEL:g} % interval of {of}", "level": LEVEL}
+
+
+def _months(ds: xr.Dataset, name: str, period: str) -> tuple[int, int]:
+    """First and last month of a period, from 0."""
+    if name not in METRICS:
+        raise SimengineError(f"{name!r} is not a metric; choose one of {', '.join(METRICS)}")
+    try:
+        window = fiscal_period(period, int(ds.attrs["fiscal_year_start"]))
+    except ValueError:
+        raise SimengineError(f"{period!r} is not a period like FY2027, FY2027-Q3 or 2027-03") from None
+    start, months = month_number(ds.attrs["start"]), ds.sizes["month"]
+    if window.first < start or window.last >= start + months:
+        raise SimengineError(
+            f"{period} runs from {month_label(window.first)} to {month_label(window.last)}, "
+            f"the plan from {ds.attrs['start']} to {month_label(start + months - 1)}"
+        )
+    if name in COHORT_METRICS and window.last < start + MONTHS_PER_YEAR - 1:
+        first = month_label(start + MONTHS_PER_YEAR - 1)
+        raise SimengineError(f"{name} looks twelve months back and is not known before {first}")
+    return window.first - start, window.last - start

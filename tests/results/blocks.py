@@ -1,0 +1,144 @@
+"""A small plan and made-up blocks of paths for it: numbers without a model, so that only the arithmetic is tested."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from simengine.plan import Plan, loads
+from simengine.results.dataset import Block
+
+SEGMENT_OUTPUTS = (
+    *(
+        "new_arr",
+        "expansion_arr",
+        "price_arr",
+        "contraction_arr",
+        "churned_arr",
+        "ending_arr",
+        "atr",
+        "nrr_arr",
+        "grr_arr",
+    ),
+    *("one_off_bookings", "customers", "new_customers", "churned_customers", "renewals_due", "renewals", "expansions"),
+    *("opportunities", "started", "stale", "won", "lost", "open", "waiting", "capacity"),
+)
+GROUP_OUTPUTS = ("headcount", "starts", "leavers", "working", "ramped")
+DEMAND = {"volume": "10 per month", "rates": ["50 %"], "win_rate": "20 %", "cycle": "2 months", "deal_size": 10_000}
+MARGIN = {
+    "unit": "fraction",
+    "plan": "80 %",
+    "distribution": {"uniform": {"min": "70 %", "max": "90 %"}},
+    "source": {"kind": "judgment", "reference": "CFO"},
+    "risk": {"adverse": "low"},
+    "owner": "Finance",
+}
+
+
+TARGETS = [
+    {"name": "ARR", "metric": "ending_arr", "period": "2027-03", "at_least": 2_000_000, "confidence": "80 %"},
+    {"name": "EMEA new", "metric": "new_arr", "period": "FY2027-Q1", "at_least": 1, "where": {"geo": "EMEA"}},
+    {"name": "CAC", "metric": "cac_new_logo", "period": "FY2027-Q1", "at_most": 1.5},
+    {
+        "name": "NA core",
+        "metric": "bookings",
+        "period": "2027-02",
+        "at_least": 0,
+        "where": {"geo": "NA", "product": "core"},
+    },
+]
+
+
+def small_plan(months: int = 15, **sections: Any) -> Plan:
+    """Two subscription segments and one that sells once, two channels and stages, three roles; targets if they fit."""
+    base = {"renewal_rate": "90 %", "customers": 10, "arr": 1_000_000}
+    return loads(
+        json.dumps(
+            {
+                "plan": {"name": "Small", "currency": "EUR", "start": "2027-01", "months": months},
+                "segments": {
+                    "smb-na": {"geo": "NA", "product": "core"},
+                    "ent-emea": {"geo": "EMEA", "product": "core"},
+                    "services": {"sells": "once", "geo": "NA"},
+                },
+                "targets": TARGETS if months > 3 else [],
+                "assumptions": {"margin": MARGIN},
+                "team": {
+                    "roles": {
+                        "ae": {
+                            "capacity": {"open_opportunities": 10},
+                            "quota": "600_000 per year",
+                            "cost": {"salary": "120_000 per year", "variable": "60_000 per year", "recruiting": 10_000},
+                        },
+                        "csm": {"cost": {"salary": "60_000 per year"}, "books_in": "customer success"},
+                        "sdr": {"cost": {"salary": "48_000 per year", "variable": "12_000 per year"}},
+                    },
+                    "seats": [
+                        {"name": "ae-smb", "role": "ae", "segment": "smb-na", "existing": 3},
+                        {"name": "ae-ent", "role": "ae", "segment": "ent-emea", "existing": 2},
+                        {"name": "csm", "role": "csm", "existing": 2},
+                        {"name": "sdr", "role": "sdr", "existing": 2},
+                    ],
+                },
+                "funnel": {
+                    "stages": ["lead", "opportunity"],
+                    "channels": {
+                        "inbound": {"spend": "5_000 per month", "segments": {"smb-na": DEMAND, "ent-emea": DEMAND}},
+                        "partner": {"sold_by": "nobody", "segments": {"services": DEMAND}},
+                    },
+                },
+                "base": {"smb-na": base, "ent-emea": {**base, "atr": {"2027-01": 600_000, "2027-05": 400_000}}},
+                "economics": {"gross_margin": "margin"},
+                **sections,
+            }
+        )
+    )
+
+
+def random_block(plan: Plan, draws: int, seed: int, start: int = 0) -> Block:
+    """Positive numbers of very different size, whose sums depend on the order in which they are added."""
+    rng = np.random.default_rng(seed)
+    months = plan.plan.months
+    cells = sum(len(channel.segments) for channel in plan.funnel.channels.values())
+
+    def numbers(*entities: int) -> np.ndarray:
+        return rng.lognormal(8.0, 3.0, (draws, months, *entities))
+
+    return Block(
+        start=start,
+        segment={name: numbers(len(plan.segments)) for name in SEGMENT_OUTPUTS},
+        group={name: numbers(len(plan.team.seats)) for name in GROUP_OUTPUTS},
+        reached=numbers(cells, len(plan.funnel.stages)),
+        cell={"bookings": numbers(cells), "won": numbers(cells)},
+        values={name: rng.uniform(0.7, 0.9, draws) for name in plan.assumptions},
+        z={name: rng.standard_normal(draws) for name in plan.assumptions},
+    )
+
+
+def flat_block(plan: Plan, draws: int = 1, **outputs: Any) -> Block:
+    """Zeros, but for some outputs: `output=value` broadcast over (draw, month, entity); `margin` is the assumption."""
+    block = random_block(plan, draws, seed=0)
+    arrays = {**block.segment, **block.group}
+    for array in [*arrays.values(), *block.cell.values(), block.reached]:
+        array[...] = 0.0
+    block.values["margin"][...] = outputs.pop("margin", 0.8)
+    for name, value in outputs.items():
+        arrays[name][...] = value
+    return block
+
+
+def piece(block: Block, start: int, stop: int) -> Block:
+    """Some consecutive paths of a block."""
+
+    def cut(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: array[start:stop] for name, array in arrays.items()}
+
+    return Block(
+        start=block.start + start,
+        segment=cut(block.segment),
+        group=cut(block.group),
+        reached=block.reached[start:stop],
+        cell=cut(block.cell),
+        values=cut(block.values),
+        z=cut(block.z),
+    )
