@@ -1,0 +1,104 @@
+"""Blocks of paths: compiled once, kept in a private cache, run in any executor, handed back in order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite
+import numba
+import numpy as np
+from numba import njit, types
+
+from simengine.kernel import path
+from simengine.kernel.tables import CellOut, GroupOut, Results, SegmentOut, Tables
+
+STREAM_VERSION = 1
+"""Raised whenever the same plan and seed would give other bits on purpose."""
+
+_B = TypeVar("_B")
+_R = TypeVar("_R")
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: one folder for each version of the kernel's sources, numba and Python.
+
+    numba itself notices only changes of the file that it compiles, not of those which that file calls.
+    """
+    digest = hashlib.sha256(f"{sys.version} {numba.__version__} {llvmlite.__version__} {np.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "simengine" / f"kernel-{digest.hexdigest()[:16]}"
+
+
+def is_compiled() -> bool:
+    """Whether a run can start at once, without compiling first."""
+    return bool(numba.config.DISABLE_JIT) or any(cache_folder().glob("**/*.nbi"))
+
+
+@cache
+def _compiled() -> Any:
+    """The kernel with its one signature, from the cache where that is possible."""
+    ints, floats = types.int64, types.float64
+    table = types.NamedTuple(
+        [
+            ints[::1],
+            types.uint64[:, ::1],
+            *[ints[:, ::1]] * 4,
+            floats[:, ::1],
+            *[ints[:, ::1]] * 2,
+            floats[:, ::1],
+            ints[:, ::1],
+            floats[::1],
+        ],
+        Tables,
+    )
+    results = types.NamedUniTuple(types.Array(floats, 4, "C"), 4, Results)
+    signature = types.void(table, floats[:, ::1], ints, results)
+    folder, before = cache_folder(), numba.config.CACHE_DIR
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return njit(signature, nogil=True)(path.simulate_paths.py_func)
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        return njit(signature, nogil=True, cache=True)(path.simulate_paths.py_func)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def run_block(tables: Tables, slots: Any, first_draw: int) -> Results:
+    """Simulate one path for each row of `slots` (path, slot); row i is draw `first_draw + i`.
+
+    Returns arrays (path, output, month, entity) and, for `reached`, (path, month, cell, stage).
+    """
+    paths, months = slots.shape[0], int(tables.calendar[0])
+    n_segments, n_groups, n_cells = tables.segments.shape[0], tables.groups.shape[0], tables.cells.shape[0]
+    results = Results(
+        segment=np.zeros((paths, len(SegmentOut), months, n_segments)),
+        group=np.zeros((paths, len(GroupOut), months, n_groups)),
+        cell=np.zeros((paths, len(CellOut), months, n_cells)),
+        reached=np.zeros((paths, months, n_cells, tables.rates.shape[1] + 1)),
+    )
+    kernel = path.simulate_paths if numba.config.DISABLE_JIT else _compiled()
+    kernel(tables, slots, first_draw, results)
+    return results
+
+
+def in_order(executor: Executor, function: Callable[[_B], _R], blocks: Iterable[_B], ahead: int) -> Iterator[_R]:
+    """Apply `function` to blocks in an executor; yields results in order, with at most `ahead` blocks under way."""
+    waiting: deque[Future[_R]] = deque()
+    for block in blocks:
+        waiting.append(executor.submit(function, block))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

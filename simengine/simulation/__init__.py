@@ -1,0 +1,154 @@
+"""From a plan to a Dataset: draws the assumptions, runs the kernel in blocks, collects the results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Literal
+
+from simengine.assumptions.dependence import Dependence
+from simengine.assumptions.draws import draw
+from simengine.assumptions.laws import Distribution
+from simengine.baseline import CASES, baseline, spreadsheet_values
+from simengine.errors import SimengineError
+from simengine.kernel.run import STREAM_VERSION, in_order, is_compiled, run_block
+from simengine.kernel.tables import CellOut, GroupOut, SegmentOut
+from simengine.plan.schema import Plan
+from simengine.results.dataset import Block, Collector
+from simengine.simulation.pack import Packed, pack
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["is_compiled", "simulate"]
+
+Progress = Callable[[int, int], None]
+Span = tuple[int, int]
+
+MOST_TWINS = 2048
+OTHER_LUCK = 1
+"""Stream of the twin paths."""
+_AHEAD = 4
+"""Blocks under way at once: two for each of two workers, so that none waits for the collector."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every block of a run needs, and nothing else: it travels to other processes."""
+
+    packed: Packed
+    beliefs: Mapping[str, Distribution]
+    dependence: Dependence
+    seed: int
+
+    def block(self, span: Span) -> Block:
+        """Simulate the draws from `start` to `stop`."""
+        start, stop = span
+        draws = draw(self.beliefs, self.dependence, self.seed, start, stop)
+        values = {name: draws.values[:, i] for i, name in enumerate(draws.names)}
+        results = run_block(self.packed.tables, self.packed.slots.fill(values, stop - start), start)
+        return Block(
+            start=start,
+            segment={output.name.lower(): results.segment[:, output] for output in SegmentOut},
+            group={output.name.lower(): results.group[:, output] for output in GroupOut},
+            cell={output.name.lower(): results.cell[:, output] for output in CellOut},
+            reached=results.reached,
+            values=values,
+            z={name: draws.z[:, i] for i, name in enumerate(draws.names)},
+        )
+
+
+def simulate(
+    plan: Plan,
+    *,
+    draws: int = 16_384,
+    seed: int = 7,
+    twins: int | None = None,
+    detail: Literal["headline", "segment"] = "headline",
+    executor: Executor | None = None,
+    block: int = 1024,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Simulate a plan.
+
+    Parameters
+    ----------
+    plan : a checked plan
+    draws : number of paths
+    seed : of all chance; the same plan, seed and draws give the same bits on one platform
+    twins : paths run again with other random variation, to tell it from the assumptions; at most 2,048 by default
+    detail : "segment" keeps every output by path and segment, "headline" keeps totals by path and means by segment
+    executor : runs the blocks; two or more threads by default, for the kernel holds no lock
+    block : paths in a block; changes no bit of the result
+    progress : called with (paths done, paths in all)
+
+    Returns
+    -------
+    A Dataset as described in docs/outputs.md.
+
+    Raises
+    ------
+    SimengineError
+        if `draws`, `twins`, `block` or `seed` is out of range.
+    """
+    _require(1 <= draws < 2**32, f"draws is {draws}; choose a number from 1 to 4,294,967,295")
+    _require(0 <= seed < 2**64, f"seed is {seed}; choose a whole number from 0 to 2^64 - 1")
+    _require(block >= 1, f"block is {block}; choose at least 1")
+    twins = min(draws, MOST_TWINS) if twins is None else twins
+    _require(0 <= twins <= draws, f"twins is {twins}; choose a number from 0 to {draws}, the number of draws")
+    packed, dependence, beliefs = pack(plan, seed), plan.dependence.copula(), plan.widened()
+    collector = Collector(plan, draws, twins, detail)
+    passes = (
+        (Run(packed, beliefs, dependence, seed), draws, collector.add),
+        (Run(pack(plan, seed, OTHER_LUCK), beliefs, dependence, seed), twins, collector.add_twin),
+        (Run(packed, plan.widened(policy=False), dependence, seed), _unwidened(draws), collector.add_unwidened),
+    )
+    done, total = 0, sum(count for _, count, _ in passes)
+    with _workers(executor) as workers:
+        for run, count, collect in passes:
+            for result in in_order(workers, run.block, _spans(count, block), _AHEAD):
+                collect(result)
+                done += len(result.reached)
+                if progress is not None:
+                    progress(done, total)
+    for case in CASES:
+        collector.add_baseline(case, baseline(plan, spreadsheet_values(plan, case)))
+    return collector.finish(
+        {
+            "seed": str(seed),
+            "stream_version": STREAM_VERSION,
+            "engine_version": version("simengine"),
+            "digest_simulated": plan.digest_simulated,
+            "digest_document": plan.digest_document,
+        }
+    )
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SimengineError(message)
+
+
+def _unwidened(draws: int) -> int:
+    """Paths spent on P(hit) without the source policy: a quarter of the run, for it is shown beside and not ranked."""
+    return max(1, draws // 4)
+
+
+def _spans(draws: int, block: int) -> Iterator[Span]:
+    return ((start, min(start + block, draws)) for start in range(0, draws, block))
+
+
+@contextmanager
+def _workers(executor: Executor | None) -> Iterator[Executor]:
+    """The caller's executor, or threads for the time of one run, one for each processor we may use."""
+    if executor is not None:
+        yield executor
+        return
+    with ThreadPoolExecutor(
+        max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    ) as threads:
+        yield threads
