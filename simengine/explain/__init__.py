@@ -1,0 +1,5 @@
+"""Why a result is uncertain: a dataset in, a ranking out."""
+
+from simengine.explain.ranking import rank
+
+__all__ = ["rank"]

@@ -1,0 +1,57 @@
+"""95 % intervals of a mean, a median, a probability, and of a difference of two of them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simengine.results.targets import quantile_interval, wilson
+
+Floats = NDArray[np.float64]
+Bounded = tuple[float, float, float]
+"""An estimate, and the lower and upper bound of its 95 % interval."""
+
+Z95 = 1.959963984540054
+"""The 97.5 % point of the standard normal law."""
+
+
+class Interval(NamedTuple):
+    """Estimates and their 95 % intervals: three arrays of one shape."""
+
+    estimate: Floats
+    lower: Floats
+    upper: Floats
+
+
+def mean(y: Floats) -> Bounded:
+    """Mean of `y` with its normal interval; the bounds of a single value are nan."""
+    estimate = float(y.mean())
+    margin = Z95 * float(y.std(ddof=1)) / math.sqrt(len(y)) if len(y) > 1 else math.nan
+    return estimate, estimate - margin, estimate + margin
+
+
+def median(y: Floats) -> Bounded:
+    """Median of `y` between two of its values, whatever its law."""
+    return quantile_interval(y, 0.5)
+
+
+def proportion(hits: Floats) -> Bounded:
+    """Share of ones among zeros and ones, with Wilson's interval."""
+    p, lower, upper = map(float, wilson(int(hits.sum()), len(hits)))
+    # At 0 and 1 one bound equals p, but for rounding.
+    return p, min(p, lower), max(p, upper)
+
+
+def difference(a: Interval, b: Interval) -> Interval:
+    """`a - b` of independent estimates, from their intervals alone (Zou and Donner, Statist. Med. 27, 2008, 1693-1702).
+
+    With lower bounds l and upper bounds u: `d - √((a - l_a)² + (u_b - b)²)` to `d + √((u_a - a)² + (b - l_b)²)`.
+    """
+    with np.errstate(invalid="ignore"):  # the difference of two infinite ratios is nan
+        d = a.estimate - b.estimate
+        below = np.hypot(a.estimate - a.lower, b.upper - b.estimate)
+        above = np.hypot(a.upper - a.estimate, b.estimate - b.lower)
+        return Interval(d, d - below, d + above)

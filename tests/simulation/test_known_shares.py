@@ -1,0 +1,77 @@
+"""A plan whose shares of variance are known: bookings are linear in the deal sizes, which are normal.
+
+Each segment's bookings are N · s, with N Poisson (volume v, everything is won at once) and s the normal deal size (cut
+off at zero, eight standard deviations away). Hence Var = Σ v² sd² + Σ v (mean² + sd²): the first sum splits by
+assumption, the second is random variation.
+"""
+
+import numpy as np
+import pytest
+
+from simengine.explain import rank
+from simengine.plan import loads
+from simengine.simulation import simulate
+
+VOLUME = {"a": 400.0, "b": 400.0, "c": 400.0, "nobody": 0.0}
+MEAN, SD = 1000.0, {"a": 120.0, "b": 80.0, "c": 50.0, "nobody": 100.0}
+
+HEAD = """
+plan: {name: Linear, currency: USD, start: 2027-01, months: 1}
+targets: [{name: board, metric: bookings, period: 2027-01, at_least: 1_200_000}]
+source_policy: {historical: {drift: 0 %}, benchmark: {widen: x1}, judgment: {widen: x1}}
+"""
+
+
+def linear_plan():
+    segments = "".join(f"  {name}: {{sells: once}}\n" for name in VOLUME)
+    sizes = "".join(
+        f"  size.{name}: {{plan: {MEAN}, unit: currency,\n"
+        f"    distribution: {{truncated: {{min: 0, distribution: {{normal: {{mean: {MEAN}, sd: {SD[name]}}}}}}}}},\n"
+        f"    source: {{kind: judgment, reference: test}}, risk: {{adverse: low}}}}\n"
+        for name in VOLUME
+    )
+    demand = "".join(
+        f"        {name}: {{volume: {volume} per month, win_rate: 100 %, cycle: 0 months, deal_size: size.{name}}}\n"
+        for name, volume in VOLUME.items()
+    )
+    channels = f"funnel:\n  channels:\n    direct:\n      sold_by: nobody\n      segments:\n{demand}"
+    return loads(f"{HEAD}segments:\n{segments}assumptions:\n{sizes}{channels}")
+
+
+def true_shares():
+    known = {name: VOLUME[name] ** 2 * SD[name] ** 2 for name in VOLUME}
+    luck = sum(volume * (MEAN**2 + SD[name] ** 2) for name, volume in VOLUME.items())
+    total = sum(known.values()) + luck
+    return {f"size.{name}": part / total for name, part in known.items()}, luck / total
+
+
+@pytest.fixture(scope="module")
+def ranking():
+    return rank(simulate(linear_plan(), draws=16_384, seed=3), "bookings")
+
+
+def test_the_ranking_is_within_its_own_interval_of_the_truth(ranking):
+    shares, luck = true_shares()
+    for name, share in shares.items():
+        row = ranking.sel(assumption=name)
+        assert row.share_lower <= share <= row.share_upper, name
+    assert ranking.random_variation_lower <= luck <= ranking.random_variation_upper
+
+
+def test_the_intervals_are_narrow_enough_to_mean_something(ranking):
+    shares, _ = true_shares()
+    wrong = {"size.a": shares["size.b"], "size.b": shares["size.c"], "size.c": shares["size.a"]}  # negative control
+    for name, share in wrong.items():
+        row = ranking.sel(assumption=name)
+        assert not row.share_lower <= share <= row.share_upper, name
+
+
+def test_an_assumption_without_effect_is_not_told_from_zero(ranking):
+    assert not ranking.distinguishable.sel(assumption="size.nobody")
+    assert ranking.distinguishable.sel(assumption=["size.a", "size.b", "size.c"]).all()
+    assert list(ranking.assumption.values[:3]) == ["size.a", "size.b", "size.c"]
+
+
+def test_what_is_left_over_is_noise(ranking):
+    assert ranking.remainder_lower <= 0 <= ranking.remainder_upper
+    assert np.isclose(float(ranking.share.sum() + ranking.random_variation + ranking.remainder), 1)
