@@ -420,9 +420,9 @@ def _queue(
     Parameters
     ----------
     arrivals : (stream, month) opportunities
-    closes : (stream, k) share of those started that have closed, and freed their place, at the end of k months
+    closes : (stream, k) share of those started that close k months later, and give their place back to that month
     capacity : (month,) places
-    taken, released : places that the opening pipeline holds, and gives back at the end of each month
+    taken, released : places that the opening pipeline holds, and gives back to each month
     stale : share of the waiting that leaves at the beginning of a month
 
     Returns
@@ -432,19 +432,19 @@ def _queue(
     months = len(capacity)
     started, gone, closed = (np.zeros_like(arrivals) for _ in range(3))
     waiting = np.zeros_like(arrivals)
+    stays = 1 - closes[:, 0]
     for t in range(months):
         gone[:, t] = stale * waiting.sum(axis=1)
         waiting *= 1 - stale
         waiting[:, t] = arrivals[:, t]
-        free = max(0.0, capacity[t] - taken)
-        for arrived in range(t + 1):
-            queue = float(waiting[:, arrived].sum())
-            begun = waiting[:, arrived] * (1.0 if queue <= free else free / queue)
+        taken -= float(closed[:, t].sum() + released[t])
+        for arrived in range(t + 1 if capacity[t] > 0 else 0):
+            free, needed = max(0.0, capacity[t] - taken), float((waiting[:, arrived] * stays).sum())
+            begun = waiting[:, arrived] * (1.0 if needed <= free else free / needed)
             started[:, t] += begun
             waiting[:, arrived] -= begun
-            free = max(0.0, free - queue)
-        closed[:, t:] += started[:, t, None] * closes[:, : months - t]
-        taken += float(started[:, t].sum() - closed[:, t].sum() - released[t])
+            taken += float((begun * stays).sum())
+        closed[:, t + 1 :] += started[:, t, None] * closes[:, 1 : months - t]
     return started, gone
 
 

@@ -174,25 +174,41 @@ def test_a_queue_is_first_come_first_served_and_goes_stale() -> None:
     }
     team = selling([{"existing": 1}], capacity={"open_opportunities": 10})
     found = baseline(plan_of(5, funnel=funnel, team=team), {})
-    # Places: 10. What starts in month t frees its place at the end of month t + 2. `web` needs none: 4 start a month.
-    # 0: 8 arrive and start. Open 8, waiting 0.
-    # 1: 8 arrive, 2 start. Open 10, waiting 6.
-    # 2: 3 go stale; 8 arrive, none starts; the 8 of month 0 close, 2 of them won. Open 2, waiting 11.
-    # 3: 5.5 go stale, 1.5 and 4 wait; 8 arrive; 8 places: 1.5 + 4 + 2.5; the 2 of month 1 close. Open 8, waiting 5.5.
-    # 4: 2.75 go stale; 8 arrive; 2 places for the 2.75 of month 3. Open 10, waiting 8.75.
-    assert by_month(found, "started") == pytest.approx([8 + 4, 2 + 4, 0 + 4, 8 + 4, 2 + 4])
-    assert by_month(found, "stale") == pytest.approx([0, 0, 3, 5.5, 2.75])
-    assert by_month(found, "waiting") == pytest.approx([0, 6, 11, 5.5, 8.75])
-    assert by_month(found, "open") == pytest.approx([8 + 4, 10 + 8, 2 + 8, 8 + 8, 10 + 8])
+    # Places: 10. What starts in month t holds one in t and t + 1, and closes in t + 2. `web` needs none: 4 a month.
+    # 0: 8 arrive and start. Waiting 0.
+    # 1: 8 arrive, 2 start. Waiting 6.
+    # 2: 3 go stale; the 8 of month 0 close, 2 of them won; 8 arrive, 8 places: 3 + 5. Waiting 3.
+    # 3: 1.5 go stale; the 2 of month 1 close; 8 arrive, 2 places: 1.5 + 0.5. Waiting 7.5.
+    # 4: 3.75 go stale; the 8 of month 2 close; 8 arrive, 8 places: 3.75 + 4.25. Waiting 3.75.
+    assert by_month(found, "started") == pytest.approx([8 + 4, 2 + 4, 8 + 4, 2 + 4, 8 + 4])
+    assert by_month(found, "stale") == pytest.approx([0, 0, 3, 1.5, 3.75])
+    assert by_month(found, "waiting") == pytest.approx([0, 6, 3, 7.5, 3.75])
+    assert by_month(found, "open") == pytest.approx([8 + 4, 10 + 8, 10 + 8, 10 + 8, 10 + 8])
     assert by_month(found, "capacity") == pytest.approx([10] * 5)
     # Won from month 2 on: a quarter of what started two months before; inbound and outbound share places 3 : 1.
     won = found.cell["won"][0]
-    assert won[:, 0] == pytest.approx([0, 0, 1.5, 0.375, 0])
-    assert won[:, 1] == pytest.approx([0, 0, 0.5, 0.125, 0])
+    assert won[:, 0] == pytest.approx([0, 0, 1.5, 0.375, 1.5])
+    assert won[:, 1] == pytest.approx([0, 0, 0.5, 0.125, 0.5])
     assert won[:, 2] == pytest.approx([0, 0, 1, 1, 1])
-    bookings = [0, 0, 15_000 + 20_000 + 1_000, 3_750 + 5_000 + 1_000, 1_000]
+    bookings = [0, 0, 15_000 + 20_000 + 1_000, 3_750 + 5_000 + 1_000, 15_000 + 20_000 + 1_000]
     assert by_month(found, "new_arr") == pytest.approx(bookings, abs=CENT)
     assert found.cell["bookings"][0].sum(axis=1) == pytest.approx(bookings, abs=CENT)
+
+
+def test_sellers_at_full_load_start_capacity_over_cycle_a_month() -> None:
+    # Little's law: 10 places and a cycle of 2.5 months on average, whatever its spread, make 4 starts a month.
+    for spread in ("0 %", "80 %"):
+        demand = {
+            "volume": "50 per month",
+            "win_rate": "25 %",
+            "cycle": "2.5 months",
+            "cycle_spread": spread,
+            "deal_size": 1,
+        }
+        funnel = {"stale": "90 % per month", "channels": {"inbound": {"segments": {"smb": demand}}}}
+        team = selling([{"existing": 1}], capacity={"open_opportunities": 10})
+        started = by_month(baseline(plan_of(100, funnel=funnel, team=team), {}), "started")
+        assert np.mean(started[50:]) == pytest.approx(4, rel=1e-3)
 
 
 def pipeline_plan(rows: list[dict[str, Any]], months: int = 6, **sold: Any) -> Plan:
@@ -213,17 +229,17 @@ def test_opening_pipeline_closes_by_its_age() -> None:
         {"stage": "lead", "age_months": 3, "count": 4, "value": 60_000},
     ]
     found = baseline(pipeline_plan(rows, cycle="3 months"), {})
-    # The 8 close in month 2 (2 won at 100,000); the overdue 4 at once (1 won at 24,000). They hold 12 of 9 places.
-    # 10 and 2 leads become opportunities in month 0 and wait: 9 − 8 = 1 starts in month 1, 9 − 1 = 8 in month 3, when
-    # those of month 2 have closed, and 1 in month 5. Each closes three months later, a quarter won: of the one of month
-    # 1, 10/12 at 24,000 and 2/12 at 15,000.
+    # The 8 close in month 2 (2 won at 100,000); the overdue 4 at once (1 won at 24,000), and make room: the 8 hold 8 of
+    # 9 places. 10 and 2 leads become opportunities in month 0: 1 starts at once, 8 in month 2, when the 8 close, 1 in
+    # month 3, when the first has closed, and the last 2 in month 5. Each closes three months later, a quarter won:
+    # 10/12 of them at 24,000 and 2/12 at 15,000.
     assert by_month(found, "opportunities") == pytest.approx([12, 0, 0, 0, 0, 0])
-    assert by_month(found, "started") == pytest.approx([0, 1, 0, 8, 0, 1])
-    assert by_month(found, "won") == pytest.approx([1, 0, 2, 0, 0.25, 0])
-    assert by_month(found, "lost") == pytest.approx([3, 0, 6, 0, 0.75, 0])
-    assert by_month(found, "open") == pytest.approx([8, 9, 1, 9, 8, 9])
+    assert by_month(found, "started") == pytest.approx([1, 0, 8, 1, 0, 2])
+    assert by_month(found, "won") == pytest.approx([1, 0, 2, 0.25, 0, 2])
+    assert by_month(found, "lost") == pytest.approx([3, 0, 6, 0.75, 0, 6])
+    assert by_month(found, "open") == pytest.approx([9, 9, 9, 9, 9, 3])
     deal = 0.25 * (10 * 24_000 + 2 * 15_000) / 12
-    assert by_month(found, "new_arr") == pytest.approx([24_000, 0, 200_000, 0, deal, 0], abs=CENT)
+    assert by_month(found, "new_arr") == pytest.approx([24_000, 0, 200_000, deal, 0, 8 * deal], abs=CENT)
     assert found.reached[0, 0, 0].tolist() == [0, 12]
 
 

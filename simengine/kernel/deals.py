@@ -37,6 +37,8 @@ class Market(NamedTuple):
     """(segment,): its tail."""
     taken: Any
     """(segment,): sellers' places that are taken."""
+    freed: Any
+    """(month, segment): places that are free again in the month, because its opportunity closes."""
     in_work: Any
     """(segment,): opportunities started and not closed, with and without a seller."""
     fresh: Any
@@ -92,11 +94,17 @@ def decide(n, won, u_size, month, market, tables, value):
     if month < market.closing.shape[0]:
         market.rows[n, NEXT] = market.closing[month]
         market.closing[month] = n
+        market.freed[month, tables.cells[market.rows[n, CELL], Cell.SEGMENT]] += tables.cells[
+            market.rows[n, CELL], Cell.SOLD
+        ]
 
 
 @step
 def work(t, n, market, tables, value, draw):
-    """Start to work opportunity n in month t: whether it will be won, when it closes, what it is worth."""
+    """Start to work opportunity n in month t: whether it will be won, when it closes, what it is worth.
+
+    Returns the months until it closes.
+    """
     cells, rows = tables.cells, market.rows
     c = rows[n, CELL]
     u_won, u_cycle = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, ARRIVAL], OUTCOME, 0)
@@ -105,6 +113,7 @@ def work(t, n, market, tables, value, draw):
     mean = value[cells[c, Cell.CYCLE]] if won else value[cells[c, Cell.CYCLE_LOST]]
     months = whole_months(mean, value[cells[c, Cell.CYCLE_SIGMA]], u_cycle, u_round)
     decide(n, won, u_size, t + months, market, tables, value)
+    return months
 
 
 @step
@@ -268,26 +277,25 @@ def take_up(t, segment, n_fresh, market, tables, value, draw, out):
     stale = value[tables.calendar[Calendar.STALE]]
     dropped, waiting = drop_stale(t, segment, market)
     capacity = out[SegmentOut.CAPACITY, t, segment]
-    free = waiting + n_fresh
-    if capacity < market.taken[segment] + free:
-        free = max(0, math.floor(capacity + _ROUNDING) - market.taken[segment])
+    places = math.floor(capacity + _ROUNDING) if capacity < _NEVER else _NEVER
+    taken = market.taken[segment] - market.freed[t, segment]
+    if taken + waiting + n_fresh > places:
+        draw_lots(n_fresh, market, tables, draw)
     started = 0
-    while started < free and market.first[segment] != NONE:
+    while taken < places and market.first[segment] != NONE:
         n = market.first[segment]
         market.first[segment] = market.rows[n, NEXT]
-        work(t, n, market, tables, value, draw)
+        taken += work(t, n, market, tables, value, draw) > 0
         started += 1
     if market.first[segment] == NONE:
         market.last[segment] = NONE
-    if started + n_fresh > free:
-        draw_lots(n_fresh, market, tables, draw)
     for i in range(n_fresh):
-        if started < free:
-            work(t, market.fresh[i], market, tables, value, draw)
+        if taken < places:
+            taken += work(t, market.fresh[i], market, tables, value, draw) > 0
             started += 1
         else:
             queue(t, market.fresh[i], segment, stale, market.lots[i, PATIENCE], market)
-    market.taken[segment] += started
+    market.taken[segment] = taken
     market.in_work[segment] += started
     out[SegmentOut.STALE, t, segment] = dropped
     out[SegmentOut.STARTED, t, segment] += started
@@ -300,8 +308,6 @@ def close(t, n, market, tables, segment_out):
     c = market.rows[n, CELL]
     s = tables.cells[c, Cell.SEGMENT]
     market.in_work[s] -= 1
-    if tables.cells[c, Cell.SOLD] == 1:
-        market.taken[s] -= 1
     if market.rows[n, WON] == 0:
         segment_out[SegmentOut.LOST, t, s] += 1.0
         return False

@@ -31,6 +31,7 @@ def open_market(room, months, n_segments):
         np.empty(n_segments, np.int64),
         np.empty(n_segments, np.int64),
         np.empty(n_segments, np.int64),
+        np.empty((months, n_segments), np.int64),
         np.empty(n_segments, np.int64),
         np.empty(room, np.int64),
         np.empty((room, 2)),
@@ -60,6 +61,8 @@ def copy_market(n, source, target):
             target.rows[i, column] = source.rows[i, column]
     for t in range(source.closing.shape[0]):
         target.closing[t] = source.closing[t]
+        for s in range(source.freed.shape[1]):
+            target.freed[t, s] = source.freed[t, s]
     for s in range(source.first.shape[0]):
         target.first[s], target.last[s] = source.first[s], source.last[s]
         target.taken[s], target.in_work[s] = source.taken[s], source.in_work[s]
@@ -87,6 +90,8 @@ def begin(state, traits, passing, market, book, tables, value, draw, out):
         fill(heads, deals.NONE)
     fill(market.taken, 0)
     fill(market.in_work, 0)
+    for t in range(market.freed.shape[0]):
+        fill(market.freed[t], 0)
     seats.fill_first(state, traits, tables, value, draw)
     n_opportunities = 0
     for r in range(tables.pipeline.shape[0]):

@@ -139,3 +139,26 @@ def test_deal_sizes_are_lognormal_with_the_stated_mean_and_spread():
     law = stats.norm(np.log(1000) - sigma**2 / 2, sigma)
     assert stats.kstest(np.log(sizes), law.cdf).pvalue > LEVEL
     assert stats.kstest(np.log(sizes * 1.02), law.cdf).pvalue < LEVEL
+
+
+BUSY = """
+plan: {name: Busy, currency: USD, start: 2027-01, months: 72}
+segments: {smb: {sells: once}}
+team:
+  roles: {ae: {capacity: {open_opportunities: 10}}}
+  seats: [{name: ae, role: ae, segment: smb, existing: 1}]
+funnel:
+  stale: 50 % per month
+  channels:
+    inbound:
+      segments: {smb: {volume: 40 per month, win_rate: 25 %, cycle: 2.5 months, cycle_spread: 60 %, deal_size: 1}}
+"""
+
+
+def test_sellers_at_full_load_start_capacity_over_cycle_a_month():
+    # Little's law: 10 places and a mean cycle of 2.5 months make 4 starts a month once the first months are over
+    started = simulate(BUSY, 2000).segment["started"][:, 24:, 0].mean(axis=1)
+    error = started.std(ddof=1) / np.sqrt(len(started))
+    limit = stats.norm.isf(LEVEL / 2)
+    assert abs(started.mean() - 10 / 2.5) < limit * error
+    assert abs(started.mean() - 10 / 2.55) > limit * error  # negative control

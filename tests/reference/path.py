@@ -171,19 +171,24 @@ class _Path:
         queue += sorted((o for o in new if o.cell.needs_seller), key=lambda o: o.place_in_queue(self.chance))
 
         capacity = self._capacity(segment, month)
-        taken = sum(o.cell.needs_seller for o in self.open[segment])
-        free = len(queue) if math.isinf(capacity) else max(0, math.floor(capacity + 1e-9) - taken)
-        starting = queue[:free] + [o for o in new if not o.cell.needs_seller]
-        self.waiting[segment] = queue[free:]
-        for opportunity in self.waiting[segment]:
-            if opportunity.arrived == month:
-                opportunity.wait(self.plan.funnel.stale.of(self.values), self.chance)
+        places = math.inf if math.isinf(capacity) else math.floor(capacity + 1e-9)
+        taken = sum(o.cell.needs_seller and o.closes > month for o in self.open[segment])
+        starting = [o for o in new if not o.cell.needs_seller]
         for opportunity in starting:
             opportunity.start(month, self.chance)
+        while queue and taken < places:
+            opportunity = queue.pop(0)
+            opportunity.start(month, self.chance)
+            taken += opportunity.closes > month
+            starting.append(opportunity)
+        self.waiting[segment] = queue
+        for opportunity in queue:
+            if opportunity.arrived == month:
+                opportunity.wait(self.plan.funnel.stale.of(self.values), self.chance)
         self.open[segment] += starting
         self.segment.add("opportunities", segment, month, len(new))
         self.segment.add("started", segment, month, len(starting))
-        self.segment.add("waiting", segment, month, len(queue[free:]))
+        self.segment.add("waiting", segment, month, len(queue))
         self.segment.add("capacity", segment, month, capacity)
 
     def _close(self, segment: str, month: int) -> None:

@@ -214,15 +214,16 @@ STAGES = ("lead", "mql", "opportunity")
 
 
 def test_leads_pass_the_remaining_stages_and_wait_for_a_seller() -> None:
-    path = play(plan_of(**pipeline(LEADS, stages=STAGES), **sellers()))
+    path = play(plan_of(**pipeline(LEADS, stages=STAGES, cycle=1), **sellers()))
     assert path.reached[:, 0].tolist() == [[0, 6, 6], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
     assert of_segment(path, "opportunities") == [6, 0, 0, 0]
-    assert of_segment(path, "started") == of_segment(path, "won") == [2, 2, 2, 0]
+    assert of_segment(path, "started") == [2, 2, 2, 0]
+    assert of_segment(path, "won") == [0, 2, 2, 2]
     assert of_segment(path, "waiting") == [4, 2, 0, 0]
 
 
 def test_who_waits_can_go_stale() -> None:
-    path = play(plan_of(**pipeline(LEADS, stages=STAGES, stale="100 % per month"), **sellers()))
+    path = play(plan_of(**pipeline(LEADS, stages=STAGES, stale="100 % per month", cycle=1), **sellers()))
     assert of_segment(path, "started") == [2, 0, 0, 0]
     assert of_segment(path, "stale") == [0, 4, 0, 0]
 
@@ -235,9 +236,14 @@ def test_without_limit_all_are_taken_up_as_soon_as_somebody_works() -> None:
 
 
 def test_an_open_opportunity_keeps_its_place_until_it_closes() -> None:
-    path = play(plan_of(**pipeline(LEADS, stages=STAGES, cycle=1), **sellers()))
+    path = play(plan_of(**pipeline(LEADS, stages=STAGES, cycle=2), **sellers()))
     assert of_segment(path, "started") == [2, 0, 2, 0]
-    assert of_segment(path, "open") == [2, 0, 2, 0]
+    assert of_segment(path, "open") == [2, 2, 2, 2]
+
+
+def test_what_starts_and_closes_in_the_same_month_takes_no_place() -> None:
+    path = play(plan_of(**pipeline(LEADS, stages=STAGES, cycle=0), **sellers()))
+    assert of_segment(path, "started") == of_segment(path, "won") == [6, 0, 0, 0]
 
 
 def test_self_service_needs_no_place() -> None:
