@@ -1,0 +1,138 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from simengine.explain import rank
+from simengine.report.facts import bound, drivers, facts, headline, made_of, target_facts, whole_periods
+from simengine.results.targets import commit, hit_probability, quantiles, shortfall
+from tests.report.synthetic import BOARD, NRR, Goal, dataset
+
+DS = dataset(BOARD, NRR)
+PAYBACK = dataset(Goal("payback", "cac_payback", at_most=17.0))
+ONCE = dataset(Goal("quota", "bookings", at_least=26e6), months=12, sells_once=True)
+
+
+def test_a_target_is_told_as_results_say_it():
+    told, hit = target_facts(DS, "board ARR"), hit_probability(DS).sel(target="board ARR")
+    assert told["probability"] == {"value": float(hit["p"]), "lower": float(hit["lower"]), "upper": float(hit["upper"])}
+    safe = commit(DS, "ending_arr", "FY2027")
+    assert told["commit"] == {"confidence": 0.8, **{name: float(safe[name]) for name in ("value", "lower", "upper")}}
+    p10, p50, p90 = quantiles(DS, "ending_arr", "FY2027")["value"].values
+    assert (told["p10"], told["p50"], told["p90"]) == (p10, p50, p90)
+    assert told["mean"] == pytest.approx(float(DS["ending_arr"].sel(month="2027-12").mean()))
+    assert told["operating_plan"] == float(DS["ending_arr_baseline"].sel(case="operating plan", month="2027-12"))
+    assert told["shortfall"]["mean"] == float(shortfall(DS, "board ARR")["mean"])
+
+
+def test_without_source_policy_is_its_own_probability():
+    told, unwidened = target_facts(DS, "board ARR"), hit_probability(DS, "_unwidened")
+    assert told["probability_without_source_policy"]["value"] == float(unwidened["p"].sel(target="board ARR"))
+    assert told["probability_without_source_policy"] != told["probability"]
+
+
+def test_the_commit_number_of_an_upper_bound_is_on_its_other_side():
+    told = target_facts(PAYBACK, "payback")
+    kept = (PAYBACK["target_value"].values <= told["commit"]["value"]).mean()
+    assert kept == pytest.approx(0.8, abs=1 / 800)
+    assert bound(told) == 17.0
+
+
+def test_ratios_have_no_mean():
+    assert target_facts(DS, "NRR")["mean"] is None
+    assert target_facts(DS, "NRR")["unit"] == "fraction"
+
+
+def test_the_joint_chance_needs_two_targets():
+    assert facts(DS)["joint"]["value"] == float(hit_probability(DS)["joint"])
+    assert facts(PAYBACK)["joint"] is None
+
+
+@pytest.mark.parametrize("period", ["FY2027", "FY2028"])
+def test_the_bridge_adds_up(period):
+    told = made_of(DS, period)
+    signs = {"contraction_arr": -1, "churned_arr": -1}
+    flows = sum(signs.get(flow["name"], 1) * flow["mean"] for flow in told["flows"])
+    assert told["opening"]["mean"] + flows == pytest.approx(told["closing"]["mean"], rel=1e-12)
+
+
+def test_where_everything_sells_once_bookings_tell_the_story():
+    told = facts(ONCE)
+    assert [flow["name"] for flow in told["made_of"]["flows"]] == ["one_off_bookings"]
+    assert "opening" not in told["made_of"]
+    assert told["quarters"]["metric"] == "bookings"
+    assert [ratio["metric"] for ratio in told["ratios"]] == ["sm_share"]
+
+
+def test_without_costs_there_are_no_ratios_of_spend():
+    free = DS.assign(sm_spend=0 * DS["sm_spend"])
+    assert [ratio["metric"] for ratio in facts(free)["ratios"]] == ["nrr", "grr"]
+    assert len(facts(DS)["ratios"]) == 8
+
+
+def test_whole_periods_lie_inside_the_plan():
+    assert whole_periods(DS, "FY{year}") == ["FY2027", "FY2028"]
+    late = dataset(months=12, start="2027-02")
+    assert whole_periods(late, "FY{year}") == []
+    assert whole_periods(late, "FY{year}-Q{quarter}") == ["FY2027-Q2", "FY2027-Q3", "FY2027-Q4"]
+    late.attrs["fiscal_year_start"] = 2
+    assert whole_periods(late, "FY{year}") == ["FY2028"]
+
+
+def test_a_plan_without_a_whole_year_leaves_the_year_out():
+    told = facts(dataset(months=5))
+    assert told["made_of"] is None
+    assert told["ratios"] == []
+    assert [quarter["period"] for quarter in told["quarters"]["quarters"]] == ["FY2027-Q1"]
+
+
+def test_headline():
+    assert headline(DS) == "board ARR"
+    assert headline(dataset()) == "ending_arr"
+    assert headline(dataset(sells_once=True)) == "bookings"
+
+
+def test_drivers_carry_the_ranking():
+    ranking = rank(DS, "board ARR")
+    told = drivers(ranking)
+    assert [row["name"] for row in told["assumptions"]] == ranking["assumption"].values.tolist()
+    first = told["assumptions"][0]
+    assert first["share"]["value"] == float(ranking["share"][0])
+    assert first["owner"] == "RevOps"
+    assert told["p_hit"] == float(ranking["p_hit"])
+    assert drivers(rank(DS, "new_arr"))["p_hit"] is None
+
+
+def test_sources_weigh_what_can_be_told_from_zero():
+    ranking = rank(DS, "board ARR")
+    told = [row for row in drivers(ranking)["assumptions"] if row["distinguishable"]]
+    weights = drivers(ranking)["by_source"]
+    judged = sum(row["share"]["value"] for row in told if row["source_kind"] == "judgment")
+    assert weights["judgment"] == pytest.approx(judged / sum(row["share"]["value"] for row in told))
+    assert sum(weights.values()) == pytest.approx(1.0)
+
+
+def leaves(value):
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+@pytest.mark.parametrize("ds", [DS, PAYBACK, ONCE], ids=["usual", "at most", "once"])
+def test_facts_are_plain(ds):
+    told = facts(ds) | drivers(rank(ds, headline(ds)))
+    assert {type(leaf) for leaf in leaves(told)} <= {str, int, float, bool, type(None)}
+    assert not any(isinstance(leaf, np.generic) for leaf in leaves(told))
+    assert json.loads(json.dumps(told))["plan"] == told["plan"]
+
+
+def test_a_target_never_missed_has_no_shortfall():
+    told = target_facts(dataset(Goal("sure", at_least=1.0)), "sure")
+    assert told["shortfall"]["misses"] == 0
+    assert math.isnan(told["shortfall"]["mean"])

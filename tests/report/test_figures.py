@@ -1,0 +1,198 @@
+import itertools
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+from simengine.explain import rank
+from simengine.report.canvas import FAINT, save, title
+from simengine.report.facts import headline, target_facts
+from simengine.report.figures import board, bridge, exceedance, fan, tornado
+from tests.report.synthetic import ASSUMPTIONS, BOARD, NRR, Goal, dataset
+
+CASES = {
+    "usual": dataset(BOARD, NRR),
+    "crowded": dataset(
+        BOARD,
+        Goal("commit ARR", at_least=107e6),
+        Goal("street", at_least=106.5e6),
+        Goal("next year", period="FY2028", at_least=140e6),
+        currency="CHF",
+    ),
+    "far off": dataset(Goal("dream", at_least=200e6)),
+    "ratio, at most": dataset(Goal("payback", "cac_payback", at_most=17.0)),
+    "once": dataset(Goal("quota", "bookings", at_least=26e6), months=12, sells_once=True),
+    "shrinking": dataset(Goal("floor", at_least=70e6), new=0.2e6, loss=2.5, months=12),
+    "no target, five years": dataset(months=60),
+    "less than a quarter": dataset(Goal("March", "net_new_arr", "2027-03", at_least=1e6), months=5, start="2027-02"),
+    "long names": dataset(Goal("the number that " * 4, at_least=104e6), currency="CHF").assign_coords(
+        assumption=[f"{name}-{'x' * 40}" for name in ASSUMPTIONS]
+    ),
+}
+CASES["long names"].attrs["plan"] = "A plan with a name that goes on for a very long time " * 3
+
+
+@pytest.fixture(params=CASES)
+def figures(request):
+    ds = CASES[request.param]
+    return board(ds, rank(ds, headline(ds)))
+
+
+def texts(figure):
+    """What can be read on a figure. An axis also makes ticks beyond its ends, and does not draw them."""
+    undrawn = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            beyond = [tick for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high or not axes.axison]
+            undrawn |= {label for tick in beyond for label in (tick.label1, tick.label2)}
+    found = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return [text for text in found if text not in undrawn]
+
+
+def test_no_text_is_cut_off_or_covers_another(figures):
+    for name, figure in figures.items():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        page = figure.bbox
+        boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts(figure)]
+        for text, box in boxes:
+            assert page.x0 <= box.x0 < box.x1 <= page.x1, (name, text)
+            assert page.y0 <= box.y0 < box.y1 <= page.y1, (name, text)
+        for (a, one), (b, other) in itertools.combinations(boxes, 2):
+            x = min(one.x1, other.x1) - max(one.x0, other.x0)
+            y = min(one.y1, other.y1) - max(one.y0, other.y0)
+            # Boxes include the space of letters that reach up or down: two points of it may be shared.
+            assert x <= 1 or y <= 2 * figure.dpi / 72, (name, a, b)
+
+
+def test_the_check_above_sees_an_overlap_and_a_cut():
+    figure = fan(CASES["usual"])
+    figure.text(0.03, 0.96, "on top of the title", va="top")
+    with pytest.raises(AssertionError, match="on top"):
+        test_no_text_is_cut_off_or_covers_another({"fan": figure})
+    figure = fan(CASES["usual"])
+    figure.text(0.97, 0.5, "over the edge")
+    with pytest.raises(AssertionError, match="over the edge"):
+        test_no_text_is_cut_off_or_covers_another({"fan": figure})
+
+
+def test_the_source_stands_on_every_figure(figures):
+    for figure in figures.values():
+        assert any(", v3, as of 2026-12-31" in text.get_text() for text in texts(figure))
+        assert any("draws, seed 7" in text.get_text() and "cdcdcdcd" in text.get_text() for text in texts(figure))
+
+
+def test_the_board_gets_what_the_run_allows():
+    assert list(board(CASES["usual"], rank(CASES["usual"], "NRR"))) == ["fan", "exceedance", "tornado", "bridge"]
+    assert list(board(CASES["usual"], None)) == ["fan", "exceedance", "bridge"]
+    assert list(board(CASES["once"], None)) == ["fan", "exceedance"]
+    assert list(board(CASES["no target, five years"], None)) == ["fan", "bridge"]
+    assert list(board(CASES["less than a quarter"], None)) == ["fan", "exceedance"]
+
+
+def test_titles_state_the_finding():
+    ds = CASES["usual"]
+    p = target_facts(ds, "board ARR")["probability"]["value"]
+    assert 0.36 < p < 0.45
+    assert title(fan(ds)) == "About 2 in 5 chance of at least $108M ending ARR in FY2027"
+    assert title(exceedance(ds, "board ARR")).endswith("the chance of $108M is about 2 in 5")
+    assert title(tornado(ds, rank(ds, "ending_arr"))).startswith(
+        "win_rate.enterprise-na moves ending ARR FY2027 most, by $"
+    )
+    assert title(bridge(ds, "FY2027")).startswith("ARR from $85.0M to $107")
+
+
+def test_a_dollar_sign_starts_no_formula():
+    for text in texts(bridge(CASES["usual"], "FY2027")):
+        assert not text.get_parse_math()
+
+
+def lines_of(axes, color):
+    return [line.get_xydata() for line in axes.lines if to_hex(line.get_color()) == to_hex(color)]
+
+
+def test_fan_shows_the_quantiles_of_the_paths():
+    ds = CASES["usual"]
+    (median, *_) = lines_of(fan(ds).axes[0], "#0072B2")
+    assert median[0].tolist() == [0, 85e6]
+    expected = np.quantile(ds["ending_arr"].values, 0.5, axis=0, method="inverted_cdf")
+    assert median[1:, 1] == pytest.approx(expected)
+
+
+def test_fan_of_one_off_sales_adds_bookings_up():
+    ds = CASES["once"]
+    (median, *_) = lines_of(fan(ds).axes[0], "#0072B2")
+    expected = np.quantile(ds["bookings"].values.sum(axis=1), 0.5, method="inverted_cdf")
+    assert median[-1, 1] == pytest.approx(expected)
+    assert median[0, 1] == 0
+
+
+@pytest.mark.parametrize("case", ["usual", "ratio, at most"])
+def test_exceedance_passes_through_the_target_at_its_probability(case):
+    ds = CASES[case]
+    told = target_facts(ds, headline(ds))
+    (curve, *_) = lines_of(exceedance(ds, headline(ds)).axes[0], "#0072B2")
+    x = told["at_least"] if case == "usual" else told["at_most"]
+    order = np.argsort(curve[:, 0])
+    # The curve is drawn through 199 quantiles of 800 draws: it is a step of 1/200, and one draw, off at most.
+    assert np.interp(x, curve[order, 0], curve[order, 1]) == pytest.approx(told["probability"]["value"], abs=0.008)
+
+
+def test_tornado_is_grey_where_the_share_is_indistinct_from_zero():
+    ds = CASES["usual"]
+    ranking = rank(ds, "ending_arr")
+    bars = tornado(ds, ranking).axes[0].patches
+    names = [str(name) for name in ranking["assumption"].values]
+    assert len(bars) == 2 * len(ASSUMPTIONS)
+    for series in (bars[: len(names)], bars[len(names) :]):
+        grey = [to_hex(bar.get_facecolor()) == FAINT for bar in series]
+        assert grey == (~ranking["distinguishable"].values).tolist()
+    assert "slip_months.ae" in np.array(names)[~ranking["distinguishable"].values]
+
+
+def test_tornado_without_any_effect_says_so():
+    ds = CASES["usual"].copy()
+    ds["ending_arr"] = ds["ending_arr"].copy(data=np.random.default_rng(3).normal(100e6, 1e6, ds["ending_arr"].shape))
+    ds["target_value"] = ds["target_value"].copy(
+        data=np.random.default_rng(3).normal(100e6, 1e6, ds["target_value"].shape)
+    )
+    ranking = rank(ds, "board ARR")
+    assert not ranking["distinguishable"].values[0]
+    assert title(tornado(ds, ranking)) == "No single assumption moves ending ARR FY2027 by more than chance"
+
+
+def test_bridge_closes():
+    ds = CASES["usual"]
+    axes = bridge(ds, "FY2028").axes[0]
+    bars = sorted(axes.patches, key=lambda bar: bar.get_x())
+    opening, *flows, closing = bars
+    top = opening.get_y() + opening.get_height() + sum(bar.get_height() for bar in flows)
+    assert top == pytest.approx(closing.get_y() + closing.get_height())
+    assert top == pytest.approx(float(ds["ending_arr"].isel(month=23).mean()))
+
+
+def test_saved_files_are_the_same_each_time(tmp_path):
+    ds = CASES["usual"]
+    first, second = (save(fan(ds), tmp_path / name, "fan") for name in "ab")
+    assert [path.name for path in first] == ["fan.png", "fan.svg"]
+    for a, b in zip(first, second, strict=True):
+        assert a.read_bytes() == b.read_bytes()
+
+
+def test_the_users_style_is_neither_used_nor_changed():
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "text.parse_math": True}):
+        before = dict(matplotlib.rcParams)
+        figure = fan(CASES["usual"])
+        assert dict(matplotlib.rcParams) == before
+    assert to_hex(figure.axes[0].get_facecolor()) == "#ffffff"
+
+
+def test_no_global_figures():
+    code = "import simengine.report.figures, sys; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
