@@ -1,0 +1,63 @@
+"""Monte Carlo scenario engine for annual revenue plans.
+
+    import simengine as se
+
+    plan = se.load("plan.yaml")
+    ds = se.simulate(plan, draws=16384, seed=7)
+    se.rank(ds, "ending_arr")
+
+Nothing is imported before it is used: `import simengine` is cheap.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simengine.archive import load_run, save
+    from simengine.errors import MachineError, PlanError, Problem, SimengineError
+    from simengine.explain import rank
+    from simengine.plan import load
+    from simengine.simulation import simulate
+
+    __version__: str
+
+_HOME = {
+    "MachineError": "simengine.errors",
+    "PlanError": "simengine.errors",
+    "Problem": "simengine.errors",
+    "SimengineError": "simengine.errors",
+    "load": "simengine.plan",
+    "load_run": "simengine.archive",
+    "rank": "simengine.explain",
+    "save": "simengine.archive",
+    "simulate": "simengine.simulation",
+}
+
+__all__ = [  # noqa: RUF022 - the order in which they are used
+    "load",
+    "simulate",
+    "rank",
+    "save",
+    "load_run",
+    "SimengineError",
+    "PlanError",
+    "Problem",
+    "MachineError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: object = version("simengine")
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'simengine' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

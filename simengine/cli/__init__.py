@@ -1,0 +1,79 @@
+"""The command line. A command parses, calls, prints; how it ends is decided here, once.
+
+Exit codes: 0 done; 1 a crash (a fault of simengine, with a traceback); 2 wrong usage or a wrong plan; 3 the machine
+failed us; 4 a required confidence was not reached; 130 interrupted; 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from simengine.errors import MachineError, SimengineError
+
+INTERRUPTED = 130
+NOBODY_READS = 141
+
+_COMMANDS = {name: f"simengine.cli.{name}" for name in ("demo", "check", "run", "rank", "figures")}
+
+
+class Commands(click.Group):
+    """Reads a command's file when the command is named; turns what went wrong into words and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The object `command` of the command's file."""
+        home = _COMMANDS.get(cmd_name)
+        return None if home is None else import_module(home).command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Every error that is not a fault of simengine leaves as plain lines and an exit code."""
+        try:
+            result = super().invoke(ctx)
+            # Here, not at exit: a full disk behind standard output is an error like any other.
+            sys.stdout.flush()
+        except SimengineError as error:
+            words, code = str(error), error.exit_code
+        except KeyboardInterrupt as error:
+            done = f" {error}" if error.args else ""
+            words = f"\nStopped{done}. Folders are written whole or not at all: any that is there is complete."
+            code = INTERRUPTED
+        except BrokenPipeError:
+            # Python flushes standard output once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            words, code = "", NOBODY_READS
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            words, code = f"{place}{error.strerror or error}", MachineError.exit_code
+        except MemoryError:
+            words, code = "Not enough memory: take fewer draws (-n).", MachineError.exit_code
+        else:
+            return result
+        if words:
+            click.echo(words, err=True)
+        ctx.exit(code)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="simengine", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Tell how likely a revenue plan is, and what it hangs on.
+
+    Start with `simengine demo`, then `simengine check PLAN` and `simengine run PLAN` with a plan of your own.
+    """
+
+
+def main() -> None:
+    """Entry point of the command `simengine`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a sign of a plan's text must not end the run.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    cli(prog_name="simengine")

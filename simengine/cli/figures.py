@@ -1,0 +1,29 @@
+"""`simengine figures`: the pictures for the board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from simengine.cli.output import json_option, print_json
+from simengine.cli.steps import draw, print_paths, ranked
+
+
+@click.command("figures", short_help="Draw the figures of a run.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Their folder.  [default: RUN/figures]"
+)
+@json_option
+def command(run: Path, output: Path | None, as_json: bool) -> None:
+    """Draw what the run in the folder RUN shows, as PNG and SVG: fan, exceedance, tornado and bridge."""
+    from simengine.archive import load_run
+
+    ds = load_run(run).dataset
+    ranking, _ = ranked(ds)
+    drawn = draw(ds, ranking, output or run / "figures")
+    if as_json:
+        print_json({"figures": drawn})
+    else:
+        print_paths(drawn)

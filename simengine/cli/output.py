@@ -1,0 +1,39 @@
+"""How a command prints: JSON for programs, tables and words for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, numbers unformatted.")
+
+
+def print_json(document: object) -> None:
+    """Print `document` as JSON; a number that is not finite becomes null."""
+    click.echo(json.dumps(_finite(document), allow_nan=False, ensure_ascii=False, indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_rich(renderable: RenderableType) -> None:
+    """Print tables and styled text as wide as the terminal; elsewhere 80 columns, or as COLUMNS says."""
+    from rich.console import Console
+
+    # What stands in brackets or between colons in a plan's names is text, not markup.
+    console = Console(highlight=False, markup=False, emoji=False)
+    # Through click: a closed pipe then ends every command in the same way.
+    with console.capture() as capture:
+        console.print(renderable)
+    click.echo(capture.get(), nl=False)

@@ -1,0 +1,29 @@
+"""`simengine rank`: what a result hangs on."""
+
+from __future__ import annotations
+
+import click
+
+from simengine.cli.output import json_option, print_json, print_rich
+
+
+@click.command("rank", short_help="Rank what a result hangs on.")
+@click.argument("run")
+@click.option(
+    "--target", metavar="NAME", help="A target of the plan, or a metric such as nrr.  [default: the first target]"
+)
+@click.option("--period", metavar="PERIOD", help="Of a metric: FY2027, FY2027-Q3 or 2027-03.")
+@json_option
+def command(run: str, target: str | None, period: str | None, as_json: bool) -> None:
+    """Rank the assumptions of the run in the folder RUN by how much of the doubt each explains."""
+    from simengine.archive import load_run
+    from simengine.explain import rank
+    from simengine.report.facts import drivers, headline
+    from simengine.report.summary import ranking
+
+    ds = load_run(run).dataset
+    found = drivers(rank(ds, target or headline(ds), period=period))
+    if as_json:
+        print_json(found)
+    else:
+        print_rich(ranking(found))

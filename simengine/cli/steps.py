@@ -1,0 +1,115 @@
+"""The steps that commands share: simulate and keep, rank, tell, draw."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from simengine.cli.output import print_rich
+from simengine.errors import SimengineError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from simengine.plan import Plan
+
+Detail = Literal["headline", "segment"]
+
+DRAWS = 16_384
+SEED = 7
+
+draws_option = click.option(
+    "-n", "--draws", type=int, default=DRAWS, show_default=True, metavar="N", help="Paths to simulate."
+)
+seed_option = click.option("--seed", type=int, default=SEED, show_default=True, metavar="N", help="Of all chance.")
+
+
+def kept(
+    plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, detail: Detail = "headline"
+) -> xr.Dataset:
+    """Simulate, and write the run to `folder`; a folder that is in the way is refused before anything else."""
+    from simengine.archive import check_place, save
+
+    check_place(folder, overwrite=overwrite)
+    ds = simulated(plan, draws, seed, detail)
+    save(ds, plan, folder, overwrite=overwrite)
+    return ds
+
+
+def simulated(plan: Plan, draws: int, seed: int, detail: Detail) -> xr.Dataset:
+    """Simulate with a progress bar on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from simengine.simulation import is_compiled, simulate
+
+    if not is_compiled():
+        click.echo("Compiling the simulation for this machine: half a minute, only this once.", err=True)
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Simulating", total=None)
+        done = 0
+
+        def advance(paths: int, total: int) -> None:
+            nonlocal done
+            done = paths
+            bar.update(task, completed=paths, total=total)
+
+        try:
+            return simulate(plan, draws=draws, seed=seed, detail=detail, progress=advance)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"after {done:,} paths") from None
+
+
+def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:
+    """The ranking of what a run is about; None and the reason where it cannot be ranked."""
+    from simengine.explain import rank
+    from simengine.report.facts import headline
+
+    try:
+        return rank(ds, headline(ds)), ""
+    except SimengineError as error:
+        return None, str(error)
+
+
+def story(ds: xr.Dataset, ranking: xr.Dataset | None, reason: str, folder: Path) -> dict[str, Any]:
+    """The facts of a run that is kept in `folder`, with its ranking, or the reason why there is none."""
+    from simengine.report.facts import drivers, facts
+
+    ranked_ = {"drivers": None if ranking is None else drivers(ranking), "no_drivers": reason}
+    return {**facts(ds), **ranked_, "folder": str(folder), "required": []}
+
+
+def print_story(told: dict[str, Any]) -> None:
+    """Print the summary in the terminal."""
+    from simengine.report.summary import summary
+
+    print_rich(summary(told))
+
+
+def draw(ds: xr.Dataset, ranking: xr.Dataset | None, folder: Path) -> list[dict[str, str]]:
+    """Draw every figure that the run allows; name, title and paths of each."""
+    from simengine.report.canvas import save, title
+    from simengine.report.figures import board
+
+    drawn = []
+    for name, figure in board(ds, ranking).items():
+        png, svg = save(figure, folder, name)
+        drawn.append({"name": name, "title": title(figure), "png": str(png), "svg": str(svg)})
+    return drawn
+
+
+def print_paths(drawn: list[dict[str, str]]) -> None:
+    """List the figures with what each says."""
+    for figure in drawn:
+        click.echo(f"{figure['png']}  {figure['title']}")
+
+
+def print_next(folder: Path, command: str) -> None:
+    """Say where the run is, and what to do with it."""
+    place = shlex.quote(str(folder))
+    click.echo(f"\nThe run is in {place}. Next: simengine {command.format(place)}")

@@ -1,0 +1,415 @@
+"""The commands from outside, as a user or a program calls them."""
+
+import errno
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.table import Table
+
+import simengine.plan
+from simengine.cli import cli
+from simengine.cli.output import print_rich
+from simengine.cli.steps import DRAWS, SEED
+
+ROOT = Path(__file__).parents[2]
+TINY = str(ROOT / "tests" / "plans" / "tiny.yaml")
+FEW = ("-n", "128")
+
+
+def call(*arguments):
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def document(result):
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """A stored run of the tiny plan, and what `run --json` said of it."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    return folder, document(call("run", TINY, *FEW, "-o", folder, "--json"))
+
+
+@pytest.fixture
+def broken(tmp_path):
+    text = Path(TINY).read_text().replace("currency: USD", "currency: USD, colour: red").replace("25 %", "25")
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    return path
+
+
+# ---- check ----
+
+
+def test_check_says_what_is_in_a_plan():
+    result = call("check", TINY)
+    assert result.exit_code == 0
+    assert result.stdout == f"{TINY} is right: Tiny, 12 months, 1 segment, 1 channel, 5 assumptions, 2 targets.\n"
+
+
+def test_check_reports_every_mistake_with_its_place(broken):
+    result = call("check", broken)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 2
+    for line in result.stderr.splitlines():
+        assert re.match(rf"{re.escape(str(broken))}:\d+:\d+  \S", line)
+
+
+def test_check_json_carries_the_mistakes(broken):
+    result = call("check", broken, "--json")
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    assert told["ok"] is False
+    assert [set(problem) for problem in told["problems"]] == [
+        {"file", "line", "column", "key", "message", "expected"}
+    ] * 2
+    assert "colour" in told["problems"][0]["key"]
+
+
+def test_check_explain_shows_values_and_where_they_come_from():
+    lines = call("check", TINY, "--explain").stdout.splitlines()
+    assert any(re.match(r"base\.smb\.customers = 150 .*← .*tiny\.yaml:\d+:\d+$", line) for line in lines)
+    assert any(line.endswith("← default") for line in lines)
+    values = document(call("check", TINY, "--explain", "--json"))["values"]
+    assert {"key", "value", "unit", "where"} == set(values[0])
+    assert len(values) == len(lines) - 1
+
+
+# ---- run ----
+
+
+def test_run_json_tells_the_story(run):
+    folder, told = run
+    assert told["folder"] == str(folder)
+    assert [target["name"] for target in told["targets"]] == ["board ARR", "NRR"]
+    assert told["run"]["draws"] == 128
+    assert told["run"]["seed"] == str(SEED)
+    assert told["drivers"]["target"] == "board ARR"
+    assert told["required"] == []
+    # What is not a number is null.
+    assert told["targets"][0]["at_most"] is None
+
+
+def test_the_story_is_the_same_from_python(run):
+    import simengine as se
+
+    ds = se.simulate(se.load(TINY), draws=128, seed=SEED)
+    assert run[1]["targets"][0]["p50"] in ds["target_value"].sel(target="board ARR").values
+
+
+def test_run_prints_the_summary(tmp_path):
+    result = call("run", TINY, *FEW, "-o", tmp_path / "run")
+    assert result.exit_code == 0
+    assert "How likely is each target?" in result.stdout
+    assert f"The run is in {tmp_path / 'run'}." in result.stdout
+    assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
+
+
+def test_by_default_the_same_run_has_the_same_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = document(call("run", TINY, "-n", 8, "--seed", 3, "--json"))
+    assert re.fullmatch(r"runs/tiny-[0-9a-f]{8}-s3-n8", first["folder"])
+    assert document(call("run", TINY, "-n", 8, "--seed", 3, "--json")) == first
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [Path(first["folder"]).name]
+    changed = document(call("run", TINY, "-n", 8, "--seed", 3, "--set", "base.smb.customers=151", "--json"))
+    assert changed["folder"] != first["folder"]
+
+
+def test_a_folder_that_is_not_a_run_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "mine.txt").write_text("keep")
+    monkeypatch.setattr("simengine.simulation.simulate", None)  # it is refused before anything is simulated
+    for more in ((), ("--overwrite",)):
+        result = call("run", TINY, "-n", 8, "-o", tmp_path, *more)
+        assert result.exit_code == 2
+        assert "is not a run" in result.stderr or "no run" in result.stderr
+    assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_a_run_is_replaced_on_request_only(tmp_path):
+    assert call("run", TINY, "-n", 8, "-o", tmp_path / "run").exit_code == 0
+    assert call("run", TINY, "-n", 9, "-o", tmp_path / "run").exit_code == 2
+    assert call("run", TINY, "-n", 9, "-o", tmp_path / "run", "--overwrite").exit_code == 0
+    assert document(call("run", TINY, "-n", 9, "-o", tmp_path / "run", "--overwrite", "--json"))["run"]["draws"] == 9
+
+
+def test_set_changes_the_plan(tmp_path):
+    told = document(
+        call("run", TINY, "-n", 8, "-o", tmp_path / "run", "--set", "targets.board ARR.at_least=1", "--json")
+    )
+    assert told["targets"][0]["at_least"] == 1
+    assert told["targets"][0]["probability"]["value"] == 1
+
+
+def test_a_run_too_small_to_rank_says_so(tmp_path):
+    told = document(call("run", TINY, "-n", 8, "-o", tmp_path / "run", "--json"))
+    assert told["drivers"] is None
+    assert "100 draws" in told["no_drivers"]
+
+
+@pytest.mark.parametrize(
+    ("required", "code"),
+    [
+        (["board ARR=0.99"], 4),
+        (["NRR=0.0001"], 0),
+        (["NRR=1%", "board ARR=99%"], 4),
+        (["board ARR"], 4),
+        (["all"], 4),
+    ],
+)
+def test_a_required_confidence_decides_the_exit_code(tmp_path, required, code):
+    options = [word for text in required for word in ("--require", text)]
+    result = call("run", TINY, "-n", 64, "-o", tmp_path / "run", *options, "--json")
+    assert result.exit_code == code
+    told = json.loads(result.stdout)["required"]
+    assert [row["reached"] for row in told] == [row["probability"] >= row["confidence"] for row in told]
+    assert all(row["reached"] for row in told) == (code == 0)
+    assert ("is required" in result.stderr) == (code == 4)
+    assert (tmp_path / "run" / "manifest.json").exists()
+
+
+def test_a_declared_confidence_is_what_is_required(tmp_path):
+    result = call("run", TINY, "-n", 64, "-o", tmp_path / "run", "--require", "board ARR", "--json")
+    assert json.loads(result.stdout)["required"][0]["confidence"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("required", "words"),
+    [
+        ("NRR", "the plan declares no confidence"),
+        ("ARR=0.5", "no target is named 'ARR'"),
+        ("ARR", "no target is named 'ARR'"),
+        ("board ARR=2", "'2' is not a probability like 0.5 or 50%"),
+        ("board ARR=much", "'much' is not a probability like 0.5 or 50%"),
+        ("board ARR=nan", "'nan' is not a probability"),
+    ],
+)
+def test_what_cannot_be_required_is_refused_before_the_run(tmp_path, required, words):
+    result = call("run", TINY, *FEW, "-o", tmp_path / "run", "--require", required)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("wrong", [("-n", "0"), ("-n", "many"), ("--seed", "-1"), ("--detail", "all"), ("--nope",)])
+def test_wrong_usage_is_2(tmp_path, wrong):
+    result = call("run", TINY, "-o", tmp_path / "run", *wrong)
+    assert result.exit_code == 2
+    assert result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_names_are_text_and_no_markup(capsys):
+    table = Table("target")
+    table.add_row("[EMEA] :smile: [/]")
+    print_rich(table)
+    assert "[EMEA] :smile: [/]" in capsys.readouterr().out
+
+
+# ---- rank and figures ----
+
+
+def test_rank_names_the_target_or_the_metric(run):
+    folder, _ = run
+    assert "What does NRR hang on?" in call("rank", folder, "--target", "NRR").stdout
+    told = document(call("rank", folder, "--target", "new_arr", "--period", "FY2027-Q2", "--json"))
+    assert (told["metric"], told["period"], told["target"]) == ("new_arr", "FY2027-Q2", "")
+    assert len(told["assumptions"]) == 5
+    assert document(call("rank", folder, "--json"))["target"] == "board ARR"
+
+
+@pytest.mark.parametrize("wrong", [("--target", "nope"), ("--target", "new_arr", "--period", "FY2031")])
+def test_rank_of_what_is_not_there_is_2(run, wrong):
+    result = call("rank", run[0], *wrong)
+    assert result.exit_code == 2
+    assert result.stderr.strip()
+
+
+def test_a_run_that_is_not_there_is_2(tmp_path):
+    for command in ("rank", "figures"):
+        assert call(command, tmp_path / "none").exit_code == 2
+
+
+def test_a_damaged_run_is_3(run, tmp_path):
+    folder = tmp_path / "copy"
+    assert call("run", TINY, "-n", 8, "-o", folder).exit_code == 0
+    (folder / "result.nc").write_bytes(b"nothing")
+    result = call("rank", folder)
+    assert result.exit_code == 3
+    assert "damaged" in result.stderr
+
+
+def test_figures_are_files(run, tmp_path):
+    told = document(call("figures", run[0], "-o", tmp_path / "out", "--json"))["figures"]
+    assert [figure["name"] for figure in told] == ["fan", "exceedance", "tornado", "bridge"]
+    assert all(Path(figure[kind]).stat().st_size > 10_000 for figure in told for kind in ("png", "svg"))
+    printed = call("figures", run[0], "-o", tmp_path / "out").stdout.splitlines()
+    assert [line.split("  ")[0] for line in printed] == [figure["png"] for figure in told]
+
+
+# ---- demo ----
+
+
+def test_demo_goes_all_the_way_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call("demo", *FEW)
+    assert result.exit_code == 0, result.stderr
+    for words in (
+        "How likely",
+        "80% safe",
+        "random variation",
+        "Figures:",
+        "demo/figures/fan.png",
+        "The run is in demo.",
+    ):
+        assert words in result.stdout
+    assert (tmp_path / "demo" / "manifest.json").exists()
+    assert (tmp_path / "demo" / "figures" / "tornado.svg").exists()
+
+
+def test_demo_json(tmp_path):
+    told = document(call("demo", *FEW, "-o", tmp_path / "demo", "--json"))
+    assert len(told["figures"]) == 4
+    assert told["plan"]["name"] == "Northstar FY2027"
+
+
+def test_demo_without_its_plan_says_where_to_go(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("simengine.cli.demo.__file__", str(tmp_path / "a" / "b" / "demo.py"))
+    result = call("demo")
+    assert result.exit_code == 2
+    assert "clone of the repository" in result.stderr
+
+
+# ---- how a command ends ----
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 3, "runs/x: No space left on device\n"),
+        (PermissionError(errno.EACCES, "Permission denied", "plan.yaml"), 3, "plan.yaml: Permission denied\n"),
+        (MemoryError(), 3, "Not enough memory: take fewer draws (-n).\n"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "\nStopped. Folders are written whole or not at all: any that is there is complete.\n",
+        ),
+    ],
+)
+def test_every_end_has_its_code_and_its_words(monkeypatch, error, code, words):
+    def load(*_):
+        raise error
+
+    monkeypatch.setattr(simengine.plan, "load", load)
+    result = call("check", TINY)
+    assert result.exit_code == code
+    assert result.stderr == words
+
+
+def test_a_crash_is_1_and_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(simengine.plan, "load", lambda *_: 1 / 0)
+    result = call("check", TINY)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_an_interrupted_simulation_says_how_far_it_came(monkeypatch, tmp_path):
+    def simulate(*_, progress, **__):
+        progress(64, 128)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("simengine.simulation.simulate", simulate)
+    result = call("run", TINY, *FEW, "-o", tmp_path / "run")
+    assert result.exit_code == 130
+    assert "Stopped after 64 paths." in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_first_compilation_is_announced(monkeypatch, tmp_path):
+    monkeypatch.setattr("simengine.simulation.is_compiled", lambda: False)
+    assert "Compiling" in call("run", TINY, "-n", 8, "-o", tmp_path / "run").stderr
+    monkeypatch.setattr("simengine.simulation.is_compiled", lambda: True)
+    assert call("run", TINY, "-n", 8, "-o", tmp_path / "run2").stderr == ""
+
+
+def piped(command, reader):
+    """Exit code and standard error of a command whose output another one reads."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    line = f"{sys.executable} -m simengine {command} 2>err | {reader}; echo ${{PIPESTATUS[0]}} >code"
+    return ["bash", "-c", line], environment
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of a POSIX shell")
+def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path):
+    line, environment = piped(f"check {TINY} --explain", "true")
+    subprocess.run(line, cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "err").read_text() == ""
+    assert (tmp_path / "code").read_text().strip() == "141"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_the_output_is_3():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "simengine", "check", TINY], stdout=full, stderr=-1, check=False)
+    assert done.returncode == 3
+    assert done.stderr == b"No space left on device\n"
+
+
+def test_an_output_that_cannot_show_a_sign_is_no_crash():
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    line = [sys.executable, "-m", "simengine", "check", TINY, "--explain"]
+    done = subprocess.run(line, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"?" in done.stdout
+
+
+# ---- documentation ----
+
+
+def keys_of(value):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from keys_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from keys_of(item)
+
+
+def test_every_key_is_documented(run, tmp_path):
+    folder, told = run
+    page = (ROOT / "docs" / "cli.md").read_text()
+    told = {
+        **told,
+        "required": [dict.fromkeys(("target", "confidence", "probability", "lower", "upper", "reached"), 0)],
+    }
+    documents = [
+        told,
+        document(call("rank", folder, "--json")),
+        document(call("figures", folder, "-o", tmp_path / "out", "--json")),
+        document(call("check", TINY, "--explain", "--json")),
+    ]
+    sources = {"historical", "benchmark", "judgment"}
+    missing = {key for key in keys_of(documents) if f"`{key}`" not in page} - sources
+    assert not missing
+
+
+def test_every_option_is_documented():
+    page = (ROOT / "docs" / "cli.md").read_text()
+    context = cli.make_context("simengine", ["--help"], resilient_parsing=True)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert f"## `simengine {name}" in page
+        for parameter in command.params:
+            for option in parameter.opts if parameter.param_type_name == "option" else ():
+                assert option in page, (name, option)
+    assert f"{DRAWS:,}" in page

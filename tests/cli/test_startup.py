@@ -1,0 +1,75 @@
+"""What nobody needs yet is not imported, and so costs no time."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "plans" / "tiny.yaml"
+NORTHSTAR = ROOT / "scenarios" / "northstar" / "base.yaml"
+HEAVY = {"numba", "llvmlite", "scipy", "scipy.stats", "pandas", "xarray", "matplotlib", "h5netcdf"}
+
+
+def modules_after(*arguments):
+    """Modules that a command has imported by its end, and its exit code."""
+    code = (
+        "import sys\n"
+        "from simengine.cli import main\n"
+        f"sys.argv = ['simengine', *{arguments!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: print('CODE', end.code or 0)\n"
+        "print('MODULES', *sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *_, code_line, modules = done.stdout.strip().splitlines()
+    return set(modules.split()[1:]), int(code_line.split()[1])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), ("run", "--help"), ("check", str(TINY)), ("check", str(NORTHSTAR), "--explain")],
+    ids=lambda arguments: " ".join(Path(word).name for word in arguments),
+)
+def test_light_commands_import_nothing_heavy(arguments):
+    modules, code = modules_after(*arguments)
+    assert code == 0
+    assert not modules & HEAVY
+
+
+def test_help_imports_no_numpy_and_no_pydantic():
+    assert not modules_after("--help")[0] & {"numpy", "pydantic", "yaml", "rich"}
+
+
+def test_the_check_above_sees_what_is_imported():
+    modules, code = modules_after("rank", "no-such-run")
+    assert code == 2
+    assert "xarray" in modules
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = "import sys; import simengine; print(*(m for m in sys.modules if m.startswith('simengine')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["simengine"]
+
+
+def seconds(*arguments):
+    """The shortest of several runs, in processor time: other work on this machine does not count."""
+
+    def once():
+        before = os.times()
+        subprocess.run([sys.executable, "-m", "simengine", *arguments], capture_output=True, check=True)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    return min(once() for _ in range(5))
+
+
+def test_help_is_there_at_once():
+    assert seconds("--help") < 0.2
+
+
+def test_check_is_there_at_once():
+    assert seconds("check", str(NORTHSTAR)) < 0.6
