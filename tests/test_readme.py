@@ -1,0 +1,51 @@
+"""What README tells people to type works, and what it points to is there."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language):
+    (found,) = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An empty folder beside which README's relative paths exist."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "scenarios").symlink_to(ROOT / "scenarios")
+    return folder
+
+
+def test_the_commands_run_in_the_order_given(folder):
+    for line in block("sh").splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "simengine"
+        done = subprocess.run(
+            [sys.executable, "-m", "simengine", *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        assert done.stdout
+
+
+def test_the_python_example_runs(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", block("python")], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_links_lead_somewhere():
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    assert len(links) > 10
+    for link in links:
+        assert (ROOT / link).exists(), link
