@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from simengine.kernel.jit import step
 from simengine.kernel.random import (
     DEAL,
+    NEVER,
     OUTCOME,
     WAIT,
     lognormal_factor,
@@ -52,7 +53,6 @@ COLUMNS = 7
 LOT, PATIENCE = 0, 1
 NONE = -1
 _SMALLEST_SURVIVAL = 1e-300
-_NEVER = 2**40
 _ROUNDING = 1e-9
 """So that ten people with 0.7 places each have seven, in whatever order they are added up."""
 
@@ -159,7 +159,7 @@ def resume_row(r, n, market, tables, value, draw):
             left = remaining_cycle(won_mean, sigma, age, won_survival, u_cycle)
         else:
             left = remaining_cycle(lost_mean, sigma, age, lost_survival, u_cycle)
-        decide(n + k, won, u_size, math.floor(left) if left < _NEVER else _NEVER, market, tables, value)
+        decide(n + k, won, u_size, math.floor(left) if left < NEVER else NEVER, market, tables, value)
     market.in_work[cells[c, Cell.SEGMENT]] += count
     if cells[c, Cell.SOLD] == 1:
         market.taken[cells[c, Cell.SEGMENT]] += count
@@ -213,12 +213,12 @@ def queue(t, n, segment, stale, u_patience, market):
     """Let opportunity n wait behind the others of its segment."""
     rows, last = market.rows, market.last
     rows[n, NEXT] = NONE
-    rows[n, STALE_MONTH] = _NEVER
+    rows[n, STALE_MONTH] = NEVER
     if stale >= 1.0:
         rows[n, STALE_MONTH] = t + 1
     elif stale > 0.0:
         patience = math.log1p(-u_patience) / math.log1p(-stale)
-        if patience < _NEVER:
+        if patience < NEVER:
             rows[n, STALE_MONTH] = t + 1 + math.floor(patience)
     if last[segment] == NONE:
         market.first[segment] = n
@@ -277,7 +277,7 @@ def take_up(t, segment, n_fresh, market, tables, value, draw, out):
     stale = value[tables.calendar[Calendar.STALE]]
     dropped, waiting = drop_stale(t, segment, market)
     capacity = out[SegmentOut.CAPACITY, t, segment]
-    places = math.floor(capacity + _ROUNDING) if capacity < _NEVER else _NEVER
+    places = math.floor(capacity + _ROUNDING) if capacity < NEVER else NEVER
     taken = market.taken[segment] - market.freed[t, segment]
     if taken + waiting + n_fresh > places:
         draw_lots(n_fresh, market, tables, draw)

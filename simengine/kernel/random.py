@@ -25,6 +25,8 @@ _PURPOSES = 256
 _STEP = 2.0**-52
 _TAIL_SDS = 9.0  # P(normal < -9 sd) = 1e-19, far below the grid of the uniforms (2e-16)
 _NEGLIGIBLE = 1e-20
+NEVER = 2**40
+"""More months than any plan has, and few enough for whole numbers to hold."""
 _TABULATED = 4096
 _RECIPROCALS = 1.0 / np.arange(
     1.0, _TABULATED + 1.0
@@ -190,8 +192,9 @@ def lognormal_factor(sigma, u):
 
 @step
 def whole_months(mean, sigma, u_size, u_round):
-    """A lag in whole months whose mean is exactly `mean`: floor(mean · factor + u)."""
-    return math.floor(mean * lognormal_factor(sigma, u_size) + u_round)
+    """A lag in whole months whose mean is exactly `mean`: floor(mean · factor + u); at most NEVER."""
+    months = mean * lognormal_factor(sigma, u_size) + u_round
+    return math.floor(months) if months < NEVER else NEVER
 
 
 @step

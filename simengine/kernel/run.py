@@ -30,7 +30,8 @@ _R = TypeVar("_R")
 def cache_folder() -> Path:
     """Where compiled kernels are kept: one folder for each version of the kernel's sources, numba and Python.
 
-    numba itself notices only changes of the file that it compiles, not of those which that file calls.
+    numba itself notices only changes of the file that it compiles, not of those which that file calls. Raises
+    RuntimeError where the user has no home.
     """
     digest = hashlib.sha256(f"{sys.version} {numba.__version__} {llvmlite.__version__} {np.__version__}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
@@ -41,12 +42,15 @@ def cache_folder() -> Path:
 
 def is_compiled() -> bool:
     """Whether a run can start at once, without compiling first."""
-    return bool(numba.config.DISABLE_JIT) or any(cache_folder().glob("**/*.nbi"))
+    try:
+        return bool(numba.config.DISABLE_JIT) or any(cache_folder().glob("**/*.nbi"))
+    except (OSError, RuntimeError):
+        return False
 
 
 @cache
 def _compiled() -> Any:
-    """The kernel with its one signature, from the cache where that is possible."""
+    """The kernel with its one signature: from the cache, into the cache, or without one where there can be none."""
     ints, floats = types.int64, types.float64
     table = types.NamedTuple(
         [
@@ -63,14 +67,14 @@ def _compiled() -> Any:
     )
     results = types.NamedUniTuple(types.Array(floats, 4, "C"), 4, Results)
     signature = types.void(table, floats[:, ::1], ints, results)
-    folder, before = cache_folder(), numba.config.CACHE_DIR
+    before = numba.config.CACHE_DIR
     try:
+        folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        return njit(signature, nogil=True)(path.simulate_paths.py_func)
-    numba.config.CACHE_DIR = str(folder)
-    try:
+        numba.config.CACHE_DIR = str(folder)
         return njit(signature, nogil=True, cache=True)(path.simulate_paths.py_func)
+    except (OSError, RuntimeError):
+        return njit(signature, nogil=True)(path.simulate_paths.py_func)
     finally:
         numba.config.CACHE_DIR = before
 

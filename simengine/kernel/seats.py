@@ -8,6 +8,7 @@ import numpy as np
 
 from simengine.kernel.jit import step
 from simengine.kernel.random import (
+    NEVER,
     PERSON,
     START,
     TENURE,
@@ -18,7 +19,6 @@ from simengine.kernel.random import (
 )
 from simengine.kernel.tables import Group, GroupOut, Seat, SegmentOut, Shape
 
-NEVER = 2**40
 _EARLY_MONTHS = 6.0
 
 OCCUPANT, STARTS, LEAVES = 0, 1, 2

@@ -8,6 +8,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from operator import index
 from typing import TYPE_CHECKING, Literal
 
 from simengine.assumptions.dependence import Dependence
@@ -70,7 +71,7 @@ def simulate(
     twins: int | None = None,
     detail: Literal["headline", "segment"] = "headline",
     executor: Executor | None = None,
-    block: int = 1024,
+    block: int = 256,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Simulate a plan.
@@ -95,11 +96,12 @@ def simulate(
     SimengineError
         if `draws`, `twins`, `block` or `seed` is out of range.
     """
-    _require(1 <= draws < 2**32, f"draws is {draws}; choose a number from 1 to 4,294,967,295")
-    _require(0 <= seed < 2**64, f"seed is {seed}; choose a whole number from 0 to 2^64 - 1")
-    _require(block >= 1, f"block is {block}; choose at least 1")
-    twins = min(draws, MOST_TWINS) if twins is None else twins
-    _require(0 <= twins <= draws, f"twins is {twins}; choose a number from 0 to {draws}, the number of draws")
+    draws = _whole("draws", draws, 1, 2**32 - 1)
+    seed = _whole("seed", seed, 0, 2**64 - 1)
+    block = _whole("block", block, 1, 2**32 - 1)
+    twins = min(draws, MOST_TWINS) if twins is None else _whole("twins", twins, 0, draws)
+    if detail not in ("headline", "segment"):
+        raise SimengineError(f"detail is {detail!r}; choose 'headline' or 'segment'")
     packed, dependence, beliefs = pack(plan, seed), plan.dependence.copula(), plan.widened()
     collector = Collector(plan, draws, twins, detail)
     passes = (
@@ -128,9 +130,11 @@ def simulate(
     )
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise SimengineError(message)
+def _whole(name: str, value: int, low: int, high: int) -> int:
+    """The value as a whole number, if it is one from `low` to `high`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not low <= value <= high:
+        raise SimengineError(f"{name} is {value!r}; choose a whole number from {low} to {high}")
+    return index(value)
 
 
 def _unwidened(draws: int) -> int:
@@ -144,11 +148,13 @@ def _spans(draws: int, block: int) -> Iterator[Span]:
 
 @contextmanager
 def _workers(executor: Executor | None) -> Iterator[Executor]:
-    """The caller's executor, or threads for the time of one run, one for each processor we may use."""
+    """The caller's executor, or threads for the time of one run, one for each processor that we may use."""
     if executor is not None:
         yield executor
         return
-    with ThreadPoolExecutor(
-        max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    ) as threads:
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = ThreadPoolExecutor(processors)
+    try:
         yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)  # after Ctrl-C only the blocks under way are waited for

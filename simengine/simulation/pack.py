@@ -19,6 +19,8 @@ from simengine.units import MONTHS_PER_YEAR, monthly_hazard
 
 Column = NDArray[np.float64]
 _SHAPES = {"linear": Shape.LINEAR, "s-curve": Shape.S_CURVE, "step": Shape.STEP}
+_MOST_ARRIVALS = 1e7
+_MOST_MEETINGS = 1e3
 _ZERO, _ONE = Quantity(0.0), Quantity(1.0)
 
 
@@ -51,16 +53,30 @@ class Slots:
     """Every number that the kernel reads, each once, in order of first use."""
 
     entries: dict[Slot, int] = field(default_factory=dict)
+    most: dict[int, float] = field(default_factory=dict)
+    """The largest value of a slot that can be simulated at all, where there is one."""
 
-    def add(self, *quantities: Quantity, function: Callable[..., Any] = _same) -> int:
-        """The slot of function(quantities)."""
-        return self.entries.setdefault(Slot(function, quantities), len(self.entries))
+    def add(self, *quantities: Quantity, function: Callable[..., Any] = _same, most: float = math.inf) -> int:
+        """The slot of function(quantities), which is at most `most`."""
+        index = self.entries.setdefault(Slot(function, quantities), len(self.entries))
+        self.most[index] = min(most, self.most.get(index, math.inf))
+        return index
 
     def fill(self, values: Mapping[str, Column], draws: int) -> Column:
-        """One row a draw: the value of each slot, given each assumption's column of values."""
+        """One row a draw: the value of each slot, given each assumption's column of values.
+
+        Raises SimengineError where a value is drawn that would take more time and memory than there is.
+        """
         out = np.empty((draws, len(self.entries)))
         for (function, quantities), index in self.entries.items():
             out[:, index] = function(*(quantity.of(values) for quantity in quantities))
+            worst = out[:, index].max(initial=0.0)
+            if worst > self.most[index]:
+                name = next((q.assumption for q in quantities if q.assumption), "a number of the plan")
+                raise SimengineError(
+                    f"{name}: a value of {worst:.3g} a month is drawn, and at most {self.most[index]:g} can be "
+                    "simulated; cut its distribution off with truncated"
+                )
         return out
 
 
@@ -140,7 +156,7 @@ def _cell_row(channel: str, segment: int, name: str, sold: bool, demand: Demand,
         keys.add(f"pipeline/{channel}/{name}"),
         segment,
         int(sold),
-        slots.add(demand.volume),
+        slots.add(demand.volume, most=_MOST_ARRIVALS),
         slots.add(demand.growth),
         slots.add(demand.overdispersion),
         slots.add(demand.win_rate),
@@ -172,7 +188,9 @@ def _segment_row(base: Base | None, slots: Slots) -> list[int]:
         slots.add(base.contraction),
         slots.add(base.contraction_depth),
         slots.add(base.price_increase),
-        slots.add(expansion.opportunities_per_customer, function=_monthly) if expansion else slots.add(_ZERO),
+        slots.add(expansion.opportunities_per_customer, function=_monthly, most=_MOST_MEETINGS)
+        if expansion
+        else slots.add(_ZERO),
         slots.add(expansion.win_rate if expansion else _ZERO),
         slots.add(expansion.size if expansion else _ZERO),
         slots.add(expansion.size_spread if expansion else _ZERO, function=log_sigma),

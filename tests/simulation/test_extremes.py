@@ -1,0 +1,80 @@
+"""What a distribution without end can draw, and where a compiled kernel cannot be kept."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from simengine.errors import SimengineError
+from simengine.kernel import random
+from simengine.plan import loads
+from simengine.simulation import simulate
+from tests.kernel.support import simulate as run_paths
+
+PLAN = """
+plan: {{name: Extreme, currency: USD, start: 2027-01, months: 12}}
+segments: {{once: {{sells: once}}}}
+source_policy: {{historical: {{drift: 0 %}}, benchmark: {{widen: x1}}, judgment: {{widen: x1}}}}
+assumptions:
+  wild: {{plan: 3, distribution: {{lognormal: {{median: 3, sigma: 10}}}}, unit: {unit}, risk: {{adverse: high}},
+         source: {{kind: judgment, reference: nobody knows}}}}
+team:
+  roles: {{ae: {{capacity: {{open_opportunities: 20}}, backfill: {{policy: always, lag: {lag}}},
+               attrition: {{voluntary: 50 % per year}}}}}}
+  seats: [{{name: ae, role: ae, segment: once, existing: 3, hires: {{2027-12: 5}}, time_to_fill_delay: {delay}}}]
+funnel:
+  stale: 20 % per month
+  channels:
+    inbound:
+      segments: {{once: {{volume: {volume}, win_rate: 50 %, cycle: {cycle}, cycle_spread: 900 %, deal_size: 1_000}}}}
+  opening_pipeline:
+    rows: [{{segment: once, channel: inbound, stage: opportunity, age_months: 3, count: 5}}]
+"""
+
+CALM = {"unit": "months", "lag": "2 months", "delay": "1 month", "volume": "9 per month", "cycle": "2 months"}
+
+
+def test_a_lag_beyond_all_numbers_is_never():
+    assert random.whole_months(1e300, 2.0, 0.999, 0.5) == random.NEVER
+    assert random.whole_months(float("inf"), 0.0, 0.5, 0.5) == random.NEVER
+
+
+@pytest.mark.parametrize("where", ["lag", "delay", "cycle"])
+def test_a_duration_without_end_is_only_late(where):
+    plan = loads(PLAN.format(**{**CALM, where: "wild"}))
+    values = np.geomspace(1e-3, 1e30, 400)
+    headcount = [
+        run_paths(plan, 1, values={"wild": value}, first=i).group["headcount"] for i, value in enumerate(values)
+    ]
+    assert np.max(headcount) <= 8
+    assert np.max([h[0, :11] for h in headcount]) <= 3  # nobody comes before the month they are planned for
+    ds = simulate(plan, draws=2000)
+    assert np.isfinite(ds.bookings).all()
+
+
+def test_more_arrivals_than_can_be_simulated_are_refused_with_the_name_of_the_assumption():
+    plan = loads(PLAN.format(**{**CALM, "unit": "count per month", "volume": "wild"}))
+    with pytest.raises(SimengineError, match=r"wild: a value of .* cut its distribution off"):
+        simulate(plan, draws=2000)
+
+
+@pytest.mark.parametrize("home", ["no home", "a home that is a file"])
+def test_without_a_place_for_it_the_kernel_is_compiled_for_this_run_only(tmp_path, home):
+    (tmp_path / "file").write_text("")
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
+    if home != "no home":
+        environment["XDG_CACHE_HOME"] = str(tmp_path / "file")
+    code = (
+        "import pwd\n"
+        "def nobody(uid): raise KeyError(uid)\n"
+        "pwd.getpwuid = nobody\n"
+        "from simengine.kernel import run\n"
+        "run.njit = lambda *a, **k: (lambda f: (a, k))\n"  # what would be compiled, without the half minute it takes
+        "assert not run.is_compiled()\n"
+        "_, how = run._compiled()\n"
+        "assert 'cache' not in how, how\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
