@@ -466,7 +466,7 @@ class _Terms(NamedTuple):
 def _terms(base: Base, values: Values) -> _Terms:
     renewed = base.renewal_rate.of(values)
     contraction, depth = base.contraction.of(values), base.contraction_depth.of(values)
-    contracted = min(contraction / depth, renewed) if contraction else 0.0
+    contracted = min(contraction / depth, renewed) if contraction and depth else 0.0
     expansions = size = 0.0
     if base.expansion is not None:
         met = base.expansion.opportunities_per_customer.of(values) / MONTHS_PER_YEAR

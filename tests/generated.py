@@ -108,7 +108,7 @@ class _Writer:
                 "months": self.months,
                 "fiscal_year_start": self.rng.choice((1, 1, 2, 7, 10)),
             },
-            "targets": self.targets(),
+            "targets": self.targets(body["base"]),
             "segments": {
                 name: {**labels, "sells": "once" if name in self.once else "subscription"}
                 for name, labels in self.segments.items()
@@ -183,7 +183,7 @@ class _Writer:
 
     # --- sections
 
-    def targets(self) -> list[dict[str, Any]]:
+    def targets(self, base: dict[str, Any]) -> list[dict[str, Any]]:
         month = month_label(self.start + self.rng.randrange(self.months))
         last = month_label(self.start + self.months - 1)
         targets: list[dict[str, Any]] = [{"name": "ARR", "metric": "ending_arr", "period": last, "at_least": 500_000}]
@@ -194,7 +194,7 @@ class _Writer:
         if self.sometimes():
             metric, most = self.rng.choice((("headcount", 9), ("sm_spend", 100_000), ("bookings", 50_000)))
             targets.append({"name": "company", "metric": metric, "period": month, "at_most": most})
-        if self.months >= 12 and self.sometimes():
+        if self.months >= 12 and self.sometimes() and any("customers" in terms for terms in base.values()):
             targets.append({"name": "NRR", "metric": "nrr", "period": month_label(self.start + 11), "at_least": "95 %"})
         return targets
 

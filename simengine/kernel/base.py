@@ -128,7 +128,7 @@ def renew_month(t, book, tables, value, draw, out):
         else:
             kept = due
             contraction = value[segments[s, Segment.CONTRACTION]]
-            if contraction > 0.0 and u >= rate - contraction / depth:
+            if contraction > 0.0 and depth > 0.0 and u >= rate - contraction / depth:
                 out[SegmentOut.CONTRACTION_ARR, t, s] += due * depth
                 kept = due - due * depth
             increase = kept * value[segments[s, Segment.PRICE]]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simengine.assumptions.dependence import DependenceError
 from simengine.plan.beliefs import fault_of
-from simengine.plan.schema import Base, Dependence, Funnel, Segment, Team
+from simengine.plan.schema import COHORT_METRICS, Base, Dependence, Funnel, Header, Segment, Target, Team
 from simengine.plan.source import Path
+from simengine.units import MONTHS_PER_YEAR, fiscal_period
 
 
 class Finding(NamedTuple):
@@ -25,6 +26,7 @@ def across(sections: Mapping[str, Any]) -> Iterator[Finding]:
     rules = (
         (_sellers, ("segments", "team", "funnel")),
         (_terms, ("segments", "funnel", "base")),
+        (_cohorts, ("plan", "segments", "funnel", "base", "targets")),
         (_correlations, ("dependence",)),
     )
     for rule, needed in rules:
@@ -60,6 +62,27 @@ def _terms(segments: Mapping[str, Segment], funnel: Funnel, base: Mapping[str, B
     for segment in base:
         if segments[segment].sells == "once":
             yield Finding("base", (segment,), f"segment {segment} sells once, so nothing renews", "remove this entry")
+
+
+def _cohorts(
+    header: Header, segments: Mapping[str, Segment], funnel: Funnel, base: Mapping[str, Base], targets: Sequence[Target]
+) -> Iterator[Finding]:
+    """Retention is asked of segments that have, or can have, customers twelve months before."""
+    opening = {segment for segment, terms in base.items() if terms.customers}
+    served = {segment for channel in funnel.channels.values() for segment in channel.segments}
+    for index, target in enumerate(targets):
+        if target.metric not in COHORT_METRICS:
+            continue
+        asked = {name for name, segment in segments.items() if target.where.items() <= segment.labels.items()}
+        last = fiscal_period(target.period, header.fiscal_year_start).last
+        is_of_opening = last < header.start + MONTHS_PER_YEAR
+        if not any(segments[name].sells == "subscription" for name in asked):
+            message = f"{target.metric} is about subscription customers, and nobody sells subscriptions here"
+        elif not asked & (opening if is_of_opening else opening | served):
+            message = f"{target.metric} is about the customers of twelve months before, and there are none"
+        else:
+            continue
+        yield Finding("targets", (index, "metric"), message, "choose another metric, or other segments")
 
 
 def _correlations(dependence: Dependence) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticCustomError
 
@@ -40,8 +40,8 @@ def distribution(raw: object, unit: str | None) -> Distribution | None:
     try:
         dist = build(numbers)
     except SpecError as error:
-        in_wrong_unit = {fault.at for fault in faults}
-        faults += [_with_percent(fault_of(p), raw, unit) for p in error.problems if p.path not in in_wrong_unit]
+        told = {fault.at for fault in faults}
+        faults += [_with_percent(fault_of(p), raw, unit) for p in error.problems if p.path not in told]
     if faults:
         raise wrong(*faults)
     return dist
@@ -73,14 +73,23 @@ def _numbers(raw: object, unit: str, path: Path, faults: list[Fault]) -> object:
     """`raw` with every text that is written like a number replaced by the number."""
     if isinstance(raw, Mapping):
         if path and path[-1] == "discrete":
-            return {
-                _number(value, unit, (*path, value), faults): _number(chance, "fraction", (*path, value), faults)
-                for value, chance in raw.items()
-            }
+            return _chances(raw, unit, path, faults)
         return {key: _numbers(value, unit, (*path, key), faults) for key, value in raw.items()}
     if isinstance(raw, list):
         return [_numbers(item, unit, (*path, index), faults) for index, item in enumerate(raw)]
     return _number(raw, _unit_at(path, unit, raw), path, faults)
+
+
+def _chances(raw: Mapping[Any, object], unit: str, path: Path, faults: list[Fault]) -> dict[object, object]:
+    """The probabilities of a discrete distribution by value, each value there once in whatever way it is written."""
+    chances: dict[object, object] = {}
+    for written, chance in raw.items():
+        value = _number(written, unit, (*path, written), faults)
+        if value in chances:
+            faults.append(Fault((*path, written), f"the value {shown(value)} stands here twice", "keep one of them"))
+            value = written
+        chances[value] = _number(chance, "fraction", (*path, written), faults)
+    return chances
 
 
 def _unit_at(path: Path, unit: str, raw: object) -> str:

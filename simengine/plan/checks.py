@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from simengine.errors import PlanError
+from simengine.errors import PlanError, Problem
 from simengine.plan import tables
 from simengine.plan.across import across
 from simengine.plan.folder import Folder
 from simengine.plan.known import Known
 from simengine.plan.scalars import nearest, shown
-from simengine.plan.scenario import override, read_tree
+from simengine.plan.scenario import SET, override, read_tree
 from simengine.plan.schema import SCHEMA_VERSION, Origin, Plan
 from simengine.plan.source import Mark, Node, Path, Problems, key_of
 from simengine.plan.words import mistakes
@@ -45,23 +45,51 @@ def load(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Plan:
         with every mistake that was found, in file order
     """
     file = FilePath(path)
-    return _load(Folder(file.parent, Problems()), file.name, overrides)
+    return _load(lambda: Folder(file.parent, Problems()), file.name, tuple(overrides))
 
 
 def loads(
     text: str, name: str = "plan.yaml", *, files: Mapping[str, str] | None = None, overrides: Iterable[str] = ()
 ) -> Plan:
     """Read a plan from its text; `files` are the texts of the files that it names. Raise PlanError as `load` does."""
-    return _load(Folder(None, Problems(), {**(files or {}), name: text}), name, overrides)
+    return _load(lambda: Folder(None, Problems(), {**(files or {}), name: text}), name, tuple(overrides))
 
 
-def _load(folder: Folder, name: str, overrides: Iterable[str]) -> Plan:
-    problems, assignments = folder.problems, tuple(overrides)
+def _load(new_folder: Callable[[], Folder], name: str, overrides: tuple[str, ...]) -> Plan:
+    try:
+        return _read(new_folder(), name, overrides)
+    except PlanError as error:
+        if not overrides:
+            raise
+        found = error.problems
+    raise PlanError(_at_overrides(found, new_folder, name, overrides))
+
+
+def _at_overrides(
+    problems: Iterable[Problem], new_folder: Callable[[], Folder], name: str, overrides: tuple[str, ...]
+) -> list[Problem]:
+    """The problems; one that the plan does not have without its overrides is placed at the override that brings it."""
+    brought_by: dict[Problem, str] = {}
+    for count, assignment in enumerate(overrides):
+        before: list[Problem] = []
+        try:
+            _read(new_folder(), name, overrides[:count])
+        except PlanError as error:
+            before = error.problems
+        brought_by |= {problem: assignment for problem in problems if problem not in before}
+    return [
+        Problem(f"{SET.file} {brought_by[p]}", 0, 0, p.key, p.message, p.expected) if p in brought_by else p
+        for p in problems
+    ]
+
+
+def _read(folder: Folder, name: str, overrides: tuple[str, ...]) -> Plan:
+    problems = folder.problems
     tree = read_tree(folder, name)
     if tree is None:
         raise PlanError(problems.found)
-    is_changed = len(folder.texts) > 1 or bool(assignments)
-    for assignment in assignments:
+    extends = len(folder.texts) > 1
+    for assignment in overrides:
         tree = override(tree, assignment, SECTIONS, problems)
     problems.settle()
     _refuse_blanks(tree, problems)
@@ -69,11 +97,10 @@ def _load(folder: Folder, name: str, overrides: Iterable[str]) -> Plan:
     problems.settle()
     reader = _Reader(tree, problems)
     plan = reader.plan()
-    if not is_changed:
-        reader.check_use()
+    reader.check_use(SET.file if overrides else folder.shown(name), extends)
     if plan is None or problems.found:
         raise PlanError(problems.found)
-    plan.remember(Origin(tree, folder.texts, assignments))
+    plan.remember(Origin(tree, folder.texts, overrides))
     return plan
 
 
@@ -167,20 +194,24 @@ class _Reader:
                 continue
             first = seen.setdefault(item.name.casefold(), named.mark)
             if first is not named.mark:
-                place = f"line {first.line}, column {first.column}"
+                file = f"{first.file}, " if first.file != named.mark.file else ""
+                place = f"{file}line {first.line}, column {first.column}"
                 self._add((*path, index, "name"), f"the name is taken at {place}", "choose another")
 
-    def check_use(self) -> None:
-        """Every assumption is used; looked up in the text, so that a mistake elsewhere makes none seem unused.
+    def check_use(self, file: str, extends: bool) -> None:
+        """Every assumption that `file` declares is used; looked up in the text, so that no mistake hides a use.
 
-        A scenario may put a number in the place of an assumption: its column stays, so that draws stay comparable.
+        A scenario may put a number in the place of its base's assumption, whose column stays: draws stay comparable.
         """
         nodes = filter(None, map(self.tree.child, HOLDING_NUMBERS))
         used = {leaf.value.strip() for node in nodes for _, leaf in node.leaves() if isinstance(leaf.value, str)}
         for name in self.known.units:
-            if name not in used:
-                remedy = "write its name where the number belongs, or remove it"
-                self._add(("assumptions", name), "no value of the plan uses this assumption", remedy, at_key=True)
+            node, _ = self._locate(("assumptions", name))
+            if name in used or node.key_mark is None or node.key_mark.file != file:
+                continue
+            near = nearest(name, used & self.known.units.keys()) if extends else ""
+            remedy = near if near.startswith("did") else "write its name where the number belongs, or remove it"
+            self._add(("assumptions", name), "no value of the plan uses this assumption", remedy, at_key=True)
 
     def _add(self, path: Path, message: str, expected: str = "", *, at_key: bool = False) -> None:
         node, is_there = self._locate(path)

@@ -52,7 +52,8 @@ def _title(raw: object) -> str:
     return title
 
 
-def _name(raw: object) -> str:
+def checked_name(raw: object) -> str:
+    """`raw`, if it can be the name of an entity or label; raises a mistake otherwise."""
     name = _text(raw)
     if not name or name != name.strip() or len(name) > 100:
         raise mistake(f"{shown(name)} cannot be a name", "expected 1 to 100 characters without blanks at either end")
@@ -63,7 +64,7 @@ def _name(raw: object) -> str:
 
 
 def _assumption_name(raw: object) -> str:
-    name = _name(raw)
+    name = checked_name(raw)
     if not re.fullmatch(r"[^\W\d_][\w.-]*", name) or is_number(name):
         raise mistake(
             f"{shown(name)} cannot be the name of an assumption",
@@ -119,30 +120,33 @@ class OrWord:
         return handler(raw)
 
 
+MOST_MONEY = 1e13
+"""The greatest amount that a plan may state, in whatever currency."""
+
 Month = Annotated[int, InMonths()]
 Day = Annotated[date, BeforeValidator(_day)]
 Text = Annotated[str, BeforeValidator(_text)]
 Title = Annotated[str, BeforeValidator(_title)]
 """What a person calls something; never an address."""
-Name = Annotated[str, BeforeValidator(_name)]
+Name = Annotated[str, BeforeValidator(checked_name)]
 """What the plan calls an entity; part of the address of its chance."""
 AssumptionName = Annotated[str, BeforeValidator(_assumption_name)]
 SegmentRef = Annotated[str, Ref("segment")]
 AssumptionRef = Annotated[str, Ref("assumption")]
 
 Fraction = Annotated[Quantity, Q("fraction", 0, 1)]
-Count = Annotated[Quantity, Q("count")]
+Count = Annotated[Quantity, Q("count", 0, 1e6, reach=math.inf)]
 Months = Annotated[Quantity, Q("months", 0, 600, reach=math.inf)]
-Money = Annotated[Quantity, Q("currency")]
-MoneyPerMonth = Annotated[Quantity, Q("currency per month")]
-MoneyPerYear = Annotated[Quantity, Q("currency per year")]
+Money = Annotated[Quantity, Q("currency", 0, MOST_MONEY, reach=math.inf)]
+MoneyPerMonth = Annotated[Quantity, Q("currency per month", 0, MOST_MONEY, reach=math.inf)]
+MoneyPerYear = Annotated[Quantity, Q("currency per year", 0, MOST_MONEY, reach=math.inf)]
 Spread = Annotated[Quantity, Q("fraction", 0, 10, reach=math.inf)]
 """A coefficient of variation: standard deviation divided by mean."""
-Factor = Annotated[Quantity, Q("factor")]
+Factor = Annotated[Quantity, Q("factor", 0, 1000, reach=math.inf)]
 LeavingPerYear = Annotated[Quantity, Q("fraction per year", 0, 0.999, reach=1)]
 Correlation = Annotated[float, Constant("", -1, 1, example="0.4")]
 
-Amount = Annotated[float, Constant("currency")]
+Amount = Annotated[float, Constant("currency", 0, MOST_MONEY)]
 Heads = Annotated[int, Constant("count", 0, 100_000, whole=True, example="3")]
 Weight = Annotated[float, Constant("", 0, 1000, example="1.2")]
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simengine.assumptions.laws import Metalog
+from simengine.assumptions.laws import Fixed, Metalog
 from simengine.plan.beliefs import surely_stays_within
-from simengine.plan.scalars import Fault, Quantity, plain, span
+from simengine.plan.scalars import Fault, Quantity, percent_hint, plain, span
 
 if TYPE_CHECKING:
     from simengine.plan.schema import Assumption, Header, SourcePolicy
@@ -36,18 +36,40 @@ class Known:
     assumptions: dict[str, Assumption] = field(default_factory=dict)
 
     def bounds(self, quantity: Quantity) -> tuple[float, float]:
-        """Least and greatest value that `quantity` can take, as stated; NaN where that is not known."""
+        """Least and greatest value that `quantity` can take, as stated or planned; NaN where that is not known."""
         if quantity.assumption is None:
             return quantity.number, quantity.number
         assumption = self.assumptions.get(quantity.assumption)
-        least, most = (math.nan, math.nan) if assumption is None else assumption.distribution.support()
-        return quantity.number * least, quantity.number * most
+        if assumption is None:
+            return math.nan, math.nan
+        least, most = assumption.distribution.support()
+        return quantity.number * min(least, assumption.plan), quantity.number * max(most, assumption.plan)
 
-    def outside(self, name: str, low: float, high: float) -> Fault | None:
-        """What is wrong where an assumption can take values outside `low` to `high`, as stated or after widening."""
+    def can_be_zero(self, quantity: Quantity) -> bool:
+        """Whether `quantity` is zero with some probability, or planned to be."""
+        if quantity.assumption is None:
+            return quantity.number == 0
+        assumption = self.assumptions.get(quantity.assumption)
+        return assumption is not None and (assumption.plan == 0 or 0 in assumption.distribution.atoms())
+
+    def outside(self, name: str, low: float, high: float, reach: float) -> Fault | None:
+        """What is wrong where an assumption leaves `low` to `high` (its plan or fixed value) or `low` to `reach`."""
         assumption = self.assumptions.get(name)
         if assumption is None:
             return None
+        is_fixed = isinstance(assumption.distribution, Fixed)
+        fault = None if is_fixed else self._strays(name, assumption, low, reach)
+        if fault is not None:
+            return fault
+        fixed = {"fixed": assumption.distribution.support()[0]} if is_fixed else {}
+        for how, value in {**fixed, "planned": assumption.plan}.items():
+            if not low <= value <= high:
+                message = f"assumption {name} is {how} at {plain(value)}, and here it must be {span(low, high)}"
+                return Fault((), message, percent_hint(value, assumption.unit, high) or "correct this value")
+        return None
+
+    def _strays(self, name: str, assumption: Assumption, low: float, high: float) -> Fault | None:
+        """What is wrong where a distribution takes values outside `low` to `high`, as stated or after widening."""
         least, most = assumption.distribution.support()
         if least < low or most > high:
             message = f"assumption {name} can be {span(least, most)}, and here it must be {span(low, high)}"

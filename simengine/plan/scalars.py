@@ -21,8 +21,9 @@ DIGITS = r"[-+]?(?:(?:0|[1-9]\d*(?:_\d+)*)(?:\.\d+(?:_\d+)*)?|\.\d+)(?:[eE][-+]?
 """A number: `_` may group digits, a leading zero is no number (YAML 1.1 reads it as octal)."""
 
 _WRITTEN = re.compile(
-    rf"(?P<x>x\s*)?(?P<number>{DIGITS})\s*(?P<percent>%)?"
-    r"(?:\s+(?P<unit>months?|of\s+ATR))?(?:\s+per\s+(?:fiscal\s+)?(?P<period>month|quarter|year))?",
+    rf"(?P<x>x\s*)?(?P<number>{DIGITS})"
+    r"(?(x)|(?:\s*(?P<percent>%)(?:\s+of\s+ATR)?|\s+(?P<unit>months?|of\s+ATR))?)"
+    r"(?:\s+per\s+(?:fiscal\s+)?(?P<period>month|quarter|year))?",
     re.ASCII,
 )
 _FOREIGN = re.compile(r"[^\w%.-]*\d[\d,.' ]*\s*[kKmMbB]?(?:\s*[^\w\s%]|\s+[A-Z]{3})?")
@@ -96,21 +97,37 @@ def shown(raw: object) -> str:
 def plain(x: float) -> str:
     """A number in a message, its digits grouped.
 
-    >>> plain(0.3), plain(100000.0)
-    ('0.3', '100,000')
+    >>> plain(0.3), plain(100000.0), plain(1e13)
+    ('0.3', '100,000', '1e13')
     """
+    if abs(x) >= 1e12 and float(f"{x:.6g}") == x:
+        return f"{x:.6g}".replace("e+", "e")
     return f"{x:,.0f}" if x == round(x, 0) else f"{x:,.6g}"
 
 
 def span(low: float, high: float) -> str:
     """The numbers between two ends, in words.
 
-    >>> span(0, 1), span(0, math.inf), span(-math.inf, 1), span(-math.inf, math.inf)
-    ('from 0 to 1', 'of at least 0', 'of at most 1', 'of any size')
+    >>> span(0, 1), span(3, 3), span(0, math.inf), span(-math.inf, 1), span(-math.inf, math.inf)
+    ('from 0 to 1', '3', 'of at least 0', 'of at most 1', 'of any size')
     """
+    if low == high:
+        return plain(low)
     if math.isinf(low):
         return "of any size" if math.isinf(high) else f"of at most {plain(high)}"
     return f"of at least {plain(low)}" if math.isinf(high) else f"from {plain(low)} to {plain(high)}"
+
+
+def percent_hint(value: float, unit: str, high: float) -> str:
+    """What to write instead of a `value` above `high` whose percent sign was forgotten; empty where it was not.
+
+    >>> percent_hint(30, "fraction per year", 1), percent_hint(300, "fraction", 1), percent_hint(30, "count", 1)
+    ('write 30 % per year if you mean 0.3', '', '')
+    """
+    quantity, _, period = unit.partition(" per ")
+    if quantity != "fraction" or not max(high, 1) < value <= 100 * high:
+        return ""
+    return f"write {value:g} %{period and f' per {period}'} if you mean {value / 100:g}"
 
 
 class Quantity(NamedTuple):
@@ -191,7 +208,8 @@ def _remedy(text: str) -> str:
 class Q:
     """Annotation of a field: its unit and its bounds (both inclusive). `Annotated[Quantity, Q("fraction", 0, 1)]`.
 
-    `reach` is how far an assumption may go where a number may only go to `high`. `of_atr`: `3 % of ATR` may stand here.
+    `reach` is how far an assumption may go where a number, a plan value or a fixed value may only go to `high`.
+    `of_atr`: `3 % of ATR` may stand here.
     """
 
     def __init__(
@@ -236,14 +254,13 @@ class Q:
         if isinstance(raw, str) and raw.rstrip().endswith("ATR") and not self.of_atr:
             raise mistake(f"{shown(raw)} is a share of ATR", self.expected)
         if not self.low <= value <= self.high:
-            raise mistake(f"{shown(raw)} is out of range{self._percent_hint(value)}", self.expected)
+            hint = percent_hint(value, self.unit, self.high)
+            if value == 1 and self.unit.startswith("fraction"):
+                hint = "it is 100 %"
+            raise mistake(f"{shown(raw)} is out of range{hint and f', {hint}'}", self.expected)
         if self.whole and value != round(value):
             raise mistake(f"{shown(raw)} is not a whole number", self.expected)
         return value
-
-    def _percent_hint(self, value: float) -> str:
-        meant_percent = self.unit.startswith("fraction") and self.high < value <= 100 * self.high
-        return f", write {value:g} % if you mean {value / 100:g}" if meant_percent else ""
 
     def _named(self, name: str, known: Known | None) -> Quantity:
         units: Mapping[str, str | None] = known.units if known else {}
@@ -257,7 +274,7 @@ class Q:
         scale = conversion(unit, self.unit)
         if scale is None:
             raise mistake(f"assumption {name} is in {unit}", f"expected an assumption in {self.unit}")
-        fault = None if known is None else known.outside(name, self.low / scale, self.reach / scale)
+        fault = None if known is None else known.outside(name, self.low / scale, self.high / scale, self.reach / scale)
         if fault is not None:
             raise wrong(fault)
         return Quantity(scale, name)

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from simengine.errors import Problem
 from simengine.plan.folder import Folder
 from simengine.plan.scalars import nearest
-from simengine.plan.source import Mark, Node, Path, Problems, key_of, parse
+from simengine.plan.source import Key, Mark, Node, Path, Problems, key_of, parse
 
 SET = Mark("--set")
 WHOLE = frozenset({"distribution"})
 """Keys whose value is replaced, never merged."""
+TABLES = frozenset({"opening_pipeline", "atr"})
+"""Keys of tables, which stand in a file or here: one form replaces the other."""
 
 
 def read_tree(folder: Folder, name: str) -> Node | None:
@@ -56,14 +58,17 @@ def merge(base: Node, change: Node, path: Path, problems: Problems) -> Node:
     if path and path[-1] in WHOLE:
         return change
     if isinstance(base.value, dict) and isinstance(change.value, dict):
-        merged = dict(base.value)
+        is_other_form = path and path[-1] in TABLES and ("file" in base.value) != ("file" in change.value)
+        merged = {} if is_other_form else dict(base.value)
         for key, node in change.value.items():
             here = (*path, key)
             if node.value is None:
-                if merged.pop(key, None) is None:
+                if key not in base.value:
                     problems.add(node.mark, key_of(here), "there is nothing to remove", nearest(key, base.names()))
+                merged.pop(key, None)
             else:
                 merged[key] = merge(merged[key], node, here, problems) if key in merged else node
+        _check_capitals(merged, base.value, path, problems)
         return Node(merged, base.mark, base.key_mark)
     if isinstance(base.value, list) and isinstance(change.value, list) and _all_named([*base.value, *change.value]):
         items = {item.name: item for item in base.value}
@@ -72,6 +77,18 @@ def merge(base: Node, change: Node, path: Path, problems: Problems) -> Node:
             items[item.name] = item if known is None else merge(known, item, (*path, str(item.name)), problems)
         return Node(list(items.values()), base.mark, base.key_mark)
     return change
+
+
+def _check_capitals(merged: dict[Key, Node], base: dict[Key, Node], path: Path, problems: Problems) -> None:
+    """Refuse a new key that differs only in capitals from one that is there."""
+    folded = {str(key).casefold(): key for key in base if key in merged}
+    for key in merged.keys() - base.keys():
+        twin = folded.get(str(key).casefold())
+        mark, first = merged[key].key_mark, None if twin is None else base[twin].key_mark
+        if mark is not None and first is not None:
+            place = f"{first.file}, line {first.line}, column {first.column}"
+            words = f"differs only in capitals from {twin} at {place}"
+            problems.add(mark, key_of((*path, key)), words, f"write {twin} to change it, or choose another name")
 
 
 def _all_named(items: Iterable[Node]) -> bool:

@@ -5,6 +5,7 @@ know no places in files; `plan.source` does. `plan.across` holds what concerns m
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -52,6 +53,7 @@ from simengine.plan.fields import (
     Title,
     Unit,
     Weight,
+    checked_name,
 )
 from simengine.plan.known import Known
 from simengine.plan.scalars import Constant, Fault, Q, faults_of, mistake, nearest, number, plain, shown, wrong
@@ -88,21 +90,22 @@ COHORT_METRICS = frozenset({"nrr", "grr"})
 """Metrics that look twelve months back."""
 
 RESERVED_LABELS = frozenset(
-    {
-        "draw",
-        "month",
-        "segment",
-        "channel",
-        "stage",
-        "role",
-        "seat",
-        "assumption",
-        "scenario",
-        "metric",
-        "target",
-        "name",
-    }
+    (
+        *METRICS,
+        # other quantities
+        *("revenue", "nrr_arr", "grr_arr", "atr", "opening_arr", "opening_customers", "gross_margin", "reached"),
+        *("renewals_due", "renewals", "expansions", "started", "stale", "lost", "open", "waiting", "capacity"),
+        *("starts", "leavers", "ramped", "target_value", "assumption_value", "assumption_z"),
+        # what they are laid along
+        *("draw", "twin", "case", "month", "segment", "channel", "stage", "role", "seat", "assumption", "target"),
+        *("scenario", "name"),
+        # what is known of assumptions and targets
+        *("plan_value", "unit", "source_kind", "owner", "adverse"),
+        *("metric", "period", "where", "at_least", "at_most", "confidence"),
+    )
 )
+"""Words of results (docs/outputs.md), which no label may take; nor with an ending like `_by_segment` or `_twin`."""
+_FORM = re.compile("(_by_(segment|role|channel))?(_twin|_baseline|_unwidened)?$")
 
 
 class Model(BaseModel):
@@ -239,14 +242,15 @@ class Segment(Model):
         return dict(self.model_extra or {})
 
     def faults(self, known: Known) -> Iterator[Fault]:
-        """Labels are text, and none is called like a dimension of the result."""
+        """Labels are names and hold text, and none takes a word of results."""
         for label, value in (self.model_extra or {}).items():
-            if label in RESERVED_LABELS:
-                yield Fault(
-                    (label,),
-                    "this word has a meaning of its own in results",
-                    f"choose another label, like {label}_group",
-                )
+            try:
+                checked_name(label)
+            except PydanticCustomError as error:
+                yield from (fault._replace(at=(label,)) for fault in faults_of(error))
+            if _FORM.sub("", label) in RESERVED_LABELS:
+                other = "group" if label == "segment" else f"segment_{label}"
+                yield Fault((label,), "this word has a meaning of its own in results", f"choose another, like {other}")
             if not isinstance(value, str):
                 is_plain = isinstance(value, int | float)
                 remedy = f'put it in quotes: "{shown(value)}"' if is_plain else "expected one word or number in quotes"
@@ -440,6 +444,11 @@ class Role(Model):
     cost: Cost = Cost()
     books_in: Literal["sales and marketing", "customer success", "other"] = "sales and marketing"
 
+    def faults(self, known: Known) -> Iterator[Fault]:
+        """Variable pay is paid for reaching a quota, so there is something to reach."""
+        if self.quota is not None and known.can_be_zero(self.quota):
+            yield Fault(("quota",), "must be above zero", "leave it out if the role has none")
+
     @property
     def sells(self) -> bool:
         """Whether people of this role work opportunities."""
@@ -507,10 +516,10 @@ class Outliers(Model):
 class Demand(Model):
     """One channel into one segment: how many arrive and pass each stage, how often, how soon and how big they close."""
 
-    volume: Annotated[Quantity, Q("count per month")]
-    growth: Annotated[Quantity, Q("fraction per year", -0.99)] = ZERO
+    volume: Annotated[Quantity, Q("count per month", 0, 1e6, reach=math.inf)]
+    growth: Annotated[Quantity, Q("fraction per year", -0.99, 10, reach=math.inf)] = ZERO
     seasonality: Seasonality | None = None
-    overdispersion: Annotated[Quantity, Q("factor", 1)] = ONE
+    overdispersion: Annotated[Quantity, Q("factor", 1, 1e6, reach=math.inf)] = ONE
     rates: tuple[Fraction, ...] = ()
     win_rate: Fraction
     cycle: Months
@@ -551,7 +560,7 @@ class PipelineRow(Model):
     stage: Annotated[str, Ref("stage")]
     age_months: Annotated[float, Constant("months", 0, 240)]
     count: Annotated[int, Constant("count", 0, 1_000_000, whole=True)]
-    value: Annotated[float, Constant("currency")] | None = None
+    value: Amount | None = None
 
 
 class OpeningPipeline(Model):
@@ -586,7 +595,7 @@ class Funnel(Model):
 class Expansion(Model):
     """Upsell and cross-sell to customers."""
 
-    opportunities_per_customer: Annotated[Quantity, Q("count per year")]
+    opportunities_per_customer: Annotated[Quantity, Q("count per year", 0, 100, reach=math.inf)]
     win_rate: Fraction
     size: Money
     size_spread: Spread = ZERO
@@ -598,14 +607,14 @@ class Base(Model):
     `atr` gives the ARR available to renew for the first time by month; `even` spreads ARR over the term.
     """
 
-    customers: Annotated[int, Constant("count", 0, 10_000_000, whole=True)] = 0
+    customers: Annotated[int, Constant("count", 0, 1_000_000, whole=True)] = 0
     arr: Amount = 0.0
     size_spread: Annotated[float, Constant("fraction", 0, 10, example="80 %")] = 0.0
     atr: Annotated[dict[Month, Amount] | Literal["even"], OrWord(dict[Month, Amount], "even")] = "even"
     renewal_rate: Fraction
     contraction: Annotated[Quantity, Q("fraction", 0, 1, of_atr=True)] = ZERO
     contraction_depth: Fraction = Quantity(0.3)
-    price_increase: Annotated[Quantity, Q("fraction", -0.9, 10, reach=math.inf)] = ZERO
+    price_increase: Annotated[Quantity, Q("fraction", -0.9, 1, reach=math.inf)] = ZERO
     expansion: Expansion | None = None
     term_months: Annotated[int, Constant("months", 1, 120, whole=True, example="12 months")] = 12
 
@@ -615,8 +624,14 @@ class Base(Model):
             yield Fault(
                 (), f"{self.customers} customers with an ARR of {self.arr:g}", "expected both above zero, or both zero"
             )
-        least_loss, most = known.bounds(self.contraction)[0], known.bounds(self.contraction_depth)[1]
-        if least_loss > most:
+        (least_loss, most_loss), most = known.bounds(self.contraction), known.bounds(self.contraction_depth)[1]
+        if most_loss > 0 and known.can_be_zero(self.contraction_depth):
+            yield Fault(
+                ("contraction_depth",),
+                "can be 0, and then no customer who contracts gives anything up",
+                "make it more than 0 %, or remove contraction",
+            )
+        elif least_loss > most:
             yield Fault(
                 ("contraction",),
                 f"{least_loss:.4g} of ATR cannot be lost when a contraction takes {most:.4g} of a customer's ARR",

@@ -24,6 +24,8 @@ def include(tree: Node, folder: Folder) -> None:
         if path == ("funnel", "opening_pipeline"):
             _pipeline(path, content, reference, folder)
         elif path[0] == "base" and path[-1] == "atr":
+            if content:
+                folder.problems.add(reference.mark, key_of(path), "months and a file are given", "keep one of them")
             holder.value = _renewals(path, reference, tree, folder)
         elif path[-1] == "empirical":
             _observations(path, content, reference, folder)

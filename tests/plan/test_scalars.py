@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic_core import PydanticCustomError
 
-from simengine.plan.scalars import Quantity, expectation, faults_of, is_number, nearest, number, shown
+from simengine.plan.scalars import Quantity, expectation, faults_of, is_number, nearest, number, percent_hint, shown
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,10 @@ def test_numbers_are_read_in_their_unit(written: object, unit: str, value: float
         ("1.2M", "currency", "is not a number"),
         ("012", "count", "is not a number"),
         ("1e999", "currency", "is too large"),
+        ("5 % months", "months", "is not a number"),
+        ("x6 months", "months", "is not a number"),
+        ("x5 %", "fraction", "is not a number"),
+        ("x3 of ATR", "fraction", "is not a number"),
         (True, "count", "is not a number"),
         (None, "count", "is not a number"),
         ([1], "count", "is not a number"),
@@ -76,6 +80,21 @@ def test_names_are_no_numbers(text: str) -> None:
 def test_a_quantity_is_a_number_or_scales_an_assumption() -> None:
     assert Quantity(3.0).of({}) == 3.0
     assert Quantity(1 / 12, "a").of({"a": 24.0}) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "high", "hint"),
+    [
+        (30, "fraction per year", 10, "write 30 % per year if you mean 0.3"),
+        (3, "fraction", 1, "write 3 % if you mean 0.03"),
+        (100, "fraction", 1, "write 100 % if you mean 1"),
+        (101, "fraction", 1, ""),
+        (1, "fraction", 0.999, ""),
+        (30, "months", 1, ""),
+    ],
+)
+def test_a_forgotten_percent_sign_is_suggested(value: float, unit: str, high: float, hint: str) -> None:
+    assert percent_hint(value, unit, high) == hint
 
 
 def test_words_of_messages() -> None:

@@ -105,6 +105,43 @@ class TestExtends:
         plan = scenario("base: {smb: {renewal_rate: 92 %}}")
         assert list(plan.assumptions) == ["renewal.smb"]
 
+    def test_an_assumption_of_the_scenario_itself_is_used(self) -> None:
+        names = "assumptions: {renewal.smbb: {plan: 80 %, unit: fraction, distribution: {fixed: 80 %}, "
+        rest = "source: {kind: judgment, reference: x}, risk: {adverse: low}}}\n"
+        words = "scenario.yaml:2:15  assumptions.renewal.smbb: no value of the plan uses this assumption; did you mean"
+        assert message(names + rest) == f"{words} renewal.smb?"
+        assert list(scenario(f"{names}{rest}base: {{smb: {{renewal_rate: renewal.smbb}}}}").assumptions) == [
+            "renewal.smb",
+            "renewal.smbb",
+        ]
+
+    def test_names_of_both_files_differ_in_more_than_capitals(self) -> None:
+        words = "differs only in capitals from smb at base.yaml, line 5, column 3; write smb to change it"
+        assert f"scenario.yaml:2:12  segments.SMB: {words}" in message("segments: {SMB: {geo: EU}}")
+        assert "the name is taken at base.yaml, line " in message("team: {seats: [{name: AE-NEW, role: ae}]}")
+
+    def test_a_table_may_move_into_a_file_and_out_of_it(self) -> None:
+        funnel = (
+            "funnel: {channels: {web: {sold_by: nobody, segments: {smb: {volume: 1 per month, win_rate: 1, cycle: 1, "
+            "deal_size: 1}}}}, opening_pipeline: "
+        )
+        row = "{rows: [{segment: smb, channel: web, stage: opportunity, age_months: 0, count: 1}]}}\n"
+        tables = {
+            "open.csv": "segment,channel,stage,age_months,count\nsmb,web,opportunity,0,7\n",
+            "due.csv": "segment,month,arr\nsmb,2027-03,100000\n",
+        }
+        to_file = f"{BASE}{funnel}{row}".replace("contraction: 2 %", "atr: {2027-01: 60_000, 2027-02: 40_000}")
+        assert "atr" in to_file
+        moved = "funnel: {opening_pipeline: {file: open.csv}}\nbase: {smb: {atr: {file: due.csv}}}"
+        plan = scenario(moved, **{"base.yaml": to_file, **tables})
+        assert [row.count for row in plan.funnel.opening_pipeline.rows] == [7]
+        assert plan.base["smb"].atr == {JANUARY + 2: 100_000}
+        from_file = f"{BASE}{funnel}{{file: open.csv}}}}\n".replace("contraction: 2 %", "atr: {file: due.csv}")
+        back = f"funnel: {{opening_pipeline: {row}base: {{smb: {{atr: {{2027-05: 100_000}}}}}}"
+        plan = scenario(back, **{"base.yaml": from_file, **tables})
+        assert [row.count for row in plan.funnel.opening_pipeline.rows] == [1]
+        assert plan.base["smb"].atr == {JANUARY + 4: 100_000}
+
     def test_a_blank_is_no_removal_in_a_file_that_extends_nothing(self) -> None:
         with pytest.raises(PlanError, match="nothing stands here"):
             loads(BASE.replace("contraction: 2 %", "contraction: null"))
@@ -172,4 +209,42 @@ class TestSet:
         with pytest.raises(PlanError) as caught:
             with_set(assignment)
         assert words in str(caught.value)
-        assert all(problem.file == "--set" and problem.line == 0 for problem in caught.value.problems)
+        assert all((p.file, p.line) == (f"--set {assignment}", 0) for p in caught.value.problems)
+
+    @pytest.mark.parametrize(
+        ("assignment", "words"),
+        [
+            ("renewal.smb=300 %", "base.smb.renewal_rate: assumption renewal.smb is fixed at 3, and here it must be"),
+            ("renewal.smb=-3", "base.smb.renewal_rate: assumption renewal.smb is fixed at -3, and here it must be"),
+            ("renewal.smb={uniform: [1, 3]}", "assumptions.renewal.smb.plan: 0.9 is outside the distribution"),
+            ("base.smb.customers=", "base.smb: 0 customers with an ARR of 100000"),
+            ("plan.months=3", "targets.board.period: FY2027 runs from 2027-01 to 2027-12, the plan from 2027-01"),
+            ("segments.SMB.geo=NA", "segments.SMB: differs only in capitals from smb at base.yaml, line 5, column 3"),
+        ],
+    )
+    def test_what_it_makes_wrong_elsewhere_is_its_mistake(self, assignment: str, words: str) -> None:
+        with pytest.raises(PlanError) as caught:
+            with_set("plan.name=Other", assignment)
+        first, *rest = str(caught.value).splitlines()
+        assert first.startswith(f"--set {assignment}  {words}")
+        assert all(line.startswith(f"--set {assignment}  ") for line in rest)
+
+    def test_the_last_that_brings_a_mistake_is_to_blame(self) -> None:
+        with pytest.raises(PlanError) as caught:
+            with_set("base.smb.customers=0", "base.smb.customers=5", "base.smb.customers=0 ")
+        assert [problem.file for problem in caught.value.problems] == ["--set base.smb.customers=0 "]
+
+    def test_a_mistake_of_the_file_keeps_its_place(self) -> None:
+        with pytest.raises(PlanError) as caught:
+            loads(BASE.replace("USD", "dollars"), "base.yaml", overrides=["base.smb.contraction=500"])
+        assert [problem.file for problem in caught.value.problems] == ["--set base.smb.contraction=500", "base.yaml"]
+
+    def test_an_assumption_may_become_unused(self) -> None:
+        assert list(with_set("base.smb.renewal_rate=92 %").assumptions) == ["renewal.smb"]
+
+    def test_a_new_assumption_is_used(self) -> None:
+        source = "source: {kind: judgment, reference: x}, risk: {adverse: low}"
+        new = f"assumptions.fresh={{plan: 1 %, unit: fraction, distribution: {{fixed: 1 %}}, {source}}}"
+        with pytest.raises(PlanError, match=r"assumptions\.fresh: no value of the plan uses this assumption"):
+            with_set(new)
+        assert with_set(new, "base.smb.contraction=fresh").base["smb"].contraction.assumption == "fresh"
