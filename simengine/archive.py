@@ -75,7 +75,7 @@ def save(
     place = Path(folder).resolve()
     check_place(place, overwrite=overwrite)
     files = {f"{PLAN}/{name}": text.encode() for name, text in plan.texts.items()} | {RESULT: _image(ds)}
-    with _in_words(f"cannot write the run to {place}", files), _parents(place):
+    with in_words(f"cannot write the run to {place}", files), _parents(place):
         files[MANIFEST] = _rendered(_manifest(ds, plan, files, extra or {}))
         partial = place.with_name(f".partial-{uuid.uuid4().hex}")
         try:
@@ -96,10 +96,12 @@ def check_place(folder: str | os.PathLike[str], *, overwrite: bool = False) -> N
     Parameters and errors are those of `save`; a disk that is full shows only when it is written to.
     """
     place = Path(folder).resolve()
-    with _in_words(f"cannot write the run to {place}"):
+    with in_words(f"cannot write the run to {place}"):
         if place.exists() and not (place.is_dir() and not any(place.iterdir())):
             if not is_run(place):
-                raise SimengineError(f"{place} is there and is not a run, so it stays as it is; choose another folder")
+                raise SimengineError(
+                    f"{place} is there and is not a run, so it stays as it is; choose another folder, or delete it"
+                )
             if not overwrite:
                 raise SimengineError(f"{place} holds a run already; choose another folder, or allow to overwrite it")
         with tempfile.TemporaryFile(dir=next(path for path in (*place.parents, place) if path.exists())):
@@ -123,7 +125,7 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     MachineError : if a file is missing, damaged or cannot be read
     """
     place = Path(folder)
-    with _in_words(f"cannot read the run {place}"):
+    with in_words(f"cannot read the run {place}"):
         manifest = _read_manifest(place)
         contents = {name: _checked(place, name, entry) for name, entry in manifest["files"].items()}
     ds = _dataset(contents[RESULT], manifest["coordinates"])
@@ -199,7 +201,9 @@ def _checked(place: Path, name: str, entry: Mapping[str, Any]) -> bytes:
 
 
 def _damaged(place: Path, name: str, how: str) -> MachineError:
-    return MachineError(f"{place / name} is damaged: {how}; restore the folder from a backup, or run the plan again")
+    return MachineError(
+        f"{place / name} is damaged: {how}; restore the folder from a backup, or delete it and run the plan again"
+    )
 
 
 # ---- netCDF ----
@@ -300,12 +304,14 @@ _REMEDIES = {
     errno.EDQUOT: "free some of your space there, or choose another folder",
     errno.EACCES: "choose a folder that you may write to, or ask for the permission",
     errno.EPERM: "choose a folder that you may write to, or ask for the permission",
+    errno.EEXIST: "choose another folder",
+    errno.ENOTDIR: "choose another folder",
     errno.EROFS: "choose a folder on a disk that can be written to",
 }
 
 
 @contextmanager
-def _in_words(what: str, files: Mapping[str, bytes] | None = None) -> Iterator[None]:
+def in_words(what: str, files: Mapping[str, bytes] | None = None) -> Iterator[None]:
     """Turn what the operating system reports into a MachineError that says what to do; `files` are to be written."""
     try:
         yield

@@ -129,7 +129,9 @@ def test_any_flipped_bit_is_found(run, name):
         bad = bytearray(good)
         bad[place] ^= 1 << (place % 8)
         path.write_bytes(bad)
-        with pytest.raises(MachineError, match=r"is damaged: .*; restore the folder from a backup, or run the plan"):
+        with pytest.raises(
+            MachineError, match=r"is damaged: .*; restore the folder from a backup, or delete it and run"
+        ):
             load_run(run)
     path.write_bytes(good)
     load_run(run)
@@ -205,10 +207,19 @@ def test_what_is_not_a_run_is_left_alone(ds, plan, tmp_path, overwrite):
     (tmp_path / "mine" / "manifest.json").write_text('{"name": "my app"}')
     (tmp_path / "file").write_text("mine")
     before = everything(tmp_path)
+    words = "is not a run, so it stays as it is; choose another folder, or delete it"
     for name in ("mine", "file"):
-        with pytest.raises(SimengineError, match="is not a run, so it stays as it is; choose another folder"):
+        with pytest.raises(SimengineError, match=words):
             save(ds, plan, tmp_path / name, overwrite=overwrite)
     assert everything(tmp_path) == before
+
+
+def test_a_damaged_run_that_cannot_be_replaced_says_that_it_must_go(run, ds, plan):
+    (run / "manifest.json").write_bytes(b"")
+    with pytest.raises(MachineError, match="or delete it and run the plan again"):
+        load_run(run)
+    with pytest.raises(SimengineError, match="or delete it"):
+        save(ds, plan, run, overwrite=True)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

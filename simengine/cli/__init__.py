@@ -53,7 +53,11 @@ class Commands(click.Group):
             place = f"{error.filename}: " if error.filename else ""
             words, code = f"{place}{error.strerror or error}", MachineError.exit_code
         except MemoryError:
-            words, code = "Not enough memory: take fewer draws (-n).", MachineError.exit_code
+            words = (
+                "Not enough memory. Take fewer draws (-n); where 100 are too many, the plan has more customers or "
+                "opportunities than this machine can hold."
+            )
+            code = MachineError.exit_code
         else:
             return result
         if words:

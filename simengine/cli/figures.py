@@ -19,11 +19,16 @@ from simengine.cli.steps import draw, print_paths, ranked
 def command(run: Path, output: Path | None, as_json: bool) -> None:
     """Draw what the run in the folder RUN shows, as PNG and SVG: fan, exceedance, tornado and bridge."""
     from simengine.archive import load_run
+    from simengine.report.figures import left_out
 
     ds = load_run(run).dataset
     ranking, _ = ranked(ds)
-    drawn = draw(ds, ranking, output or run / "figures")
+    drawn, missing = draw(ds, ranking, output or run / "figures"), left_out(ds, ranking)
     if as_json:
-        print_json({"figures": drawn})
+        print_json(
+            {"figures": drawn, "left_out": [{"name": name, "reason": reason} for name, reason in missing.items()]}
+        )
     else:
         print_paths(drawn)
+        for name, reason in missing.items():
+            click.echo(f"No {name}: {reason}.", err=True)

@@ -93,12 +93,14 @@ def print_story(told: dict[str, Any]) -> None:
 
 def draw(ds: xr.Dataset, ranking: xr.Dataset | None, folder: Path) -> list[dict[str, str]]:
     """Draw every figure that the run allows; name, title and paths of each."""
+    from simengine.archive import in_words
     from simengine.report.canvas import save, title
     from simengine.report.figures import board
 
     drawn = []
     for name, figure in board(ds, ranking).items():
-        png, svg = save(figure, folder, name)
+        with in_words(f"cannot write the figures to {folder}"):
+            png, svg = save(figure, folder, name)
         drawn.append({"name": name, "title": title(figure), "png": str(png), "svg": str(svg)})
     return drawn
 

@@ -64,10 +64,14 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     question = _question(ds, metric_or_target, period)
     defined = ~np.isnan(question.value)
     draws = int(defined.sum())
-    if draws < FEWEST_DRAWS:
-        undefined = f" ({question.metric} is undefined in {len(defined) - draws})" if draws < len(defined) else ""
+    if len(defined) < FEWEST_DRAWS:
         raise SimengineError(
-            f"a ranking needs {FEWEST_DRAWS} draws, and this run has {len(defined)}{undefined}; run the plan with more"
+            f"a ranking needs {FEWEST_DRAWS} draws, and this run has {len(defined)}; run the plan with more"
+        )
+    if draws < FEWEST_DRAWS:
+        raise SimengineError(
+            f"{question.metric} is undefined on {len(defined) - draws:,} of {len(defined):,} paths, and a ranking "
+            f"needs it on {FEWEST_DRAWS} or more; choose another metric or period"
         )
     inputs = ds["assumption_value"].values
     ratio = OUTPUTS[question.metric].kind == "ratio"

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simengine.report.canvas import BLUE, GREEN, INK, SOFT, TEXT, VERMILION, drawn, page, scale_in, source
+from simengine.report.canvas import BLUE, GREEN, INK, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
 from simengine.report.facts import LOSSES, Facts, made_of
 from simengine.report.words import between, metric_name, money
 
@@ -36,7 +36,7 @@ def bridge(ds: xr.Dataset, period: str) -> Figure:
     figure, axes = page(found, subtitle, source(ds), left=0.085, right=0.03, bottom=0.2)
 
     highest = max(levels.max(), closing["p90"], opening["p90"])
-    axes.set_ylim(floor, highest + 0.12 * (highest - floor))
+    axes.set_ylim(room(floor, highest, 0.0, 0.12))
     scale_in(axes, "y", currency)
     last = len(flows) + 1
     for place, end in ((0, opening), (last, closing)):

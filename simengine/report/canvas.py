@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -48,7 +49,10 @@ def _style() -> Iterator[None]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({"text.parse_math": False, "svg.hashsalt": "simengine"})
-        yield
+        with warnings.catch_warnings():
+            # A sign that the font lacks is drawn as a box, which says as much.
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            yield
 
 
 def drawn(make: Callable[_P, Figure]) -> Callable[_P, Figure]:
@@ -104,6 +108,16 @@ def beside(figure: Figure, axes: Axes, *, width: float, gap: float) -> Axes:
     other = figure.add_axes((box.x1 + gap, box.y0, width, box.height), sharey=axes)
     other.axis("off")
     return other
+
+
+def room(low: float, high: float, below: float, above: float) -> tuple[float, float]:
+    """Ends of an axis that shows `low` to `high`, with shares of that distance left free on both sides.
+
+    >>> room(0.0, 10.0, 0.1, 0.2), room(0.0, 0.0, 0.1, 0.2)
+    ((-1.0, 12.0), (-0.1, 0.2))
+    """
+    distance = high - low or abs(high) or 1.0
+    return low - below * distance, high + above * distance
 
 
 def scale_in(axes: Axes, which: Literal["x", "y"], unit: str, *, ticks: int = 8) -> None:

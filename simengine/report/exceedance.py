@@ -20,12 +20,13 @@ from simengine.report.canvas import (
     drawn,
     label_ends,
     page,
+    room,
     scale_in,
     source,
 )
 from simengine.report.facts import Facts, bound, target_facts
 from simengine.report.words import number, odds, percent, what
-from simengine.results.targets import quantile_interval, wilson
+from simengine.results.targets import as_misses, quantile_interval, wilson
 
 _LEVELS = np.linspace(0.005, 0.995, 199)
 
@@ -36,8 +37,9 @@ def exceedance(ds: xr.Dataset, target: str) -> Figure:
 
     On the curve: the target, the commit number, P10, P50, P90 and the operating plan.
     """
-    told, values = target_facts(ds, target), ds["target_value"].sel(target=target).values
+    told = target_facts(ds, target)
     at_least = math.isfinite(told["at_least"])
+    values = as_misses(ds["target_value"].sel(target=target).values, at_least=at_least)
     subtitle = f"Chance that {what(told)} is {'at least' if at_least else 'at most'} the amount below"
     figure, axes = page(_finding(told), subtitle, source(ds), left=0.075, right=0.27)
     amounts = np.array([quantile_interval(values, level)[0] for level in _LEVELS])
@@ -45,8 +47,7 @@ def exceedance(ds: xr.Dataset, target: str) -> Figure:
 
     marks = [(x, name, color) for x, name, color in _marks(told) if math.isfinite(x)]
     places = [*(x for x, _, _ in marks), *amounts[np.isfinite(amounts)]]
-    low, high = min(places), max(places)
-    axes.set_xlim(low - 0.02 * (high - low), high + 0.03 * (high - low))
+    axes.set_xlim(room(min(places), max(places), 0.02, 0.03))
     axes.set_ylim(0, 1.02)
     scale_in(axes, "x", told["unit"])
     scale_in(axes, "y", "fraction")
@@ -65,9 +66,10 @@ def exceedance(ds: xr.Dataset, target: str) -> Figure:
 
 
 def _finding(told: Facts) -> str:
-    commit, asked = (number(x, told["unit"], trim=True) for x in (told["commit"]["value"], bound(told)))
+    commit, asked = told["commit"]["value"], number(bound(told), told["unit"], trim=True)
+    amount = number(commit, told["unit"], trim=True) if math.isfinite(commit) else "No amount"
     safe, chance = percent(told["commit"]["confidence"], 0), odds(told["probability"]["value"])
-    return f"{commit} is {safe} safe; the chance of {asked} is {chance}"
+    return f"{amount} is {safe} safe; the chance of {asked} is {chance}"
 
 
 def _marks(told: Facts) -> list[tuple[float, str, str]]:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from simengine.explain.intervals import mean
 from simengine.results.outputs import OUTPUTS
-from simengine.results.targets import hit_probability, period_values, quantile_interval, shortfall
+from simengine.results.targets import as_misses, hit_probability, period_values, quantile_interval, shortfall
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_number
 
 Facts = dict[str, Any]
@@ -76,9 +76,9 @@ def whole_periods(ds: xr.Dataset, pattern: str) -> list[str]:
 def target_facts(ds: xr.Dataset, name: str) -> Facts:
     """How likely a target is, what is safe, and what stands beside it."""
     one = ds.sel(target=name)
-    values, cases = one["target_value"].values, one["target_value_baseline"]
     output = OUTPUTS[str(one["metric"].item())]
     at_least = not math.isnan(float(one["at_least"]))
+    values, cases = as_misses(one["target_value"].values, at_least=at_least), one["target_value_baseline"]
     missing = shortfall(ds, name)
     return {
         "name": name,
@@ -91,6 +91,7 @@ def target_facts(ds: xr.Dataset, name: str) -> Facts:
         "confidence": float(one["confidence"]),
         "probability": _probability(ds, name, ""),
         "probability_without_source_policy": _probability(ds, name, "_unwidened"),
+        "undefined": int(np.isnan(one["target_value"].values).sum()),
         "commit": {"confidence": SAFE, **_bounded(quantile_interval(values, 1 - SAFE if at_least else SAFE))},
         **_spread(values),
         "mean": None if output.kind == "ratio" else mean(values)[0],

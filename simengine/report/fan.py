@@ -23,6 +23,7 @@ from simengine.report.canvas import (
     label_ends,
     line_of,
     page,
+    room,
     scale_in,
     source,
     width_of,
@@ -60,8 +61,7 @@ def fan(ds: xr.Dataset) -> Figure:
     axes.plot(x, bands["median"], color=BLUE, linewidth=2.2)
     axes.plot(x, planned, color=INK, linewidth=1.4, linestyle=(0, (4, 2.5)))
     heights = [*bands["P10"], *bands["P90"], *planned, *(bound(goal) for goal in goals)]
-    least, most = min(heights), max(heights)
-    axes.set_ylim(least - 0.08 * (most - least), most + 0.1 * (most - least))
+    axes.set_ylim(room(min(heights), max(heights), 0.08, 0.1))
     axes.set_xlim(0, x[-1])
     scale_in(axes, "y", currency)
     _calendar(axes, ds, bands)

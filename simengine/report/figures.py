@@ -5,16 +5,19 @@ No statistic is made here; `results.targets` and `explain` make them.
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from simengine.report.bridge import bridge
 from simengine.report.exceedance import exceedance
-from simengine.report.facts import sells_once, whole_periods
+from simengine.report.facts import drivers, sells_once, target_facts, whole_periods
 from simengine.report.fan import fan
-from simengine.report.tornado import tornado
+from simengine.report.tornado import MOST_BARS, tornado
+from simengine.report.words import metric_name, what
 
-__all__ = ["board", "bridge", "exceedance", "fan", "tornado"]
+__all__ = ["board", "bridge", "exceedance", "fan", "left_out", "tornado"]
 
 
 def board(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Figure]:
@@ -25,12 +28,58 @@ def board(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Figure]:
     ds : result of a run
     ranking : of what the run is about; None where it cannot be ranked
     """
+    missing = left_out(ds, ranking)
     figures = {"fan": fan(ds)}
-    if ds.sizes["target"]:
+    if "exceedance" not in missing:
         figures["exceedance"] = exceedance(ds, str(ds["target"].values[0]))
-    if ranking is not None and ranking.sizes["assumption"]:
+    if ranking is not None and "tornado" not in missing:
         figures["tornado"] = tornado(ds, ranking)
-    years = whole_periods(ds, "FY{year}")
-    if years and not sells_once(ds):
-        figures["bridge"] = bridge(ds, years[0])
+    if "bridge" not in missing:
+        figures["bridge"] = bridge(ds, whole_periods(ds, "FY{year}")[0])
     return figures
+
+
+def left_out(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, str]:
+    """Why figures are not on the board, by name; parameters as in `board`."""
+    reasons = {"exceedance": _no_curve(ds), "tornado": _no_tornado(ranking), "bridge": _no_bridge(ds)}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _no_curve(ds: xr.Dataset) -> str:
+    if not ds.sizes["target"]:
+        return "the plan has no target"
+    name = str(ds["target"].values[0])
+    still = _still(ds["target_value"].sel(target=name).values)
+    return f"{what(target_facts(ds, name))} is {still} on every path" if still else ""
+
+
+def _no_tornado(ranking: xr.Dataset | None) -> str:
+    if ranking is None:
+        return "there is no ranking; simengine rank says why"
+    if not ranking.sizes["assumption"]:
+        return "the plan has no assumptions"
+    told = drivers(ranking)
+    about = f"{metric_name(told['metric'])} {told['period']}"
+    if np.isnan(told["assumptions"][0]["share"]["value"]):
+        return f"{about} is {_still(np.array([told['p50']]))} on every path"
+    for row in told["assumptions"][:MOST_BARS]:
+        for end, turn in (("bottom", "lowest"), ("top", "highest")):
+            if not np.isfinite(row[f"metric_{end}_fifth"]["value"]):
+                return f"{about} is infinite where {row['name']} turns out {turn}"
+    return ""
+
+
+def _no_bridge(ds: xr.Dataset) -> str:
+    if sells_once(ds):
+        return "nothing in the plan is a subscription"
+    return "" if whole_periods(ds, "FY{year}") else "the plan has no whole fiscal year"
+
+
+def _still(values: NDArray[np.float64]) -> str:
+    """How values do not vary, in a word; empty if they do."""
+    if np.isnan(values).all():
+        return "undefined"
+    if not np.isfinite(values).any():
+        return "infinite"
+    known = values[np.isfinite(values)]
+    return "the same" if np.ptp(known) <= 1e-9 * np.abs(known).max() else ""

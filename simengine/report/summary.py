@@ -131,6 +131,12 @@ def _targets(facts: Facts) -> Iterator[RenderableType]:
             distance(missing["mean"], target["unit"]) if missing["misses"] else "never",
         )
     yield table
+    for target in facts["targets"]:
+        if target["undefined"]:
+            yield Text(
+                f"{target['name']} is undefined on {target['undefined']:,} of {facts['run']['draws']:,} paths; "
+                "they count as missed."
+            )
     if joint := facts["joint"]:
         chance = (
             f"{percent(joint['value'])} ({between(joint['lower'], joint['upper'], 'fraction')}), {odds(joint['value'])}"

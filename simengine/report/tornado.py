@@ -10,11 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from simengine.report.canvas import BLUE, FAINT, INK, ORANGE, SKY, SOFT, TEXT, beside, drawn, page, scale_in, source
+from simengine.report.canvas import (
+    BLUE,
+    FAINT,
+    INK,
+    ORANGE,
+    SKY,
+    SOFT,
+    TEXT,
+    beside,
+    drawn,
+    page,
+    room,
+    scale_in,
+    source,
+)
 from simengine.report.facts import Facts, drivers
 from simengine.report.words import distance, metric_name, number, percent, shortened
 
-_MOST_BARS = 12
+MOST_BARS = 12
 
 
 @drawn
@@ -24,7 +38,7 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
     Grey: cannot be told from zero. The last row is random variation, which has a share and no fifths.
     """
     told = drivers(ranking)
-    rows, unit = told["assumptions"][:_MOST_BARS], told["unit"]
+    rows, unit = told["assumptions"][:MOST_BARS], told["unit"]
     about = f"{metric_name(told['metric'])} {told['period']}"
     subtitle = (
         f"{told['statistic'].capitalize()} {about} where an assumption turns out low or high; what it explains alone"
@@ -77,7 +91,7 @@ def _shares(axes: Axes, rows: list[Facts], places: list[float]) -> None:
         upper = max(0.0, share["upper"])
         axes.plot([max(0.0, share["lower"]), upper], [place, place], color=INK, linewidth=1)
         _outside(axes, upper, place, percent(share["value"]) if is_told else "indistinct from zero", size=TEXT)
-    axes.set_xlim(0, 1.02 * max(row["share"]["upper"] for row in rows))
+    axes.set_xlim(room(0.0, max(row["share"]["upper"] for row in rows), 0.0, 0.02))
 
 
 def _outside(axes: Axes, x: float, y: float, text: str, *, rightward: bool = True, size: float = 8.0) -> None:

@@ -112,6 +112,8 @@ def between(low: float, high: float, unit: str) -> str:
     ('23.6–25.0%', '$101.0–101.5M', '$900k to $1.20M', '−20.0% to 10.0%')
     """
     first, last = number(low, unit), number(high, unit)
+    if first == last:
+        return first
     (head, tail), ends = _affixes(first), _affixes(last)
     if (head, tail) == ends:
         return f"{first.removesuffix(tail)}–{last.removeprefix(head)}"

@@ -180,14 +180,21 @@ def _cac_payback(books: Books, first: int, last: int) -> Array:
 def _ltv_cac(books: Books, first: int, last: int) -> Array:
     """ARR per customer · gross margin · lifetime in years, over S&M spend per new customer.
 
-    Yearly churn is that of the period, on the customers with whom it began.
+    Lifetime is the years that all customers of the period were there, for each who left.
     """
-    years = (last - first + 1) / MONTHS_PER_YEAR
-    yearly_churn = books.over("churned_customers", first, last) / books.before("customers", first) / years
-    lifetime = np.minimum(LONGEST_LIFETIME, 1 / yearly_churn)
+    lifetime = np.minimum(
+        LONGEST_LIFETIME, _customer_years(books, first, last) / books.over("churned_customers", first, last)
+    )
     arr_per_customer = books.over("ending_arr", first, last) / books.over("customers", first, last)
     cost_per_customer = books.over("sm_spend", first, last) / books.over("new_customers", first, last)
     return arr_per_customer * books["gross_margin"] * lifetime / cost_per_customer
+
+
+def _customer_years(books: Books, first: int, last: int) -> Array:
+    """Customers, month by month the mean of opening and closing ones, times the years of the period."""
+    closing = books["customers"]
+    means = [(books.before("customers", t) + closing[..., t]) / 2 for t in range(first, last + 1)]
+    return added(means, closing.shape[:-1]) / MONTHS_PER_YEAR
 
 
 def _magic_number(books: Books, first: int, last: int) -> Array:
@@ -223,9 +230,9 @@ def revenue(ending_arr: Array, opening_arr: float, one_off_bookings: Array) -> A
 def sm_spend(plan: Plan, paths: Paths) -> Array:
     """Sales and marketing spend by month, (draw, month).
 
-    Salaries of the people working in sales and marketing roles, recruiting of those who start, commission, and the
-    channels' spend. Variable pay is commission where a selling role has a quota, else salary. CSMs count if the plan
-    says so.
+    Salaries of the people working in sales and marketing roles, recruiting of those who start, commission on what
+    sellers sold, and the channels' spend. Variable pay is commission where a selling role has a quota, else salary.
+    CSMs count if the plan says so.
     """
     spend = np.zeros(paths.reached.shape[:2])
     for _, channel in sorted(plan.funnel.channels.items()):
@@ -238,9 +245,11 @@ def sm_spend(plan: Plan, paths: Paths) -> Array:
                 pay = pay + _column(role.cost.variable, paths)
             spend += paths.group["working"][:, :, index] * (pay / MONTHS_PER_YEAR)
             spend += paths.group["starts"][:, :, index] * _column(role.cost.recruiting, paths)
-    for index, segment in enumerate(sorted(plan.segments)):
-        won = paths.segment["new_arr"][:, :, index] + paths.segment["one_off_bookings"][:, :, index]
-        spend += won * _commission_rate(plan, segment, paths)
+    channels = plan.funnel.channels
+    cells = sorted((name, segment) for name in channels for segment in channels[name].segments)
+    for index, (name, segment) in enumerate(cells):
+        if channels[name].sold_by == "sellers":
+            spend += paths.cell["bookings"][:, :, index] * _commission_rate(plan, segment, paths)
     return spend
 
 
@@ -256,7 +265,7 @@ def _on_commission(role: Role) -> bool:
 
 
 def _commission_rate(plan: Plan, segment: str, paths: Paths) -> Array:
-    """Commission as a share of a segment's bookings: variable pay / quota of its sellers' seats, planned ones too."""
+    """Commission as a share of what is sold to a segment: variable pay / quota of its seats, planned ones too."""
     variable = quota = np.zeros((1, 1))
     for group in sorted(plan.team.seats, key=lambda g: g.name):
         role = plan.team.roles[group.role]

@@ -103,7 +103,10 @@ def quantiles(ds: xr.Dataset, name: str, period: str, levels: Sequence[float] = 
     Dataset
         `value`, `lower`, `upper` along `quantile`; a bound is infinite where there are too few draws for one
     """
-    values = period_values(ds, name, period)
+    return _quantiles(period_values(ds, name, period), levels)
+
+
+def _quantiles(values: xr.DataArray, levels: Sequence[float]) -> xr.Dataset:
     found = [quantile_interval(values.values, level) for level in levels]
     value, lower, upper = (np.array(column) for column in zip(*found, strict=True))
     return xr.Dataset(
@@ -113,7 +116,13 @@ def quantiles(ds: xr.Dataset, name: str, period: str, levels: Sequence[float] = 
             "upper": ("quantile", upper, {**values.attrs, **_bound("value", "upper")}),
         },
         {"quantile": list(levels)},
-        {"draws": values.size, "level": LEVEL, "method": "order statistics", "metric": name, "period": period},
+        {
+            "draws": values.size,
+            "level": LEVEL,
+            "method": "order statistics",
+            "metric": values.name,
+            "period": values.attrs["period"],
+        },
     )
 
 
@@ -121,9 +130,11 @@ def commit(ds: xr.Dataset, name: str, period: str, confidence: float = 0.8) -> x
     """The number that is safe to commit to: at least as much is reached with probability `confidence`.
 
     It is the quantile at `1 − confidence` of the metric over the period; `value`, `lower`, `upper` as in `quantiles`.
+    Paths on which the metric is undefined reach no number.
     """
-    found = quantiles(ds, name, period, (1 - confidence,)).squeeze("quantile", drop=True)
-    return found.assign_attrs(confidence=confidence)
+    reached = period_values(ds, name, period)
+    found = _quantiles(reached.copy(data=as_misses(reached.values, at_least=True)), (1 - confidence,))
+    return found.squeeze("quantile", drop=True).assign_attrs(confidence=confidence)
 
 
 def shortfall(ds: xr.Dataset, target: str) -> xr.Dataset:
@@ -138,7 +149,8 @@ def shortfall(ds: xr.Dataset, target: str) -> xr.Dataset:
     -------
     Dataset
         `mean` and its `standard_error` in the unit of the target's metric, and `misses`, the paths they rest on. NaN
-        without a miss; the standard error is NaN with fewer than two.
+        without a miss, and where a miss has no amount: the metric is infinite or undefined there. The standard error is
+        NaN with fewer than two misses.
 
     Raises
     ------
@@ -151,9 +163,10 @@ def shortfall(ds: xr.Dataset, target: str) -> xr.Dataset:
     one = ds.sel(target=target)
     values, at_least, at_most = one["target_value"].values, float(one["at_least"]), float(one["at_most"])
     missing = values - at_most if math.isnan(at_least) else at_least - values
-    missed = missing[missing > 0]
-    mean = missed.mean() if missed.size else math.nan
-    error = missed.std(ddof=1) / math.sqrt(missed.size) if missed.size > 1 else math.nan
+    missed = missing[~(missing <= 0)]
+    known = bool(np.isfinite(missed).all())
+    mean = missed.mean() if known and missed.size else math.nan
+    error = missed.std(ddof=1) / math.sqrt(missed.size) if known and missed.size > 1 else math.nan
     units = OUTPUTS[str(one["metric"].item())].attributes(ds.attrs["currency"])["units"]
     return xr.Dataset(
         {
@@ -163,6 +176,15 @@ def shortfall(ds: xr.Dataset, target: str) -> xr.Dataset:
         },
         attrs={"target": target, "draws": missing.size},
     )
+
+
+def as_misses(values: Array, *, at_least: bool) -> Array:
+    """Values of a metric with the undefined ones beyond all others, on the side that reaches no target.
+
+    >>> as_misses(np.array([1.2, np.nan]), at_least=True)
+    array([ 1.2, -inf])
+    """
+    return np.where(np.isnan(values), -math.inf if at_least else math.inf, values)
 
 
 def wilson(successes: NDArray[np.int_] | int, trials: int) -> tuple[Array, Array, Array]:

@@ -255,6 +255,26 @@ def test_figures_are_files(run, tmp_path):
     assert [line.split("  ")[0] for line in printed] == [figure["png"] for figure in told]
 
 
+def test_a_figure_that_says_nothing_is_left_out_with_a_word(tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(Path(TINY).read_text().replace("metric: ending_arr", "metric: one_off_bookings"))
+    result = call("run", plan, *FEW, "-o", tmp_path / "run")
+    assert result.exit_code == 0, result.stderr
+    told = document(call("figures", tmp_path / "run", "--json"))
+    assert [figure["name"] for figure in told["figures"]] == ["fan", "bridge"]
+    assert {row["name"]: row["reason"] for row in told["left_out"]} == dict.fromkeys(
+        ("exceedance", "tornado"), "one-off bookings FY2027 is the same on every path"
+    )
+    assert "No tornado: one-off bookings FY2027 is the same on every path." in call("figures", tmp_path / "run").stderr
+
+
+def test_figures_go_into_a_folder(run, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    result = call("figures", run[0], "-o", tmp_path / "file")
+    assert result.exit_code == 3
+    assert re.fullmatch(r"cannot write the figures to .*file: file exists; choose another folder\n", result.stderr)
+
+
 # ---- demo ----
 
 
@@ -297,7 +317,12 @@ def test_demo_without_its_plan_says_where_to_go(monkeypatch, tmp_path):
     [
         (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 3, "runs/x: No space left on device\n"),
         (PermissionError(errno.EACCES, "Permission denied", "plan.yaml"), 3, "plan.yaml: Permission denied\n"),
-        (MemoryError(), 3, "Not enough memory: take fewer draws (-n).\n"),
+        (
+            MemoryError(),
+            3,
+            "Not enough memory. Take fewer draws (-n); where 100 are too many, the plan has more customers or "
+            "opportunities than this machine can hold.\n",
+        ),
         (
             KeyboardInterrupt(),
             130,

@@ -178,7 +178,7 @@ def test_draws_in_which_a_ratio_is_undefined_are_left_out_and_counted(make_run):
     assert found["share"][0] == pytest.approx(1.0, abs=0.01)
     ds["sm_spend"].values[:] = 0.0
     ds["new_arr"].values[:450] = 0.0
-    with pytest.raises(SimengineError, match="cac_new_logo is undefined in 450"):
+    with pytest.raises(SimengineError, match=r"undefined on 450 of 500 paths, .* 100 or more; choose another metric"):
         rank(ds, "cac_new_logo", period="2027-05")
 
 

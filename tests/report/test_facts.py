@@ -132,6 +132,19 @@ def test_facts_are_plain(ds):
     assert json.loads(json.dumps(told))["plan"] == told["plan"]
 
 
+def test_an_undefined_value_is_counted_and_is_a_miss_everywhere():
+    ds = dataset(Goal("NRR", "nrr", at_least=0.0))
+    values = ds["target_value"].values.copy()
+    values[:200] = math.nan
+    ds["target_value"] = ds["target_value"].dims, values
+    told = target_facts(ds, "NRR")
+    assert told["undefined"] == told["shortfall"]["misses"] == 200
+    assert told["probability"]["value"] == 0.75
+    # A quarter of the paths reach nothing: the number that is 80 % safe is none.
+    assert told["commit"]["value"] == told["p10"] == -math.inf
+    assert math.isfinite(told["p50"])
+
+
 def test_a_target_never_missed_has_no_shortfall():
     told = target_facts(dataset(Goal("sure", at_least=1.0)), "sure")
     assert told["shortfall"]["misses"] == 0

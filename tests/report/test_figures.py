@@ -9,10 +9,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
+from simengine.cli.steps import ranked
 from simengine.explain import rank
 from simengine.report.canvas import FAINT, save, title
 from simengine.report.facts import headline, target_facts
-from simengine.report.figures import board, bridge, exceedance, fan, tornado
+from simengine.report.figures import board, bridge, exceedance, fan, left_out, tornado
 from tests.report.synthetic import ASSUMPTIONS, BOARD, NRR, Goal, dataset
 
 CASES = {
@@ -34,13 +35,40 @@ CASES = {
         assumption=[f"{name}-{'x' * 40}" for name in ASSUMPTIONS]
     ),
 }
+
+
+def with_values(goal, values, twins):
+    ds = dataset(goal)
+    for suffix, column in (("", values), ("_twin", twins)):
+        dims, like = ds["target_value" + suffix].dims, ds["target_value" + suffix].values
+        ds["target_value" + suffix] = dims, np.broadcast_to(column, like.shape).copy()
+    return ds
+
+
+def sometimes_infinite(values):
+    """Payback that rises with the value, and is infinite where it is 0.9 and more."""
+    return np.where(values < 0.9, 10 + values, np.inf)[:, None]
+
+
+STILL = {
+    "never varies": with_values(Goal("heads", "headcount", at_least=4), 3.0, 3.0),
+    "undefined": with_values(NRR, np.nan, np.nan),
+    "infinite": with_values(Goal("payback", "cac_payback", at_most=18), np.inf, np.inf),
+}
+CASES |= STILL
+CASES["infinite on some paths"] = with_values(
+    Goal("payback", "cac_payback", at_most=10.5),
+    sometimes_infinite(np.linspace(0, 1, 800)),
+    sometimes_infinite(np.linspace(0, 0.2, 200)),
+)
+CASES["nothing"] = dataset(new=0.0, sells_once=True)
 CASES["long names"].attrs["plan"] = "A plan with a name that goes on for a very long time " * 3
 
 
 @pytest.fixture(params=CASES)
 def figures(request):
     ds = CASES[request.param]
-    return board(ds, rank(ds, headline(ds)))
+    return board(ds, ranked(ds)[0])
 
 
 def texts(figure):
@@ -94,6 +122,50 @@ def test_the_board_gets_what_the_run_allows():
     assert list(board(CASES["once"], None)) == ["fan", "exceedance"]
     assert list(board(CASES["no target, five years"], None)) == ["fan", "bridge"]
     assert list(board(CASES["less than a quarter"], None)) == ["fan", "exceedance"]
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("never varies", "headcount FY2027 is the same on every path"),
+        ("undefined", "NRR FY2027 is undefined on every path"),
+        ("infinite", "CAC payback FY2027 is infinite on every path"),
+    ],
+)
+def test_a_result_that_never_varies_has_no_curve_and_no_tornado(case, words):
+    ranking, _ = ranked(CASES[case])
+    assert list(board(CASES[case], ranking)) == ["fan", "bridge"]
+    reasons = left_out(CASES[case], ranking)
+    assert reasons["exceedance"] == words
+    assert reasons["tornado"] == (words if ranking else "there is no ranking; simengine rank says why")
+
+
+def test_a_tornado_has_no_infinite_bars():
+    # Three paths of ten are infinite: more than half of those where the strongest driver is lowest.
+    ds = CASES["ratio, at most"].copy()
+    values = ds["target_value"].values
+    ds["target_value"] = ds["target_value"].dims, np.where(values > np.quantile(values, 0.7), np.inf, values)
+    ranking = rank(ds, headline(ds))
+    assert list(board(ds, ranking)) == ["fan", "exceedance", "bridge"]
+    assert left_out(ds, ranking) == {
+        "tornado": "CAC payback FY2027 is infinite where win_rate.enterprise-na turns out lowest"
+    }
+
+
+def test_a_board_that_is_complete_leaves_nothing_out():
+    assert left_out(CASES["usual"], rank(CASES["usual"], "NRR")) == {}
+
+
+def test_no_amount_is_safe_where_it_is_infinite_too_often():
+    ds = CASES["infinite on some paths"].copy()
+    ds["target_value"] = ds["target_value"].dims, np.where(ds["target_value"] > 10.5, np.inf, ds["target_value"])
+    found = "No amount is 80% safe; the chance of 10.5 months is about 1 in 2"
+    assert title(exceedance(ds, "payback")) == found
+
+
+def test_a_sign_that_the_font_lacks_is_a_box_and_no_warning(tmp_path):
+    save(fan(dataset(Goal("日本", at_least=108e6))), tmp_path, "fan")
+    assert (tmp_path / "fan.png").exists()
 
 
 def test_titles_state_the_finding():

@@ -109,6 +109,14 @@ def test_a_target_never_missed_says_so():
     assert any("never" in line for line in lines(summary(told(dataset(Goal("sure", at_least=1.0)))), 80))
 
 
+def test_paths_on_which_a_target_is_undefined_are_told():
+    facts_ = told(CASES["usual"])
+    assert not any("undefined" in line for line in lines(summary(facts_), 80))
+    facts_["targets"][2]["undefined"] = 1234
+    words = "NRR is undefined on 1,234 of 800 paths; they count as missed."
+    assert words in lines(summary(facts_), 80)
+
+
 def test_a_run_too_small_to_rank_says_why():
     facts_ = facts(CASES["usual"]) | {"drivers": None, "no_drivers": "a ranking needs 100 draws"}
     assert "No ranking: a ranking needs 100 draws." in lines(summary(facts_), 80)

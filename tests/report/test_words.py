@@ -75,6 +75,8 @@ def test_percent_has_no_negative_zero():
         (-2e6, -1e6, "USD", "−$2.00M to −$1.00M"),
         (10, 12, "months", "10.0–12.0 months"),
         (math.nan, 1.0, "fraction", "n/a to 100.0%"),
+        (math.nan, math.inf, "months", "n/a"),
+        (0.0, 0.0, "USD", "$0"),
     ],
 )
 def test_intervals_say_sign_and_unit_once_where_they_are_the_same(low, high, unit, written):
@@ -90,13 +92,17 @@ def test_a_difference_of_percentages_is_in_points():
     ("probability", "words"),
     [
         (0.0, "less than 1 in 100"),
+        (0.01, "about 1 in 100"),
         (0.02, "about 1 in 50"),
+        (0.033, "about 1 in 30"),
+        (0.065, "about 1 in 15"),
         (0.25, "about 1 in 4"),
         (0.34, "about 1 in 3"),
         (0.5, "about 1 in 2"),
         (0.66, "about 2 in 3"),
         (0.8, "about 4 in 5"),
         (0.9, "about 9 in 10"),
+        (0.966, "about 29 in 30"),
         (1.0, "more than 99 in 100"),
     ],
 )
@@ -108,7 +114,11 @@ def test_odds_are_never_far_from_the_probability():
     for step in range(10, 991):
         probability = step / 1000
         words = odds(probability).split()
-        assert abs(int(words[1]) / int(words[3]) - probability) < 0.06
+        said = int(words[1]) / int(words[3])
+        assert abs(said - probability) < 0.06
+        # Neighbours in the list are 1 in 100 and 1 in 50: odds are off by √2 at most.
+        assert 0.7 < said / probability < 1.42
+        assert 0.7 < (1 - said) / (1 - probability) < 1.42
 
 
 def test_what_a_target_is_about():

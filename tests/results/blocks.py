@@ -116,12 +116,16 @@ def random_block(plan: Plan, draws: int, seed: int, start: int = 0) -> Block:
 
 
 def flat_block(plan: Plan, draws: int = 1, **outputs: Any) -> Block:
-    """Zeros, but for some outputs: `output=value` broadcast over (draw, month, entity); `margin` is the assumption."""
+    """Zeros, but for some outputs: `output=value` broadcast over (draw, month, entity).
+
+    `margin` is the assumption, `booked` the bookings of the cells.
+    """
     block = random_block(plan, draws, seed=0)
     arrays = {**block.segment, **block.group}
     for array in [*arrays.values(), *block.cell.values(), block.reached]:
         array[...] = 0.0
     block.values["margin"][...] = outputs.pop("margin", 0.8)
+    block.cell["bookings"][...] = outputs.pop("booked", 0.0)
     for name, value in outputs.items():
         arrays[name][...] = value
     return block

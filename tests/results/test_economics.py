@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simengine.results.economics import Books, added, books_of, metric, over_period, revenue, sm_spend
-from tests.results.blocks import flat_block, random_block, small_plan
+from tests.results.blocks import DEMAND, flat_block, random_block, small_plan
 
 
 def books(**monthly: object) -> Books:
@@ -37,10 +37,9 @@ def test_spend_of_a_month() -> None:
         small_plan(1),
         working=[2, 3, 2, 2],
         starts=[0, 1, 4, 0],
-        new_arr=[100_000, 0, 0],
-        one_off_bookings=[0, 50_000, 0],
+        booked=[100_000, 0, 50_000],  # of inbound's ent-emea and smb-na, and the partners' services
     )
-    # 5 AEs at 10,000 + 2 SDRs at (48,000 + 12,000)/12 + 1 AE recruited + 5,000 for inbound + 10 % of the new ARR.
+    # 5 AEs at 10,000 + 2 SDRs at (48,000 + 12,000)/12 + 1 AE recruited + 5,000 for inbound + 10 % of the bookings.
     # Nobody is paid for services, and CSMs are a cost of sales.
     assert sm_spend(small_plan(1), block).tolist() == [[50_000 + 10_000 + 10_000 + 5_000 + 10_000]]
     # Two CSMs at 5,000 count where the plan says so; those who start cost nothing.
@@ -57,9 +56,19 @@ def test_commission_of_two_selling_roles_is_that_of_their_seats() -> None:
         {"name": "c", "role": "ae", "segment": "smb-na", "existing": 1},
     ]
     plan = small_plan(1, team={"roles": {"ae": ae, "senior": senior}, "seats": seats})
-    block = flat_block(plan, new_arr=[280_000, 0, 50_000])
+    block = flat_block(plan, booked=[280_000, 50_000, 0])
     # (3 · 60,000 + 200,000)/(3 · 600,000 + 1,000,000) = 380/2,800 of 280,000; 10 % of 50,000; and 5,000 for inbound.
     assert sm_spend(plan, block)[0, 0] == pytest.approx(38_000 + 5_000 + 5_000)
+
+
+def test_what_nobody_sold_earns_no_commission() -> None:
+    channels = {
+        "direct": {"segments": {"smb-na": DEMAND}},
+        "online": {"sold_by": "nobody", "segments": {"ent-emea": DEMAND, "smb-na": DEMAND}},
+    }
+    plan = small_plan(1, funnel={"stages": ["lead", "opportunity"], "channels": channels})
+    # 10 % of what is sold directly; the sellers of both segments had no hand in the rest.
+    assert sm_spend(plan, flat_block(plan, booked=[30_000, 100_000, 200_000])).tolist() == [[3_000]]
 
 
 def test_costs_follow_the_assumptions_of_each_path() -> None:
@@ -78,7 +87,7 @@ def test_costs_follow_the_assumptions_of_each_path() -> None:
         economics={"gross_margin": "80 %"},
     )
     block = random_block(plan, 2, seed=1)
-    for arrays in (block.segment, block.group):
+    for arrays in (block.segment, block.group, block.cell):
         for array in arrays.values():
             array[...] = 0
     block.group["working"][:, 0, 1] = 3
@@ -104,15 +113,16 @@ def test_ratios_of_a_quarter() -> None:
         "cac_new_logo": 600 / 400,
         "cac_blended": 600 / 500,
         "cac_payback": 12 * 600 / (400 * 0.75),
-        # 2 of 40 left in a quarter: 20 % a year, so five years; 6,000/50 · 0.75 · 5 over 600/15.
-        "ltv_cac": 120 * 0.75 * 5 / 40,
+        # 40, 48, 49 and 50 customers at the ends of months were there for 44 + 48.5 + 49.5 months, 71/6 years in
+        # all, and 2 of them left: one in 71/12 years; 6,000/50 · 0.75 · 71/12 over 600/15.
+        "ltv_cac": 120 * 0.75 * 71 / 12 / 40,
         "magic_number": 300 / 600,
         "sm_share": 600 / 3_000,
     }
     for name, value in expected.items():
         assert metric(quarter, name, 0, 2).tolist() == pytest.approx([value]), name
-    # February and March: 1 of 48 left in two months: 12.5 % a year.
-    assert metric(quarter, "ltv_cac", 1, 2)[0] == pytest.approx(120 * 0.75 * 8 / (500 / 11))
+    # February and March: 1 left in 48.5 + 49.5 months of customers.
+    assert metric(quarter, "ltv_cac", 1, 2)[0] == pytest.approx(120 * 0.75 * 98 / 12 / (500 / 11))
 
 
 def test_a_lifetime_is_ten_years_at_most() -> None:
@@ -126,6 +136,24 @@ def test_a_lifetime_is_ten_years_at_most() -> None:
     for churned in (0, 0.5):  # of 100 in a month: never, and 16.7 years
         found = metric(books(**one, churned_customers=[[churned]], opening_customers=100), "ltv_cac", 0, 0)
         assert found.tolist() == pytest.approx([10 * 0.5 * 10 / 10])
+
+
+def test_a_company_that_starts_with_nobody_has_a_lifetime() -> None:
+    start = books(
+        ending_arr=[[0, 600, 1_200]],
+        customers=[[0, 6, 12]],
+        new_customers=[[0, 6, 7]],
+        churned_customers=[[0, 0, 1]],
+        opening_customers=0,
+        sm_spend=[[100, 100, 125]],
+        gross_margin=[0.5],
+    )
+    # Customers were there for 0 + 3 + 9 months, and one left: a year. 100 · 0.5 · 1 over 325/13.
+    assert metric(start, "ltv_cac", 0, 2).tolist() == pytest.approx([2])
+    # Nobody left before: ten years, 100 · 0.5 · 10 over 200/6.
+    assert metric(start, "ltv_cac", 0, 1).tolist() == pytest.approx([15])
+    # Without any customer there is no ARR of one.
+    assert np.isnan(metric(start, "ltv_cac", 0, 0)).all()
 
 
 def test_a_ratio_without_a_denominator_is_infinite_and_nothing_over_nothing_is_undefined() -> None:

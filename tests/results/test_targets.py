@@ -11,6 +11,7 @@ from scipy import stats
 from simengine.errors import SimengineError
 from simengine.results.dataset import Collector
 from simengine.results.targets import (
+    as_misses,
     commit,
     hit_probability,
     hits,
@@ -212,6 +213,15 @@ def test_quantiles_with_infinite_ratios() -> None:
     assert quantiles(ds, "cac_new_logo", "2027-01", [0.25, 0.5, 0.75])["value"].values.tolist() == [0.5, 1, np.inf]
 
 
+def test_an_undefined_value_is_no_number_to_commit_to() -> None:
+    # Spend over new ARR is undefined on two of four paths: none reach anything there.
+    ds = dataset(sm_spend=[[4.0], [2.0], [0.0], [0.0]], new_arr=[[2.0], [2.0], [0.0], [0.0]])
+    assert commit(ds, "cac_new_logo", "2027-01", 0.5)["value"] == -np.inf
+    assert commit(ds, "cac_new_logo", "2027-01", 0.4)["value"] == 1
+    assert commit(ds, "cac_new_logo", "2027-01", 0.2)["value"] == 2
+    assert as_misses(np.array([1.0, np.nan]), at_least=False).tolist() == [1, np.inf]
+
+
 # ---- shortfall ----
 
 
@@ -234,6 +244,14 @@ def test_shortfall_of_one_miss_and_of_none() -> None:
     none = shortfall(dataset(target_value=[20, 1]), "ARR")
     assert np.isnan(none["mean"])
     assert none["misses"] == 0
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_there_is_no_mean_shortfall_where_one_miss_has_no_amount(value: float) -> None:
+    cac = shortfall(dataset(target_value=[[14, 1.5], [18, 2.5], [20, value], [99, value]]), "CAC")
+    assert cac["misses"] == 3
+    assert np.isnan(cac["mean"])
+    assert np.isnan(cac["standard_error"])
 
 
 def test_shortfall_of_an_unknown_target() -> None:
