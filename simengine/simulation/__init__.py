@@ -83,7 +83,7 @@ def simulate(
     seed : of all chance; the same plan, seed and draws give the same bits on one platform
     twins : paths run again with other random variation, to tell it from the assumptions; at most 2,048 by default
     detail : "segment" keeps every output by path and segment, "headline" keeps totals by path and means by segment
-    executor : runs the blocks; two or more threads by default, for the kernel holds no lock
+    executor : runs the blocks; by default one thread for each processor, for the kernel holds no lock
     block : paths in a block; changes no bit of the result
     progress : called with (paths done, paths in all)
 
@@ -94,7 +94,7 @@ def simulate(
     Raises
     ------
     SimengineError
-        if `draws`, `twins`, `block` or `seed` is out of range.
+        if `draws`, `twins`, `block` or `seed` is out of range, or more is drawn than can be simulated.
     """
     draws = _whole("draws", draws, 1, 2**32 - 1)
     seed = _whole("seed", seed, 0, 2**64 - 1)
