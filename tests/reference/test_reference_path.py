@@ -138,12 +138,12 @@ def test_expansion_adds_its_size_every_time_it_is_won() -> None:
 
 
 def test_expansion_of_a_new_customer_begins_after_the_closing_month() -> None:
-    expansion = {"opportunities_per_customer": "36_000 per year", "win_rate": 1, "size": 10}
+    expansion = {"opportunities_per_customer": "96 per year", "win_rate": 1, "size": 10}
     base = {"smb": {"renewal_rate": 1, "term_months": 120, "expansion": expansion}}
-    path = play(plan_of(base=base, **pipeline({"stage": "opportunity", "count": 1}, cycle=1), **sellers()))
+    path = play(plan_of(base=base, **pipeline({"stage": "opportunity", "count": 40}, cycle=1), **sellers()))
     number = of_segment(path, "expansions")
-    # 3,000 a month from month 2 on: Poisson quantiles of 1e-6 from either end.
-    low, high = stats.poisson(3_000).ppf([1e-6, 1 - 1e-6])
+    # 40 customers, 320 a month from month 2 on: Poisson quantiles of 1e-6 from either end.
+    low, high = stats.poisson(320).ppf([1e-6, 1 - 1e-6])
     assert number[:2] == [0, 0]
     assert all(low <= n <= high for n in number[2:])
 
