@@ -420,15 +420,15 @@ class Load(NamedTuple):
 
 
 def load(study: Study) -> Load:
-    """Live opportunities that reps worked on in each of the last three months; an open one counts for its chance."""
+    """Live opportunities of each rep at the end of each of the last three months; an open one counts for its chance."""
     known = study.rates
     loads = []
     for back in range(3):
         last = _months_before(study.as_of, back)
         by_rep = dict.fromkeys(study.reps, 0.0)
         for deal in study.deals:
-            closed = deal.engaged.toordinal() + deal.age
-            if deal.redated or deal.engaged > last or closed < last.replace(day=1).toordinal():
+            closed = deal.outcome != OPEN and deal.engaged.toordinal() + deal.age <= last.toordinal()
+            if deal.redated or deal.engaged > last or closed:
                 continue
             if deal.outcome != OPEN:
                 by_rep[deal.rep] += 1.0
@@ -540,7 +540,7 @@ def assumptions(study: Study) -> Iterator[str]:
         f"{carried.busy_rep:.0f}",
         f"pert: [{carried.busiest_office:.0f}, {carried.busy_rep:.0f}, {carried.busiest_rep:.0f}]",
         "count",
-        historical("live opportunities in a month: busiest office, busy tenth, busiest rep", len(study.reps)),
+        historical("live opportunities at a month's end: busiest office, busy tenth, busiest rep", len(study.reps)),
         "low",
     )
     yield stated(
