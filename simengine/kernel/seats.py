@@ -17,7 +17,7 @@ from simengine.kernel.random import (
     uniforms,
     whole_months,
 )
-from simengine.kernel.tables import Group, GroupOut, Seat, SegmentOut, Shape
+from simengine.kernel.tables import Calendar, Group, GroupOut, Seat, SegmentOut, Shape
 
 _EARLY_MONTHS = 6.0
 
@@ -90,7 +90,7 @@ def fill_first(state, traits, tables, value, draw):
             key = groups[g, Group.KEY]
             u_size, u_round = uniforms(tables.keys, key, draw, tables.seats[seat, Seat.ORDINAL], planned, START, 0)
             delay = whole_months(value[groups[g, Group.DELAY]], value[groups[g, Group.DELAY_SIGMA]], u_size, u_round)
-            start = planned - tables.calendar[1] + delay
+            start = planned - tables.calendar[Calendar.START] + delay
         fill(seat, state, traits, start, tables, value, draw)
 
 
