@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,15 +163,16 @@ def _normal_cdf(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2))
 
 
-def _sigma(spread: float) -> float:
-    return math.sqrt(math.log1p(spread * spread))
+def log_sigma(spread: Any) -> Any:
+    """Standard deviation of the logarithm of a lognormal with coefficient of variation `spread`: sqrt(ln(1 + c²))."""
+    return np.sqrt(np.log1p(np.square(spread)))
 
 
 def _expected_time_since(x: float, mean: float, spread: float) -> float:
     """G(x) = E max(0, x − X) of a lognormal X: x Φ(d) − m Φ(d − s), d = (ln(x/m) + s²/2)/s."""
     if spread == 0 or mean == 0 or x == 0:
         return max(0.0, x - mean)
-    s = _sigma(spread)
+    s = log_sigma(spread)
     d = (math.log(x / mean) + s * s / 2) / s
     return x * _normal_cdf(d) - mean * _normal_cdf(d - s)
 
@@ -182,7 +183,7 @@ def _survival(x: float, mean: float, spread: float) -> float:
         return 1.0
     if spread == 0 or mean == 0:
         return 1.0 if mean > x else _SMALLEST_SURVIVAL
-    s = _sigma(spread)
+    s = log_sigma(spread)
     return max(_SMALLEST_SURVIVAL, _normal_cdf(-(math.log(x / mean) + s * s / 2) / s))
 
 
@@ -208,7 +209,7 @@ def _workload(ramp: Ramp | None, tenure: Array, values: Values) -> Array:
     mean = ramp.workload.of(values) if ramp else 0.0
     if ramp is None or mean == 0:
         return np.ones_like(tenure)
-    s = _sigma(ramp.spread.of(values))
+    s = log_sigma(ramp.spread.of(values))
 
     def moment(k: int, tau: float) -> float:
         ratio = tau / mean

@@ -62,8 +62,7 @@ class Collector:
 
     def add(self, block: Block) -> None:
         """Take in the next paths."""
-        assert block.start == self._series["draw"].length, "blocks come in order"
-        self._series["draw"].add(block)
+        self._take("draw", block)
         self._add_up("role", {name: block.group[name] for name in stored("role")})
         self._add_up("channel", block.cell)
         self._add_up("stage", {"reached": block.reached})
@@ -76,13 +75,11 @@ class Collector:
 
     def add_twin(self, block: Block) -> None:
         """Take in the next twin paths: the values of the first draws again, with other random variation."""
-        assert block.start == self._series["twin"].length, "blocks come in order"
-        self._series["twin"].add(block)
+        self._take("twin", block)
 
     def add_unwidened(self, block: Block) -> None:
         """Take in the next paths without the source policy; only their targets are kept."""
-        assert block.start == self._series["draw_unwidened"].length, "blocks come in order"
-        self._series["draw_unwidened"].add(block)
+        self._take("draw_unwidened", block)
 
     def add_baseline(self, case: str, paths: Paths) -> None:
         """Take in the spreadsheet's answer at one set of values, in the shape of one path."""
@@ -108,6 +105,10 @@ class Collector:
             variables[name] = _variable(plan, name, FORMS["opening"][1], values)
         lengths = {dim: series.length for dim, series in self._series.items()}
         return xr.Dataset(variables, _coordinates(plan, names, self._cases, lengths), {**self._attributes(), **attrs})
+
+    def _take(self, dim: str, block: Block) -> None:
+        assert block.start == self._series[dim].length, "blocks come in order"
+        self._series[dim].add(block)
 
     def _add_up(self, form: Form, outputs: Mapping[str, Array]) -> None:
         for name, values in outputs.items():

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from operator import index
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.draws import draw
@@ -17,7 +17,7 @@ from simengine.assumptions.laws import Distribution
 from simengine.baseline import CASES, baseline, spreadsheet_values
 from simengine.errors import SimengineError
 from simengine.kernel.run import STREAM_VERSION, in_order, is_compiled, run_block
-from simengine.kernel.tables import CellOut, GroupOut, SegmentOut
+from simengine.kernel.tables import CellOut, GroupOut, Results, SegmentOut
 from simengine.plan.schema import Plan
 from simengine.results.dataset import Block, Collector
 from simengine.simulation.pack import Packed, pack
@@ -54,13 +54,20 @@ class Run:
         results = run_block(self.packed.tables, self.packed.slots.fill(values, stop - start), start)
         return Block(
             start=start,
-            segment={output.name.lower(): results.segment[:, output] for output in SegmentOut},
-            group={output.name.lower(): results.group[:, output] for output in GroupOut},
-            cell={output.name.lower(): results.cell[:, output] for output in CellOut},
-            reached=results.reached,
+            **named(results),
             values=values,
             z={name: draws.z[:, i] for i, name in enumerate(draws.names)},
         )
+
+
+def named(results: Results) -> dict[str, Any]:
+    """The kernel's results by the names of their outputs: `segment`, `group`, `cell` and `reached` of a Block."""
+    return {
+        "segment": {output.name.lower(): results.segment[:, output] for output in SegmentOut},
+        "group": {output.name.lower(): results.group[:, output] for output in GroupOut},
+        "cell": {output.name.lower(): results.cell[:, output] for output in CellOut},
+        "reached": results.reached,
+    }
 
 
 def simulate(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.baseline import opening_cohorts
+from simengine.baseline import log_sigma, opening_cohorts
 from simengine.errors import SimengineError
 from simengine.kernel.tables import Shape, Tables
 from simengine.plan.schema import Base, Demand, OpeningPipeline, Plan, Quantity, Role, SeatGroup
@@ -22,11 +22,6 @@ _SHAPES = {"linear": Shape.LINEAR, "s-curve": Shape.S_CURVE, "step": Shape.STEP}
 _MOST_ARRIVALS = 1e7
 _MOST_MEETINGS = 1e3
 _ZERO, _ONE = Quantity(0.0), Quantity(1.0)
-
-
-def log_sigma(spread: Any) -> Any:
-    """Standard deviation of the logarithm of a lognormal with coefficient of variation `spread`: sqrt(ln(1 + c²))."""
-    return np.sqrt(np.log1p(np.square(spread)))
 
 
 def _same(value: Any) -> Any:

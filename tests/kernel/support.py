@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simengine.kernel.run import run_block
-from simengine.kernel.tables import CellOut, GroupOut, SegmentOut
 from simengine.plan import loads
+from simengine.simulation import named
 from simengine.simulation.pack import pack
 
 
@@ -29,13 +29,7 @@ def simulate(plan, paths, *, values=None, seed=7, stream=0, first=0):
     plan = loads(plan) if isinstance(plan, str) else plan
     packed = pack(plan, seed, stream)
     columns = {name: np.full(paths, value) for name, value in (values or at_plan(plan)).items()}
-    results = run_block(packed.tables, packed.slots.fill(columns, paths), first)
-    return Paths(
-        segment={output.name.lower(): results.segment[:, output] for output in SegmentOut},
-        group={output.name.lower(): results.group[:, output] for output in GroupOut},
-        cell={output.name.lower(): results.cell[:, output] for output in CellOut},
-        reached=results.reached,
-    )
+    return Paths(**named(run_block(packed.tables, packed.slots.fill(columns, paths), first)))
 
 
 HEADER = "plan: {{name: Law, currency: USD, start: 2027-01, months: {months}}}\n"

@@ -4,23 +4,12 @@ import numpy as np
 import pytest
 
 from simengine.plan import loads
+from simengine.results.outputs import OUTPUTS
 from tests.generated import generated_plan, generated_values
 from tests.kernel.support import simulate
 from tests.reference.path import reference_path
 
-MONEY = {
-    "new_arr",
-    "expansion_arr",
-    "price_arr",
-    "contraction_arr",
-    "churned_arr",
-    "ending_arr",
-    "atr",
-    "nrr_arr",
-    "grr_arr",
-    "one_off_bookings",
-    "bookings",
-}
+MONEY = {name for name, output in OUTPUTS.items() if output.unit == "currency"}
 FLOWS = ("new_arr", "expansion_arr", "price_arr", "contraction_arr", "churned_arr", "one_off_bookings", "atr")
 PRECISION = 1e-9
 SEED = 11
