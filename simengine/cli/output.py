@@ -11,6 +11,9 @@ import click
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+WIDEST = 120
+"""Columns: longer lines are hard to read."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, numbers unformatted.")
 
 
@@ -28,11 +31,12 @@ def _finite(value: Any) -> Any:
 
 
 def print_rich(renderable: RenderableType) -> None:
-    """Print tables and styled text as wide as the terminal; elsewhere 80 columns, or as COLUMNS says."""
+    """Print tables and styled text as wide as the terminal, at most 120 columns; elsewhere 80, or as COLUMNS says."""
     from rich.console import Console
 
     # What stands in brackets or between colons in a plan's names is text, not markup.
     console = Console(highlight=False, markup=False, emoji=False)
+    console.width = min(console.width, WIDEST)
     # Through click: a closed pipe then ends every command in the same way.
     with console.capture() as capture:
         console.print(renderable)

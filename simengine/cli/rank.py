@@ -15,14 +15,15 @@ from simengine.cli.output import json_option, print_json, print_rich
 @click.option("--period", metavar="PERIOD", help="Of a metric: FY2027, FY2027-Q3 or 2027-03.")
 @json_option
 def command(run: str, target: str | None, period: str | None, as_json: bool) -> None:
-    """Rank the assumptions of the run in the folder RUN by how much of the doubt each explains."""
+    """Rank the assumptions, events and shocks of the run in the folder RUN by how much of the doubt each explains."""
     from simengine.archive import load_run
     from simengine.explain import rank
-    from simengine.report.facts import drivers, headline
-    from simengine.report.summary import ranking
+    from simengine.report.drivers import drivers
+    from simengine.report.facts import headline
+    from simengine.report.ranking import ranking
 
     ds = load_run(run).dataset
-    found = drivers(rank(ds, target or headline(ds), period=period))
+    found = drivers(rank(ds, target or headline(ds), period=period), ds)
     if as_json:
         print_json(found)
     else:

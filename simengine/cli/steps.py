@@ -78,9 +78,10 @@ def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:
 
 def story(ds: xr.Dataset, ranking: xr.Dataset | None, reason: str, folder: Path) -> dict[str, Any]:
     """The facts of a run that is kept in `folder`, with its ranking, or the reason why there is none."""
-    from simengine.report.facts import drivers, facts
+    from simengine.report.drivers import drivers
+    from simengine.report.facts import facts
 
-    ranked_ = {"drivers": None if ranking is None else drivers(ranking), "no_drivers": reason}
+    ranked_ = {"drivers": None if ranking is None else drivers(ranking, ds), "no_drivers": reason}
     return {**facts(ds), **ranked_, "folder": str(folder), "required": []}
 
 

@@ -16,7 +16,7 @@ from simengine.explain.tornado import tornado
 from simengine.explain.variance import FirstOrder, first_order_shares, standard_error
 from simengine.explain.variation import RandomVariation, random_variation
 from simengine.plan.scalars import nearest
-from simengine.plan.schema import METRICS
+from simengine.plan.targets import METRICS
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import hits, period_values, wilson
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_label, month_number

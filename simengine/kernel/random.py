@@ -9,12 +9,14 @@ import math
 
 import numpy as np
 
-from simengine.kernel.jit import step
+from simengine.kernel.jit import ZERO, integer, variate
 
-START, PERSON, TENURE = 1, 2, 3
-ARRIVALS, OPEN = 10, 11
-OUTCOME, DEAL, WAIT = 20, 21, 22
-RENEWAL, EXPANSION, UPSELL = 30, 31, 32
+START, PERSON, TENURE, PROMOTION = map(integer, (1, 2, 3, 4))
+ARRIVALS, OPEN, QUALIFY = map(integer, (10, 11, 12))
+OUTCOME, DEAL, WAIT, TERRITORY = map(integer, (20, 21, 22, 23))
+RENEWAL, EXPANSION, UPSELL, TERM = map(integer, (30, 31, 32, 33))
+ONCE = ZERO
+"""Number of what is drawn once at an address."""
 
 _MASK = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -33,7 +35,7 @@ _RECIPROCALS = 1.0 / np.arange(
 )  # 1/(k + 1): a division in every step would take four times as long
 
 
-@step
+@variate
 def philox(k0, k1, c0, c1, c2, c3):
     """Philox4x32-10 of a 2-word key and a 4-word counter (uint64 holding 32 bits each): four 32-bit words.
 
@@ -48,7 +50,7 @@ def philox(k0, k1, c0, c1, c2, c3):
     return c0, c1, c2, c3
 
 
-@step
+@variate
 def uniforms(keys, key, draw, ordinal, period, purpose, number):
     """Two uniforms in (0, 1) at an address; row `key` of `keys` is two 32-bit words held in uint64.
 
@@ -67,7 +69,7 @@ def uniforms(keys, key, draw, ordinal, period, purpose, number):
     return u0, u1
 
 
-@step
+@variate
 def normal_quantile(u):
     """z with Φ(z) = u, for u in (0, 1), to 1e-16 relative.
 
@@ -182,7 +184,7 @@ def normal_quantile(u):
     return -z if q < 0.0 else z
 
 
-@step
+@variate
 def lognormal_factor(sigma, u):
     """Mean-one lognormal exp(σz − σ²/2); exactly 1 if σ = 0."""
     if sigma == 0.0:
@@ -190,20 +192,20 @@ def lognormal_factor(sigma, u):
     return math.exp(sigma * normal_quantile(u) - 0.5 * sigma * sigma)
 
 
-@step
+@variate
 def whole_months(mean, sigma, u_size, u_round):
     """A lag in whole months whose mean is exactly `mean`: floor(mean · factor + u); at most NEVER."""
     months = mean * lognormal_factor(sigma, u_size) + u_round
     return math.floor(months) if months < NEVER else NEVER
 
 
-@step
+@variate
 def exponential(u):
     """Standard exponential, increasing in u."""
     return -math.log1p(-u)
 
 
-@step
+@variate
 def _climb(u, k, p, a, b, top, mean):
     """Smallest k with P(X ≤ k) ≥ u where p(k + 1)/p(k) = (a + b k)/(k + 1), from a k below which nothing lies.
 
@@ -219,16 +221,16 @@ def _climb(u, k, p, a, b, top, mean):
     return k
 
 
-@step
+@variate
 def _foot(mean, variance):
     """Where the climb may start: everything below is lighter than the grid of the uniforms."""
     return max(0, int(mean - _TAIL_SDS * math.sqrt(variance) - _TAIL_SDS))
 
 
-_NO_TOP = 2**62
+_NO_TOP = integer(2**62)
 
 
-@step
+@variate
 def poisson(mean, u):
     """Poisson quantile: the smallest k with P(X ≤ k) ≥ u."""
     if mean <= 0.0:
@@ -238,7 +240,7 @@ def poisson(mean, u):
     return _climb(u, k, p, mean, 0.0, _NO_TOP, mean)
 
 
-@step
+@variate
 def negative_binomial(mean, overdispersion, u):
     """Quantile of the negative binomial with variance `overdispersion` × mean (Poisson at 1)."""
     if overdispersion <= 1.0:
@@ -258,7 +260,7 @@ def negative_binomial(mean, overdispersion, u):
     return _climb(u, k, p, size * odds, odds, _NO_TOP, mean)
 
 
-@step
+@variate
 def binomial(n, rate, u):
     """Binomial quantile: the smallest k with P(X ≤ k) ≥ u."""
     if n == 0 or rate <= 0.0:

@@ -18,10 +18,21 @@ import numpy as np
 from numba import njit, types
 
 from simengine.kernel import path
-from simengine.kernel.tables import CellOut, GroupOut, Results, SegmentOut, Tables
+from simengine.kernel.tables import Calendar, CellOut, GroupOut, PoolOut, Results, SegmentOut, Tables
 
-STREAM_VERSION = 1
+STREAM_VERSION = 2
 """Raised whenever the same plan and seed would give other bits on purpose."""
+
+_COLUMNS = {
+    "calendar": types.int64[::1],
+    "keys": types.uint64[:, ::1],
+    "season": types.float64[:, ::1],
+    "planned": types.float64[::1],
+    "term_shares": types.float64[::1],
+    "pipeline_numbers": types.float64[:, ::1],
+    "customer_numbers": types.float64[:, ::1],
+}
+"""What a table holds where it is not (entity, column) in whole numbers."""
 
 _B = TypeVar("_B")
 _R = TypeVar("_R")
@@ -52,21 +63,9 @@ def is_compiled() -> bool:
 def _compiled() -> Any:
     """The kernel with its one signature: from the cache, into the cache, or without one where there can be none."""
     ints, floats = types.int64, types.float64
-    table = types.NamedTuple(
-        [
-            ints[::1],
-            types.uint64[:, ::1],
-            *[ints[:, ::1]] * 4,
-            floats[:, ::1],
-            *[ints[:, ::1]] * 2,
-            floats[:, ::1],
-            ints[:, ::1],
-            floats[::1],
-        ],
-        Tables,
-    )
-    results = types.NamedUniTuple(types.Array(floats, 4, "C"), 4, Results)
-    signature = types.void(table, floats[:, ::1], ints, results)
+    tables = types.NamedTuple([_COLUMNS.get(name, ints[:, ::1]) for name in Tables._fields], Tables)
+    results = types.NamedUniTuple(types.Array(floats, 4, "C"), len(Results._fields), Results)
+    signature = types.void(tables, floats[:, ::1], floats[:, :, ::1], ints, results)
     before = numba.config.CACHE_DIR
     try:
         folder = cache_folder()
@@ -79,21 +78,23 @@ def _compiled() -> Any:
         numba.config.CACHE_DIR = before
 
 
-def run_block(tables: Tables, slots: Any, first_draw: int) -> Results:
+def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Results:
     """Simulate one path for each row of `slots` (path, slot); row i is draw `first_draw + i`.
 
-    Returns arrays (path, output, month, entity) and, for `reached`, (path, month, cell, stage).
+    `varying` (path, month, n) holds what changes from month to month; the slots it stands for, `tables.varying`, are
+    overwritten. Returns arrays (path, output, month, entity) and, for `reached`, (path, month, cell, stage).
     """
-    paths, months = slots.shape[0], int(tables.calendar[0])
+    paths, months = slots.shape[0], int(tables.calendar[Calendar.MONTHS])
     n_segments, n_groups, n_cells = tables.segments.shape[0], tables.groups.shape[0], tables.cells.shape[0]
     results = Results(
         segment=np.zeros((paths, len(SegmentOut), months, n_segments)),
         group=np.zeros((paths, len(GroupOut), months, n_groups)),
         cell=np.zeros((paths, len(CellOut), months, n_cells)),
+        pool=np.zeros((paths, len(PoolOut), months, tables.pools.shape[0])),
         reached=np.zeros((paths, months, n_cells, tables.rates.shape[1] + 1)),
     )
     kernel = path.simulate_paths if numba.config.DISABLE_JIT else _compiled()
-    kernel(tables, slots, first_draw, results)
+    kernel(tables, slots, varying, first_draw, results)
     return results
 
 

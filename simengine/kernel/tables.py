@@ -17,8 +17,19 @@ class Calendar(IntEnum):
     MONTHS = 0
     START = 1
     """Absolute month of t = 0."""
-    STALE = 2
-    """Slot: share of waiting opportunities that go stale in a month."""
+    FISCAL_START = 2
+    """Calendar month (0 to 11) in which the fiscal year starts."""
+    BILLING = 3
+    """Months from one bill to the next."""
+    FREEZE_AFTER = 4
+    """Months of the fiscal year before hiring can be frozen; -1: it never is."""
+    FREEZE_BACKFILLS = 5
+    STALE = 6
+    """Slot, as are all that follow: share of waiting opportunities that go stale in a month."""
+    FREEZE_BEHIND = 7
+    ACCELERATOR_ABOVE = 8
+    ACCELERATOR_RATE = 9
+    """Multiple of the commission rate above `ACCELERATOR_ABOVE` of the annual quota."""
 
 
 class Group(IntEnum):
@@ -26,21 +37,54 @@ class Group(IntEnum):
 
     KEY = 0
     SEGMENT = 1
+    """-1: none."""
     SELLS = 2
     UNLIMITED = 3
     BACKFILL = 4
     SHAPE = 5
-    TENURE = 6
+    BUDGET = 6
+    """Row of the hours budget that the group fills; -1: none."""
+    SERVES = 7
+    """Bits: 1 renewal, 2 expansion, 4 the load is ARR (customers otherwise)."""
+    PROMOTED_INTO = 8
+    """Group; -1: nobody is promoted; -2: out of the plan."""
+    RELIEF = 9
+    """1 if the quota is in proportion to the ramp."""
+    QUOTA_OF_TEAM = 10
+    """Team whose quotas add up to these seats' quota; -1: an own quota or none."""
+    TEAM = 11
+    """-1: none."""
+    DRAW_MONTHS = 12
+    REASSIGNED_AFTER = 13
+    TENURE = 14
     """Slot, as are all that follow: months in the job at the start, of existing people."""
-    DELAY = 7
-    DELAY_SIGMA = 8
-    RAMP = 9
-    RAMP_SIGMA = 10
-    PRODUCTIVITY_SIGMA = 11
-    HAZARD = 12
-    EARLY = 13
-    LAG = 14
-    PLACES = 15
+    DELAY = 15
+    DELAY_SIGMA = 16
+    RAMP = 17
+    """Months of the ramp; of a bookings ramp the cycle that it contains."""
+    RAMP_SIGMA = 18
+    NEVER_SHARE = 19
+    NEVER_LEVEL = 20
+    PRODUCTIVITY_SIGMA = 21
+    VOLUNTARY = 22
+    """Hazards per month."""
+    INVOLUNTARY = 23
+    PROMOTION = 24
+    PROMOTION_AFTER = 25
+    MISSED_BELOW = 26
+    MISSED_TIMES = 27
+    LAG = 28
+    ROOM = 29
+    """Opportunities, or money, that a ramped person of average productivity carries."""
+    HOURS = 30
+    CARRIES = 31
+    LEAVER_WIN_RATE = 32
+    QUOTA = 33
+    """Per year; 0: none."""
+    VARIABLE = 34
+    """Variable pay per year, of those on commission; 0 otherwise."""
+    DRAW_SHARE = 35
+    CLIMATE = 36
 
 
 class Shape(IntEnum):
@@ -50,15 +94,65 @@ class Shape(IntEnum):
     LINEAR = 1
     S_CURVE = 2
     STEP = 3
+    BOOKINGS = 4
+
+
+class Band(IntEnum):
+    """Columns of `bands`, what changes with tenure or size; sorted by owner, kind and start."""
+
+    OWNER = 0
+    """Group; of `DEAL` bands the cell."""
+    KIND = 1
+    FROM = 2
+    """Slot: months of tenure; of `DEAL` bands the deal size above which it holds."""
+    TIMES = 3
+    """Slot: hazard, quota, or (of `BOOKINGS`) share booked from then on; of `DEAL` bands of the win rate."""
+    CYCLE = 4
+    """Slot: of `DEAL` bands of the cycle; otherwise unused."""
+
+
+class BandKind(IntEnum):
+    """What a band multiplies."""
+
+    HAZARD = 0
+    QUOTA = 1
+    BOOKINGS = 2
+    DEAL = 3
 
 
 class Seat(IntEnum):
-    """Columns of `seats`."""
+    """Columns of `seats`, sorted by group, planned month, ordinal."""
 
     GROUP = 0
     ORDINAL = 1
     PLANNED = 2
     """Absolute month; 0 if the seat is filled at the start."""
+    POOL = 3
+    """The pool whose opportunities it works; -1: it does not sell."""
+
+
+class Pool(IntEnum):
+    """Columns of `pools`: a segment, or a territory of it; sorted by segment and name."""
+
+    SEGMENT = 0
+    POTENTIAL = 1
+    """Slot; only of territories."""
+    TERRITORY = 2
+    """1 if it is one."""
+    FIRST = 3
+    """Its seats are `members[FIRST : FIRST + SEATS]`."""
+    SEATS = 4
+    IN_MONEY = 5
+    """1 if its room is money."""
+
+
+class Source(IntEnum):
+    """Where a cell's arrivals come from."""
+
+    VOLUME = 0
+    RESPONSE = 1
+    HOURS = 2
+    SELLERS = 3
 
 
 class Cell(IntEnum):
@@ -69,34 +163,57 @@ class Cell(IntEnum):
     SEGMENT = 2
     SOLD = 3
     """1 if sellers work it, 0 if it is self-service."""
-    VOLUME = 4
-    """Slot, as are all that follow."""
-    GROWTH = 5
-    OVERDISPERSION = 6
-    WIN_RATE = 7
-    CYCLE = 8
-    CYCLE_LOST = 9
-    CYCLE_SIGMA = 10
-    DEAL_SIZE = 11
-    DEAL_SIGMA = 12
-    OUTLIER_SHARE = 13
-    OUTLIER_TIMES = 14
+    SOURCE = 4
+    BUDGET = 5
+    """Row of the hours budget that it arrives from; -1: none."""
+    QUALIFIED_BY = 6
+    """Row of the hours budget that qualifies it; -1: none."""
+    VOLUME = 7
+    """Slot, as are all that follow: arrivals a month; `HOURS`: per hour; `SELLERS`: per ramped seller a month."""
+    WEIGHT = 8
+    QUALIFYING_HOURS = 9
+    SPEND = 10
+    AT_SPEND = 11
+    HALF_SATURATION = 12
+    GROWTH = 13
+    OVERDISPERSION = 14
+    WIN_RATE = 15
+    CYCLE = 16
+    CYCLE_LOST = 17
+    CYCLE_SIGMA = 18
+    DEAL_SIZE = 19
+    DEAL_SIGMA = 20
+    OUTLIER_SHARE = 21
+    OUTLIER_TIMES = 22
 
 
 class Segment(IntEnum):
     """Columns of `segments`."""
 
     SUBSCRIPTION = 0
-    TERM = 1
-    RENEWAL_RATE = 2
+    FIRST_POOL = 1
+    POOLS = 2
+    """1, or the number of its territories."""
+    FIRST_TERM = 3
+    """Its terms are `terms[FIRST_TERM : FIRST_TERM + TERMS]`."""
+    TERMS = 4
+    EARLY_MONTHS = 5
+    LATE_MONTHS = 6
+    RENEWAL_RATE = 7
     """Slot, as are all that follow."""
-    CONTRACTION = 3
-    DEPTH = 4
-    PRICE = 5
-    EXPANSION_RATE = 6
-    EXPANSION_WIN_RATE = 7
-    EXPANSION_SIZE = 8
-    EXPANSION_SIGMA = 9
+    TILT = 8
+    """(dollar rate − logo rate)/G; 0 where only one rate is given."""
+    ELASTICITY = 9
+    EARLY_SHARE = 10
+    LATE_SHARE = 11
+    CONTRACTION = 12
+    DEPTH = 13
+    PRICE = 14
+    EXPANSION_RATE = 15
+    EXPANSION_WIN_RATE = 16
+    EXPANSION_SIZE = 17
+    EXPANSION_SIGMA = 18
+    GO_LIVE = 19
 
 
 class Row(IntEnum):
@@ -107,6 +224,8 @@ class Row(IntEnum):
     ARRIVAL = 2
     ORDINAL = 3
     COUNT = 4
+    OWNER = 5
+    """Seat group; -1: anybody."""
 
 
 class Opening(IntEnum):
@@ -117,6 +236,8 @@ class Opening(IntEnum):
     ORDINAL = 2
     PERIOD = 3
     DUE = 4
+    RENEWAL_RATE = 5
+    """Slot of an own renewal rate; -1: its segment's."""
 
 
 class SegmentOut(IntEnum):
@@ -146,6 +267,20 @@ class SegmentOut(IntEnum):
     OPEN = 21
     WAITING = 22
     CAPACITY = 23
+    NEW_FROM_PIPELINE = 24
+    NEW_FROM_EXISTING = 25
+    NEW_FROM_HIRES = 26
+    NEW_WITHOUT_SELLER = 27
+    WENT_LIVE = 28
+    """ARR that goes live in the month."""
+    BILLINGS = 29
+    PIPELINE = 30
+    """Expected value of what is open or waiting at the end of the month."""
+    EXPANSIONS_MET = 31
+    """Expansion opportunities of customers who are there."""
+    EXPANSIONS_WORKED = 32
+    RENEWAL_COVERAGE = 33
+    EXPANSION_COVERAGE = 34
 
 
 class GroupOut(IntEnum):
@@ -156,6 +291,22 @@ class GroupOut(IntEnum):
     LEAVERS = 2
     WORKING = 3
     RAMPED = 4
+    RECRUITED = 5
+    """Starts that were recruited: all but the promoted."""
+    INVOLUNTARY = 6
+    PROMOTED = 7
+    """Both are also in LEAVERS."""
+    CREDITED = 8
+    """Bookings of the deals that the group's seats own."""
+    QUOTA = 9
+    COMMISSION = 10
+    RATED = 11
+    AT_QUOTA = 12
+    NEAR_QUOTA = 13
+    """From 70 to below 80 %."""
+    BELOW_HALF = 14
+    FROZEN = 15
+    """Starts put off in the month by the hiring freeze."""
 
 
 class CellOut(IntEnum):
@@ -163,6 +314,24 @@ class CellOut(IntEnum):
 
     BOOKINGS = 0
     WON = 1
+    NEW_ARR = 2
+    OPPORTUNITIES = 3
+    DROPPED = 4
+    """Arrivals at the first stage that nobody had the hours to qualify."""
+
+
+class PoolOut(IntEnum):
+    """Results by path, month and pool."""
+
+    ARRIVED = 0
+    STARTED = 1
+    STALE = 2
+    WAITING = 3
+    LOAD = 4
+    """What sellers' room is taken by at the end of the month."""
+    CAPACITY = 5
+    CREDITED = 6
+    """Bookings of its opportunities that sellers work."""
 
 
 class Tables(NamedTuple):
@@ -172,18 +341,33 @@ class Tables(NamedTuple):
     keys: Any
     """(entity, 2): Philox keys, two 32-bit words."""
     groups: Any
+    bands: Any
     seats: Any
+    pools: Any
+    members: Any
+    """(n, 1): seats of the pools, in order."""
     cells: Any
     rates: Any
     """(cell, stage - 1): slots of the rates from stage to stage."""
+    stage_lags: Any
+    """(cell, stage - 1): slots of the months from stage to stage."""
     season: Any
-    """(cell, 12): factor of each calendar month, mean one."""
+    """(cell, 24): factor of each calendar month for arrivals, then for closing; mean one each."""
+    planned: Any
+    """(month,): bookings of the operating plan; empty where nothing asks for them."""
     segments: Any
+    terms: Any
+    """(n, 1): lengths in months, shorter ones first, segment by segment."""
+    term_shares: Any
+    """(n,): cumulated share of each term in its segment."""
     pipeline: Any
     pipeline_numbers: Any
     """(row, 2): age in months, value of one opportunity (negative: drawn)."""
     customers: Any
-    customer_arr: Any
+    customer_numbers: Any
+    """(customer, 2): ARR, rank by size in 0 … 1."""
+    varying: Any
+    """(n, 1): slots whose numbers change from month to month."""
 
 
 class Results(NamedTuple):
@@ -192,4 +376,5 @@ class Results(NamedTuple):
     segment: Any
     group: Any
     cell: Any
+    pool: Any
     reached: Any

@@ -7,9 +7,17 @@ from typing import Any, NamedTuple
 
 from simengine.assumptions.dependence import DependenceError
 from simengine.plan.beliefs import fault_of
-from simengine.plan.schema import COHORT_METRICS, Base, Dependence, Funnel, Header, Segment, Target, Team
+from simengine.plan.customers import Base
+from simengine.plan.evidence import Dependence, Event
+from simengine.plan.fields import ZERO
+from simengine.plan.header import Header
+from simengine.plan.market import Channel, Funnel
+from simengine.plan.people import Team
+from simengine.plan.scalars import nearest
+from simengine.plan.schema import Segment
 from simengine.plan.source import Path
-from simengine.units import MONTHS_PER_YEAR, fiscal_period
+from simengine.plan.targets import COHORT_METRICS, QUOTA_METRICS, ROLE, TEAM, Target, too_early
+from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_label
 
 
 class Finding(NamedTuple):
@@ -27,6 +35,11 @@ def across(sections: Mapping[str, Any]) -> Iterator[Finding]:
         (_sellers, ("segments", "team", "funnel")),
         (_terms, ("segments", "funnel", "base")),
         (_cohorts, ("plan", "segments", "funnel", "base", "targets")),
+        (_groups, ("segments", "team", "funnel", "targets")),
+        (_hours, ("team", "funnel")),
+        (_owners, ("team", "funnel")),
+        (_service, ("segments", "team", "base")),
+        (_additions, ("funnel", "events")),
         (_correlations, ("dependence",)),
     )
     for rule, needed in rules:
@@ -67,22 +80,123 @@ def _terms(segments: Mapping[str, Segment], funnel: Funnel, base: Mapping[str, B
 def _cohorts(
     header: Header, segments: Mapping[str, Segment], funnel: Funnel, base: Mapping[str, Base], targets: Sequence[Target]
 ) -> Iterator[Finding]:
-    """Retention is asked of segments that have, or can have, customers twelve months before."""
+    """Retention is asked of segments that have, or can have, customers twelve months before; known ones, by history."""
     opening = {segment for segment, terms in base.items() if terms.customers}
     served = {segment for channel in funnel.channels.values() for segment in channel.segments}
     for index, target in enumerate(targets):
         if target.metric not in COHORT_METRICS:
             continue
-        asked = {name for name, segment in segments.items() if target.where.items() <= segment.labels.items()}
-        last = fiscal_period(target.period, header.fiscal_year_start).last
-        is_of_opening = last < header.start + MONTHS_PER_YEAR
+        asked = {name for name, segment in segments.items() if target.covers(name, segment.labels)}
+        before = fiscal_period(target.period, header.fiscal_year_start).last - MONTHS_PER_YEAR
+        is_of_opening = before < header.start
         if not any(segments[name].sells == "subscription" for name in asked):
             message = f"{target.metric} is about subscription customers, and nobody sells subscriptions here"
         elif not asked & (opening if is_of_opening else opening | served):
             message = f"{target.metric} is about the customers of twelve months before, and there are none"
         else:
+            without = sorted(s for s in asked & opening if all(row.month != before for row in base[s].history))
+            if before < header.start - 1 and without:
+                remedy = f"choose a later period, or add {month_label(before)} to base.{without[0]}.history"
+                yield Finding("targets", (index, "period"), too_early(target.metric, header.start), remedy)
             continue
         yield Finding("targets", (index, "metric"), message, "choose another metric, or other segments")
+
+
+def _groups(
+    segments: Mapping[str, Segment], team: Team, funnel: Funnel, targets: Sequence[Target]
+) -> Iterator[Finding]:
+    """Somebody, or something, is in the group that a target is about."""
+    for index, target in enumerate(targets):
+        where = target.where
+        meant = {name for name, segment in segments.items() if target.covers(name, segment.labels)}
+        channel = funnel.channels.get(where.get("channel", ""))
+        if meant and channel is not None and not meant & channel.segments.keys():
+            message = f"channel {where['channel']} serves none of these segments"
+            yield Finding("targets", (index, "where"), message, "choose another group")
+        seats = [
+            group
+            for group in team.seats
+            if where.get(ROLE, group.role) == group.role
+            and where.get(TEAM, group.team) == group.team
+            and (group.segment in meant or len(meant) == len(segments))
+        ]
+        if where.keys() & {ROLE, TEAM} and not seats:
+            yield Finding("targets", (index, "where"), "no seats are in this group", "choose another group")
+        elif target.metric in QUOTA_METRICS and not any(team.roles[group.role].sells for group in seats):
+            message = f"{target.metric} is of people who sell, and nobody in this group does"
+            yield Finding("targets", (index, "metric"), message, "choose another metric or group")
+
+
+def _hours(team: Team, funnel: Funnel) -> Iterator[Finding]:
+    """Who gives hours has some, and is there."""
+    staffed = {group.role for group in team.seats if group.seats}
+    for name, channel in funnel.channels.items():
+        for at, role in _hours_asked(channel):
+            if team.roles[role].hours is None:
+                message, remedy = f"role {role} has no hours", f"add team.roles.{role}.hours: a person's hours a month"
+            elif role not in staffed:
+                message, remedy = f"nobody has the role {role}", "add seats of this role"
+            else:
+                continue
+            yield Finding("funnel", ("channels", name, *at, "role"), message, remedy)
+
+
+def _hours_asked(channel: Channel) -> Iterator[tuple[Path, str]]:
+    """Where in a channel hours of a role are asked for."""
+    if channel.qualified_by is not None:
+        yield ("qualified_by",), channel.qualified_by.role
+    for segment, demand in channel.segments.items():
+        if demand.from_hours is not None:
+            yield ("segments", segment, "from_hours"), demand.from_hours.role
+
+
+def _owners(team: Team, funnel: Funnel) -> Iterator[Finding]:
+    """Who owns an open opportunity is there when the plan starts, and sells in its segment."""
+    groups = {group.name: group for group in team.seats}
+    for index, row in enumerate(funnel.opening_pipeline.rows):
+        if row.owner is None:
+            continue
+        group = groups[row.owner]
+        able = [g.name for g in team.seats if g.segment == row.segment and team.roles[g.role].sells and g.existing]
+        if funnel.channels[row.channel].sold_by == "nobody":
+            message, remedy = f"channel {row.channel} is sold by nobody", "remove the owner"
+        elif group.segment != row.segment or not team.roles[group.role].sells:
+            message, remedy = f"{row.owner} do not sell in segment {row.segment}", nearest(row.owner, able)
+        elif not group.existing:
+            message, remedy = f"nobody works in {row.owner} when the plan starts", nearest(row.owner, able)
+        else:
+            continue
+        yield Finding("funnel", ("opening_pipeline", "rows", index, "owner"), message, remedy)
+
+
+def _service(segments: Mapping[str, Segment], team: Team, base: Mapping[str, Base]) -> Iterator[Finding]:
+    """Customers who are looked after are there; renewal follows the load of somebody."""
+    serving = set()
+    for index, group in enumerate(team.seats):
+        carries = team.roles[group.role].carries
+        if carries is not None and group.segment is not None and segments[group.segment].sells == "once":
+            words = f"role {group.role} carries customers, and segment {group.segment} sells once"
+            yield Finding("team", ("seats", index, "segment"), words, "choose a subscription segment, or remove it")
+        elif carries is not None and "renewal" in carries.duty:
+            serving |= set(segments) if group.segment is None else {group.segment}
+    for segment, terms in base.items():
+        if terms.load_elasticity != ZERO and segment not in serving:
+            message = f"nobody carries the customers of {segment} for renewal"
+            remedy = "add seats of a role with carries, or remove load_elasticity"
+            yield Finding("base", (segment, "load_elasticity"), message, remedy)
+
+
+def _additions(funnel: Funnel, events: Mapping[str, Event]) -> Iterator[Finding]:
+    """What an event adds to a channel adds to volumes that the plan states."""
+    for name, event in events.items():
+        for affected, effect in event.effect.items():
+            channel, _, only = affected.partition("/")
+            if effect.kind != "add" or channel not in funnel.channels:
+                continue
+            for segment, demand in funnel.channels[channel].segments.items():
+                if demand.volume is None and only in ("", segment):
+                    message = f"{channel}/{segment} has no stated volume to add to"
+                    yield Finding("events", (name, "effect", affected), message, "expected a factor like x1.3")
 
 
 def _correlations(dependence: Dependence) -> Iterator[Finding]:

@@ -13,9 +13,10 @@ from simengine.assumptions.elicitation import choose_scale, drift_factor, widen
 from simengine.assumptions.laws import Distribution
 from simengine.assumptions.spec import SpecError, SpecProblem
 from simengine.plan.scalars import Fault, faults_of, is_number, mistake, number, shown, wrong
+from simengine.units import month_number
 
 if TYPE_CHECKING:
-    from simengine.plan.schema import SourcePolicy
+    from simengine.plan.evidence import SourcePolicy
 
 Path = tuple[str | int, ...]
 
@@ -33,10 +34,12 @@ def distribution(raw: object, unit: str | None) -> Distribution | None:
     if not isinstance(raw, Mapping):
         remedy = "expected one like {beta: {mean: 22 %, n: 180}}, or {fixed: 22 %}"
         raise mistake(f"{shown(raw)} is not a distribution", remedy)
-    if unit is None:
-        return None
+    return None if unit is None else _built(raw, raw, unit)
+
+
+def _built(raw: Mapping[Any, object], prepared: object, unit: str) -> Distribution:
     faults: list[Fault] = []
-    numbers = _numbers(raw, unit, (), faults)
+    numbers = _numbers(prepared, unit, (), faults)
     try:
         dist = build(numbers)
     except SpecError as error:
@@ -45,6 +48,27 @@ def distribution(raw: object, unit: str | None) -> Distribution | None:
     if faults:
         raise wrong(*faults)
     return dist
+
+
+def start_months(raw: Mapping[Any, object]) -> Distribution:
+    """Return the law of a start that `raw` describes, its numbers written as months, in months since year 0."""
+    return _built(raw, _months(raw), "months")
+
+
+def _months(raw: object) -> object:
+    """`raw` with every month like 2027-03 replaced by its number."""
+    if isinstance(raw, Mapping):
+        return {_month(key): _months(value) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [_months(item) for item in raw]
+    return _month(raw)
+
+
+def _month(raw: object) -> Any:
+    try:
+        return month_number(raw) if isinstance(raw, str) else raw
+    except ValueError:
+        return raw
 
 
 def fault_of(problem: SpecProblem) -> Fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -26,6 +26,12 @@ SECTIONS = tuple(info.alias or name for name, info in Plan.model_fields.items())
 
 FIRST = ("plan", "source_policy", "assumptions")
 """Sections that others refer to, in the order in which they must be read."""
+
+UNCERTAIN = ("assumptions", "events", "shocks")
+"""Sections whose names are those of what nobody knows."""
+
+ACTING = (("events", "effect"), ("shocks", "loadings"))
+"""Sections whose entries act on assumptions, and the key under which they name them."""
 
 HOLDING_NUMBERS = ("team", "funnel", "base", "economics")
 """Sections in which an assumption may stand for a number."""
@@ -137,8 +143,15 @@ class _Reader:
         rest = [section for section in Plan.model_fields if section not in (*FIRST, "schema_version")]
         for section in (*FIRST, *rest):
             self._read(section)
-        self._check_names(("targets",))
-        self._check_names(("team", "seats"))
+        self._check_names(self._listed("targets"))
+        self._check_names(self._listed("team", "seats"))
+        self._check_names(self._listed("team", "territories"))
+        self._check_names(
+            name
+            for segment in _mapping(self.raw.get("base"))
+            for name in self._listed("base", segment, "named_accounts")
+        )
+        self._check_names(name for section in UNCERTAIN for name in self._keys(section))
         for section, path, message, expected in across(self.sections):
             self._add((section, *path), message, expected)
         complete = all(section in self.sections for section in (*FIRST, *rest))
@@ -184,34 +197,65 @@ class _Reader:
                 self._add((section, *path), message, expected, at_key=at_key)
             return None
 
-    def _check_names(self, path: Path) -> None:
-        """Names in a list are unique, in capitals or not."""
-        node, _ = self._locate(path)
+    def _check_names(self, names: Iterable[tuple[Path, str, Mark]]) -> None:
+        """Names of one kind are unique, in capitals or not."""
         seen: dict[str, Mark] = {}
-        for index, item in enumerate(node.value if isinstance(node.value, list) else ()):
-            named = item.child("name")
-            if item.name is None or named is None:
-                continue
-            first = seen.setdefault(item.name.casefold(), named.mark)
-            if first is not named.mark:
-                file = f"{first.file}, " if first.file != named.mark.file else ""
+        for path, name, mark in names:
+            first = seen.setdefault(name.casefold(), mark)
+            if first is not mark:
+                file = f"{first.file}, " if first.file != mark.file else ""
                 place = f"{file}line {first.line}, column {first.column}"
-                self._add((*path, index, "name"), f"the name is taken at {place}", "choose another")
+                self._add(path, f"the name is taken at {place}", "choose another")
+
+    def _listed(self, *path: str) -> Iterator[tuple[Path, str, Mark]]:
+        """The names of the things in the list at `path`, with their places."""
+        node, is_there = self._locate(path)
+        for index, item in enumerate(node.value if is_there and isinstance(node.value, list) else ()):
+            named = item.child("name")
+            if item.name is not None and named is not None:
+                yield (*path, index, "name"), item.name, named.mark
+
+    def _keys(self, section: str) -> Iterator[tuple[Path, str, Mark]]:
+        """The names that a section declares, with their places."""
+        node, is_there = self._locate((section,))
+        for key, entry in node.value.items() if is_there and isinstance(node.value, dict) else ():
+            if entry.key_mark is not None:
+                yield (section, key), str(key), entry.key_mark
 
     def check_use(self, file: str, extends: bool) -> None:
         """Every assumption that `file` declares is used; looked up in the text, so that no mistake hides a use.
 
         A scenario may put a number in the place of its base's assumption, whose column stays: draws stay comparable.
         """
-        nodes = filter(None, map(self.tree.child, HOLDING_NUMBERS))
-        used = {leaf.value.strip() for node in nodes for _, leaf in node.leaves() if isinstance(leaf.value, str)}
+        used, acted_on = self._words(HOLDING_NUMBERS), set[str]()
+        for section, key in ACTING:
+            for entry in _mapping(self.raw.get(section)):
+                node, is_there = self._locate((section, entry, key))
+                for name in node.names() if is_there else ():
+                    if name not in self.known.units or name in used:
+                        continue
+                    acted_on.add(name)
+                    if self._is_declared_in(file, (section, entry, key, name)):
+                        message = "no number of the plan uses this assumption, so nothing changes"
+                        self._add(
+                            (section, entry, key, name), message, "name one that is used, or remove it", at_key=True
+                        )
+        used |= acted_on | self._words(("events",))
         for name in self.known.units:
-            node, _ = self._locate(("assumptions", name))
-            if name in used or node.key_mark is None or node.key_mark.file != file:
+            if name in used or not self._is_declared_in(file, ("assumptions", name)):
                 continue
             near = nearest(name, used & self.known.units.keys()) if extends else ""
             remedy = near if near.startswith("did") else "write its name where the number belongs, or remove it"
             self._add(("assumptions", name), "no value of the plan uses this assumption", remedy, at_key=True)
+
+    def _words(self, sections: Iterable[str]) -> set[str]:
+        """Every text that stands for a value in some sections."""
+        nodes = filter(None, map(self.tree.child, sections))
+        return {leaf.value.strip() for node in nodes for _, leaf in node.leaves() if isinstance(leaf.value, str)}
+
+    def _is_declared_in(self, file: str, path: Path) -> bool:
+        node, _ = self._locate(path)
+        return node.key_mark is not None and node.key_mark.file == file
 
     def _add(self, path: Path, message: str, expected: str = "", *, at_key: bool = False) -> None:
         node, is_there = self._locate(path)
@@ -233,21 +277,41 @@ def _declared(raw: Mapping[Any, Any]) -> Known:
     """What the plan declares, as far as it can be told before anything is validated."""
     team, funnel = _mapping(raw.get("team")), _mapping(raw.get("funnel"))
     segments, roles = _mapping(raw.get("segments")), _mapping(team.get("roles"))
+    assumptions, channels = _mapping(raw.get("assumptions")), _mapping(funnel.get("channels"))
     stages = funnel.get("stages", Plan.model_fields["funnel"].default.stages)
     return Known(
-        units={name: _unit(_mapping(entry).get("unit")) for name, entry in _mapping(raw.get("assumptions")).items()},
+        units={name: _unit(_mapping(entry).get("unit")) for name, entry in assumptions.items()},
         names={
             "segment": list(segments),
             "role": list(roles),
-            "channel": list(_mapping(funnel.get("channels"))),
+            "channel": list(channels),
+            "seat group": _values(team.get("seats"), "name"),
+            "team": sorted(set(_values(team.get("seats"), "team"))),
+            "target": _values(raw.get("targets"), "name"),
+            "assumption": [*assumptions, *_mapping(raw.get("events"))],
             "stage": list(stages) if isinstance(stages, list | tuple) else [],
         },
+        volumes=frozenset(_volumes(channels)),
         labels=[
-            {str(label): str(value) for label, value in _mapping(entry).items() if label != "sells"}
+            {str(label): str(value) for label, value in _mapping(entry).items() if label not in ("sells", "currency")}
             for entry in segments.values()
         ],
         selling_roles=frozenset(name for name, role in roles.items() if "capacity" in _mapping(role)),
     )
+
+
+def _values(raw: object, key: str) -> list[str]:
+    """What the entries of a list say under a key."""
+    entries = raw if isinstance(raw, list | tuple) else ()
+    return [str(entry[key]) for entry in entries if isinstance(entry, dict) and key in entry]
+
+
+def _volumes(channels: Mapping[Any, Any]) -> Iterator[str]:
+    """Channels, and channel/segment pairs, whose arrivals an event can change."""
+    for name, channel in channels.items():
+        yield str(name)
+        for segment in _mapping(_mapping(channel).get("segments")):
+            yield f"{name}/{segment}"
 
 
 def _mapping(raw: object) -> Mapping[Any, Any]:

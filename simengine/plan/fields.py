@@ -20,9 +20,10 @@ class InMonths:
     unit = "month"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._validate)
+        return core_schema.no_info_plain_validator_function(self.validate)
 
-    def _validate(self, raw: object) -> int:
+    def validate(self, raw: object) -> int:
+        """Turn what stands in the plan into a number of months."""
         try:
             return month_number(raw if isinstance(raw, str) else "")
         except ValueError:
@@ -97,17 +98,17 @@ class Ref:
     def _validate(self, raw: object, info: ValidationInfo) -> str:
         name = _text(raw)
         if info.context is not None:
-            declared = info.context.units if self.what == "assumption" else info.context.names[self.what]
+            declared = info.context.names[self.what]
             if name not in declared:
                 raise mistake(f"{self.what} {shown(name)} is not declared", nearest(name, declared))
         return name
 
 
 class OrWord:
-    """Annotation of a field that holds `shape`, or one word in its place."""
+    """Annotation of a field that holds `shape`, or one word in its place; `text`: the shape may be text too."""
 
-    def __init__(self, shape: Any, word: str) -> None:
-        self.shape, self.word = shape, word
+    def __init__(self, shape: Any, word: str, *, text: bool = False) -> None:
+        self.shape, self.word, self.text = shape, word, text
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_wrap_validator_function(self._validate, handler.generate_schema(self.shape))
@@ -115,7 +116,7 @@ class OrWord:
     def _validate(self, raw: object, handler: Any) -> Any:
         if raw == self.word:
             return raw
-        if isinstance(raw, str):
+        if isinstance(raw, str) and not self.text:
             raise mistake(f"{shown(raw)} is not possible here", f"expected the word {self.word}, or a mapping")
         return handler(raw)
 
@@ -132,7 +133,8 @@ Name = Annotated[str, BeforeValidator(checked_name)]
 """What the plan calls an entity; part of the address of its chance."""
 AssumptionName = Annotated[str, BeforeValidator(_assumption_name)]
 SegmentRef = Annotated[str, Ref("segment")]
-AssumptionRef = Annotated[str, Ref("assumption")]
+UncertainRef = Annotated[str, Ref("assumption")]
+"""An assumption or an event."""
 
 Fraction = Annotated[Quantity, Q("fraction", 0, 1)]
 Count = Annotated[Quantity, Q("count", 0, 1e6, reach=math.inf)]

@@ -11,7 +11,8 @@ from simengine.plan.beliefs import surely_stays_within
 from simengine.plan.scalars import Fault, Quantity, percent_hint, plain, span
 
 if TYPE_CHECKING:
-    from simengine.plan.schema import Assumption, Header, SourcePolicy
+    from simengine.plan.evidence import Assumption, SourcePolicy
+    from simengine.plan.header import Header
 
 
 @dataclass
@@ -21,7 +22,8 @@ class Known:
     Attributes
     ----------
     units : unit of each assumption; None where it is declared with a wrong one
-    names : the declared segments, roles, channels and stages
+    names : the declared segments, roles, channels, stages, seat groups, targets, and what is uncertain
+    volumes : channels, and channel/segment pairs, with a volume of their own
     labels : those of each segment
     selling_roles : roles with a capacity
     header, policy, assumptions : as far as they are right
@@ -29,6 +31,7 @@ class Known:
 
     units: dict[str, str | None] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
+    volumes: frozenset[str] = frozenset()
     labels: list[dict[str, str]] = field(default_factory=list)
     selling_roles: frozenset[str] = frozenset()
     header: Header | None = None
@@ -37,20 +40,33 @@ class Known:
 
     def bounds(self, quantity: Quantity) -> tuple[float, float]:
         """Least and greatest value that `quantity` can take, as stated or planned; NaN where that is not known."""
-        if quantity.assumption is None:
-            return quantity.number, quantity.number
-        assumption = self.assumptions.get(quantity.assumption)
+        ends = [self._bounds(step) for step in quantity.steps]
+        if any(math.isnan(least) for least, _ in ends):
+            return math.nan, math.nan
+        return min(least for least, _ in ends), max(most for _, most in ends)
+
+    def _bounds(self, step: Quantity) -> tuple[float, float]:
+        if step.assumption is None:
+            return step.number, step.number
+        assumption = self.assumptions.get(step.assumption)
         if assumption is None:
             return math.nan, math.nan
         least, most = assumption.distribution.support()
-        return quantity.number * min(least, assumption.plan), quantity.number * max(most, assumption.plan)
+        return step.number * min(least, assumption.plan), step.number * max(most, assumption.plan)
 
     def can_be_zero(self, quantity: Quantity) -> bool:
-        """Whether `quantity` is zero with some probability, or planned to be."""
-        if quantity.assumption is None:
-            return quantity.number == 0
-        assumption = self.assumptions.get(quantity.assumption)
+        """Whether `quantity` is zero with some probability, or planned to be, in some month."""
+        return any(self._can_be_zero(step) for step in quantity.steps)
+
+    def _can_be_zero(self, step: Quantity) -> bool:
+        if step.assumption is None:
+            return step.number == 0
+        assumption = self.assumptions.get(step.assumption)
         return assumption is not None and (assumption.plan == 0 or 0 in assumption.distribution.atoms())
+
+    def is_zero(self, quantity: Quantity) -> bool:
+        """Whether `quantity` is never anything but zero."""
+        return self.bounds(quantity) == (0.0, 0.0)
 
     def outside(self, name: str, low: float, high: float, reach: float) -> Fault | None:
         """What is wrong where an assumption leaves `low` to `high` (its plan or fixed value) or `low` to `reach`."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from simengine.units import PERIODS, UNITS, conversion
+from simengine.units import PERIODS, UNITS, conversion, month_label, month_number
 
 if TYPE_CHECKING:
     from simengine.plan.known import Known
@@ -131,16 +131,38 @@ def percent_hint(value: float, unit: str, high: float) -> str:
 
 
 class Quantity(NamedTuple):
-    """A number in its field's unit, or the name of the assumption that supplies it.
+    """A number in its field's unit, or the name of the assumption that supplies it; another one from some month on.
 
     For an assumption `number` is the factor from its unit to the field's (1/12 from `per year` to `per month`).
+    `later` holds (month since year 0, what holds from then on), in order.
     """
 
     number: float
     assumption: str | None = None
+    later: tuple[tuple[int, Any], ...] = ()
+
+    def at(self, month: int) -> Quantity:
+        """What holds in a month (since year 0)."""
+        held = Quantity(self.number, self.assumption)
+        for first, quantity in self.later:
+            if first <= month:
+                held = quantity
+        return held
+
+    @property
+    def steps(self) -> tuple[Quantity, ...]:
+        """Everything that it ever is."""
+        return (Quantity(self.number, self.assumption), *(quantity for _, quantity in self.later))
+
+    def beside(self, other: Quantity) -> Iterator[tuple[float, float]]:
+        """What two numbers are at the same time, at the start and after each change, where both are plain numbers."""
+        for month in (-1, *sorted({month for month, _ in (*self.later, *other.later)})):
+            here, there = self.at(month), other.at(month)
+            if here.assumption is None and there.assumption is None:
+                yield here.number, there.number
 
     def of(self, values: Mapping[str, Any]) -> Any:
-        """The value, given one value (or column of values) for each assumption."""
+        """The value in the first month, given one value (or column of values) for each assumption."""
         return self.number if self.assumption is None else self.number * values[self.assumption]
 
 
@@ -154,6 +176,14 @@ def expectation(unit: str, low: float = -math.inf, high: float = math.inf, examp
     bounds = "" if math.isinf(low) else f" {span(low, high)}"
     example = example or _EXAMPLES[quantity] + (f" per {period}" if period else "")
     return f"{unit or 'number'}{bounds}, like {example}"
+
+
+def is_month(key: object) -> bool:
+    """Whether a key is a month like 2027-07."""
+    try:
+        return month_number(str(key)) >= 0
+    except ValueError:
+        return False
 
 
 def is_number(text: str) -> bool:
@@ -209,7 +239,7 @@ class Q:
     """Annotation of a field: its unit and its bounds (both inclusive). `Annotated[Quantity, Q("fraction", 0, 1)]`.
 
     `reach` is how far an assumption may go where a number, a plan value or a fixed value may only go to `high`.
-    `of_atr`: `3 % of ATR` may stand here.
+    `of_atr`: `3 % of ATR` may stand here. `changes`: another number may hold from some month on.
     """
 
     def __init__(
@@ -221,12 +251,13 @@ class Q:
         reach: float | None = None,
         whole: bool = False,
         of_atr: bool = False,
+        changes: bool = True,
         example: str = "",
     ) -> None:
         assert unit in UNITS or not unit, unit
         self.unit, self.low, self.high = unit, low, high
         self.reach = high if reach is None else reach
-        self.whole, self.of_atr, self.example = whole, of_atr, example
+        self.whole, self.of_atr, self.changes, self.example = whole, of_atr, changes, example
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self.validate)
@@ -240,9 +271,32 @@ class Q:
         """Turn what stands in the plan into a Quantity in this field's unit."""
         if isinstance(raw, Quantity):
             return raw
+        if isinstance(raw, Mapping):
+            return self._in_steps(raw, info)
         if isinstance(raw, str) and not is_number(raw) and not _remedy(raw):
             return self._named(raw.strip(), info.context)
         return Quantity(self._checked(raw))
+
+    def _in_steps(self, raw: Mapping[object, object], info: ValidationInfo) -> Quantity:
+        """A number that changes: `{start: 25 %, 2027-07: 28 %}`."""
+        if not self.changes:
+            raise mistake("this number cannot change from a month on", self.expected)
+        faults: list[Fault] = []
+        found: dict[int, Quantity] = {}
+        for key, value in raw.items():
+            try:
+                month = _step(key, info.context)
+                if isinstance(value, Mapping):
+                    raise mistake("a mapping stands here", self.expected)
+                found[month] = self.validate(value, info)
+            except PydanticCustomError as error:
+                faults += [Fault((str(key), *fault.at), fault.message, fault.expected) for fault in faults_of(error)]
+        if "start" not in raw:
+            faults.append(Fault((), "no value holds at the start", "add start: the value before the first change"))
+        if faults:
+            raise wrong(*faults)
+        (_, first), *later = sorted(found.items())
+        return Quantity(first.number, first.assumption, tuple(later))
 
     def _checked(self, raw: object) -> float:
         try:
@@ -280,6 +334,22 @@ class Q:
         return Quantity(scale, name)
 
 
+def _step(key: object, known: Known | None) -> int:
+    """The month from which on something holds, -1 at the start."""
+    if key == "start":
+        return -1
+    if not is_month(key):
+        raise mistake(f"{shown(key)} is not a month", "expected start, or a month like 2027-07")
+    month = month_number(str(key))
+    header = None if known is None else known.header
+    if header is not None and not header.start < month <= header.end:
+        first, last = month_label(header.start), month_label(header.end)
+        if month == header.start:
+            raise mistake("the plan starts in this month", "write its value as start")
+        raise mistake(f"this month is outside the plan, {first} to {last}", "choose a month inside it")
+    return month
+
+
 class Constant(Q):
     """Annotation of a field that is a plain number, never an assumption."""
 
@@ -294,5 +364,17 @@ class Constant(Q):
             raise mistake(
                 f"{shown(raw)} is the name of an assumption, and only a plain number can stand here", self.expected
             )
+        if isinstance(raw, Mapping) and "start" in raw:
+            raise mistake("this number cannot change from a month on", self.expected)
         value = self._checked(raw)
         return int(value) if self.whole else value
+
+
+class Key(Constant):
+    """Annotation of a whole number that is a key: written in one way only, without a unit."""
+
+    def validate(self, raw: object, info: ValidationInfo) -> int:
+        """Turn a key of the plan into a number."""
+        if not isinstance(raw, int) and not (isinstance(raw, str) and raw.isascii() and raw.isdigit()):
+            raise mistake(f"{shown(raw)} cannot be a key here", f"expected a whole number of {self.unit} like 12")
+        return int(super().validate(int(raw), info))

@@ -1,7 +1,8 @@
 """A plan from several files: `extends:` lays a scenario over the file that it changes, `--set` a value over both.
 
 Mappings merge key by key; lists of things with a `name` merge by name; `null` removes a key; anything else replaces
-what was there. A distribution is replaced as a whole, because half of one belief and half of another is neither.
+what was there. A distribution, or an effect of an event, is replaced as a whole, because half of one belief and half of
+another is neither. Months laid over a number say what holds from then on.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from collections.abc import Iterable
 
 from simengine.errors import Problem
 from simengine.plan.folder import Folder
-from simengine.plan.scalars import nearest
+from simengine.plan.scalars import is_month, nearest
 from simengine.plan.source import Key, Mark, Node, Path, Problems, key_of, parse
 
 SET = Mark("--set")
-WHOLE = frozenset({"distribution"})
+WHOLE = frozenset({"distribution", "starts"})
 """Keys whose value is replaced, never merged."""
-TABLES = frozenset({"opening_pipeline", "atr"})
+TABLES = frozenset({"opening_pipeline", "atr", "history"})
 """Keys of tables, which stand in a file or here: one form replaces the other."""
 
 
@@ -55,8 +56,10 @@ def _extended(folder: Folder, reference: Node, chain: tuple[str, ...]) -> Node |
 
 def merge(base: Node, change: Node, path: Path, problems: Problems) -> Node:
     """Lay `change` over `base`, both found at `path`. What the change says keeps the places of the change."""
-    if path and path[-1] in WHOLE:
+    if path and (path[-1] in WHOLE or path[-2:-1] == ("effect",)):
         return change
+    if path and path[-1] not in TABLES and _holds_later(base, change):
+        base = Node({"start": Node(base.value, base.mark, base.key_mark)}, base.mark, base.key_mark)
     if isinstance(base.value, dict) and isinstance(change.value, dict):
         is_other_form = path and path[-1] in TABLES and ("file" in base.value) != ("file" in change.value)
         merged = {} if is_other_form else dict(base.value)
@@ -77,6 +80,12 @@ def merge(base: Node, change: Node, path: Path, problems: Problems) -> Node:
             items[item.name] = item if known is None else merge(known, item, (*path, str(item.name)), problems)
         return Node(list(items.values()), base.mark, base.key_mark)
     return change
+
+
+def _holds_later(base: Node, change: Node) -> bool:
+    """Whether a number stands in the base, and the change says what holds from some months on."""
+    is_number = not isinstance(base.value, dict | list)
+    return is_number and isinstance(change.value, dict) and all(is_month(key) for key in change.value)
 
 
 def _check_capitals(merged: dict[Key, Node], base: dict[Key, Node], path: Path, problems: Problems) -> None:
@@ -154,15 +163,16 @@ def _place(node: Node) -> None:
 
 def _path_of(tree: Node, name: str, sections: Iterable[str], problems: Problems) -> Path | None:
     """Return the path that a dotted name means: at each step the longest key that is there; what is left is new."""
-    path: list[str] = []
+    path: list[Key] = []
     node: Node | None = tree
     rest = name
     while rest and node is not None:
-        fitting = [key for key in node.names() if f"{rest}.".startswith(f"{key}.")]
+        keys: Iterable[Key] = node.value if isinstance(node.value, dict) else node.names()
+        fitting = [key for key in keys if f"{rest}.".startswith(f"{key}.")]
         if not fitting:
             break
-        path.append(max(fitting, key=len))
-        node, rest = node.child(path[-1]), rest[len(path[-1]) + 1 :]
+        path.append(max(fitting, key=lambda key: len(str(key))))
+        node, rest = node.child(path[-1]), rest[len(str(path[-1])) + 1 :]
     new = rest.split(".") if rest else []
     if not path and new[0] not in sections:
         assumptions = tree.child("assumptions")
@@ -170,8 +180,9 @@ def _path_of(tree: Node, name: str, sections: Iterable[str], problems: Problems)
         remedy = near if near.startswith("did") else nearest(new[0], sections)
         problems.add(SET, name, "neither an assumption nor a key of the plan", remedy)
         return None
-    if new and node is not None and not isinstance(node.value, dict):
-        problems.add(SET, name, f"there is no {new[0]} in {'.'.join(path)}", nearest(new[0], node.names()))
+    is_step = len(new) == 1 and is_month(new[0]) and node is not None and not isinstance(node.value, list)
+    if new and node is not None and not isinstance(node.value, dict) and not is_step:
+        problems.add(SET, name, f"there is no {new[0]} in {'.'.join(map(str, path))}", nearest(new[0], node.names()))
         return None
     return (*path, *new)
 

@@ -56,7 +56,8 @@ class Node:
     def child(self, step: Key) -> Node | None:
         """The entry of a mapping, or the item of a list by its name or position; None where there is none."""
         if isinstance(self.value, dict):
-            return self.value.get(step)
+            # A key may be a number (`6: x1.4`), which a path writes as text.
+            return self.value.get(step) or next((n for key, n in self.value.items() if str(key) == str(step)), None)
         if isinstance(self.value, list):
             if isinstance(step, int):
                 return self.value[step] if step < len(self.value) else None

@@ -13,6 +13,7 @@ from simengine.plan.source import Key, Node, Path, Problems, key_of
 
 PIPELINE = ("segment", "channel", "stage", "age_months", "count")
 RENEWALS = ("segment", "month", "arr")
+HISTORY = ("segment", "month", "arr", "net", "gross")
 
 
 def include(tree: Node, folder: Folder) -> None:
@@ -27,6 +28,8 @@ def include(tree: Node, folder: Folder) -> None:
             if content:
                 folder.problems.add(reference.mark, key_of(path), "months and a file are given", "keep one of them")
             holder.value = _renewals(path, reference, tree, folder)
+        elif path[0] == "base" and path[-1] == "history":
+            holder.value = _history(path, reference, tree, folder)
         elif path[-1] == "empirical":
             _observations(path, content, reference, folder)
         else:
@@ -49,27 +52,42 @@ def _pipeline(path: Path, content: dict[Key, Node], reference: Node, folder: Fol
     if "rows" in content:
         folder.problems.add(reference.mark, key_of((*path, "file")), "rows and a file are given", "keep one of them")
         return
-    table = _read(path, reference, folder, PIPELINE, ("value",))
+    table = _read(path, reference, folder, PIPELINE, ("value", "owner"))
     items = [Node(row, next(iter(row.values())).mark) for row in table or ()]
     content["rows"] = Node(list(items), reference.mark, reference.key_mark)
 
 
 def _renewals(path: Path, reference: Node, tree: Node, folder: Folder) -> dict[Key, Node] | str:
     """The ARR of one segment by month; several rows of a month add up."""
-    segment = path[1]
-    table = _read(path, reference, folder, RENEWALS, ())
-    declared = tree.child("segments")
     months: dict[Key, Node] = {}
+    for row in _of_segment(path, reference, tree, folder, RENEWALS, "add its renewals, or write atr: even"):
+        _add_to_month(months, row, folder.problems)
+    return months or "even"
+
+
+def _history(path: Path, reference: Node, tree: Node, folder: Folder) -> list[Node]:
+    """The rows of one segment, without its name."""
+    rows = _of_segment(path, reference, tree, folder, HISTORY, "add its months, or remove history")
+    return [Node({key: cell for key, cell in row.items() if key != "segment"}, row["month"].mark) for row in rows]
+
+
+def _of_segment(
+    path: Path, reference: Node, tree: Node, folder: Folder, columns: tuple[str, ...], remedy: str
+) -> list[Row]:
+    """The rows of the segment at `path`, of a file that may hold those of all."""
+    segment, declared = path[1], tree.child("segments")
+    table = _read(path, reference, folder, columns, ())
+    own = []
     for row in table or ():
         if declared is not None and declared.child(str(row["segment"].value)) is None:
             words = f"segment {row['segment'].value!r} is not declared"
             folder.problems.add(row["segment"].mark, "segment", words, nearest(row["segment"].value, declared.names()))
         elif row["segment"].value == segment:
-            _add_to_month(months, row, folder.problems)
-    if table is not None and not months:
+            own.append(row)
+    if table is not None and not own:
         words = f"no row is of segment {segment}"
-        folder.problems.add(reference.mark, key_of((*path, "file")), words, "add its renewals, or write atr: even")
-    return months or "even"
+        folder.problems.add(reference.mark, key_of((*path, "file")), words, remedy)
+    return own
 
 
 def _add_to_month(months: dict[Key, Node], row: Row, problems: Problems) -> None:

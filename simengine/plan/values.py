@@ -11,10 +11,12 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel
 
 from simengine.assumptions.laws import Distribution
+from simengine.plan.evidence import Assumption, Effect
 from simengine.plan.fields import InMonths
 from simengine.plan.scalars import Quantity, plain
-from simengine.plan.schema import METRIC_UNITS, Assumption, Plan, Target
+from simengine.plan.schema import Plan
 from simengine.plan.source import Node, Path
+from simengine.plan.targets import METRIC_UNITS, Target
 from simengine.units import month_label
 
 PIPELINE = ("funnel", "opening_pipeline", "rows")
@@ -51,7 +53,12 @@ def _entries(value: object, path: Path, unit: str, keys_are_months: bool) -> Ite
         yield from entries(value, path)
     elif isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _entries(inner, (*path, month_label(key) if keys_are_months else key), unit, False)
+            yield from _entries(inner, (*path, month_label(key) if keys_are_months else str(key)), unit, False)
+    elif isinstance(value, Effect):
+        yield Entry(path, value, value.unit)
+    elif isinstance(value, Quantity) and value.later:
+        yield Entry((*path, "start"), value.steps[0], unit)
+        yield from (Entry((*path, month_label(month)), step, unit) for month, step in value.later)
     elif isinstance(value, tuple) and value and not isinstance(value, Quantity):
         for index, inner in enumerate(value):
             yield from _entries(inner, (*path, getattr(inner, "name", index)), unit, False)
@@ -98,7 +105,7 @@ def explain(plan: Plan) -> list[Row]:
                 rows.append(_pipeline_row(plan))
             continue
         rows.append(Row(_key(entry.path), in_words(entry.value, entry.unit), entry.unit, _where(plan, entry.path)))
-        if isinstance(entry.value, Distribution):
+        if isinstance(entry.value, Distribution) and entry.path[0] == "assumptions":
             rows.append(_policy_row(plan, str(entry.path[1])))
     return rows
 
@@ -139,7 +146,16 @@ def in_words(value: object, unit: str) -> str:
 
     >>> in_words(0.225, "fraction"), in_words(Quantity(250000.0), "currency per month"), in_words(24324, "month")
     ('22.5 %', '250,000', '2027-01')
+    >>> (
+    ...     in_words(Effect("multiply", Quantity(1.3)), "factor"),
+    ...     in_words(Effect("add", Quantity(-5.0)), "count per month"),
+    ... )
+    ('x1.3', 'plus -5')
     """
+    if isinstance(value, Effect):
+        words = in_words(value.amount, unit)
+        is_plain = value.amount.assumption is None
+        return f"plus {words}" if value.kind == "add" else words if is_plain else f"times {words}"
     if isinstance(value, Quantity):
         value = value.number if value.assumption is None else value
     if isinstance(value, Quantity):
@@ -147,8 +163,14 @@ def in_words(value: object, unit: str) -> str:
     if isinstance(value, int | float):
         return _number(value, unit)
     if isinstance(value, Distribution):
-        return value.describe()
+        return _between_months(value) if unit == "month" else value.describe()
     return str(value) if value not in (None, "", {}, ()) else "none"
+
+
+def _between_months(starts: Distribution) -> str:
+    """When something starts."""
+    early, middle, late = (month_label(int(month)) for month in starts.ppf([0.1, 0.5, 0.9]))
+    return early if early == late else f"P10 {early}, P50 {middle}, P90 {late}"
 
 
 def _number(value: float, unit: str) -> str:
@@ -160,8 +182,13 @@ def _number(value: float, unit: str) -> str:
 
 
 def digest_simulated(plan: Plan) -> str:
-    """SHA-256 of what is simulated: every value in force but names, targets, sources and notes, in any order."""
+    """SHA-256 of what is simulated: every value in force but names, targets, sources and notes, in any order.
+
+    Only the order of a seat group's territories matters: the first belongs to its first seat.
+    """
     lines = sorted(f"{_key(e.path)} = {_exact(e.value)}" for e in entries(plan) if _is_simulated(e.path))
+    by_seats = sorted(plan.team.territories, key=lambda territory: territory.seats)
+    lines += [f"territory {territory.name}" for territory in by_seats]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -185,4 +212,6 @@ def _is_simulated(path: Path) -> bool:
         return path[1] not in ("name", "version", "as_of")
     if section == "assumptions":
         return len(path) < 3 or path[2] in ("unit", "plan", "distribution") or path[2:] == ("source", "kind")
+    if section in ("events", "shocks"):
+        return len(path) < 3 or path[2] not in ("kind", "owner", "source", "success", "note")
     return not (section == "dependence" and "source" in path)

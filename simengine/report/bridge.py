@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simengine.report.canvas import BLUE, GREEN, INK, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
-from simengine.report.facts import LOSSES, Facts, made_of
+from simengine.report.statistics import Facts
 from simengine.report.words import between, metric_name, money
+from simengine.report.year import LOSSES, made_of
 
 _HALF = 0.31
 """Half the width of a bar."""

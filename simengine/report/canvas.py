@@ -21,6 +21,7 @@ from simengine.report.words import number, shortened
 
 # After Okabe and Ito: told apart with every common colour vision. Vermilion and green are darker, to write in.
 BLUE, SKY, ORANGE, VERMILION, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#C24E00", "#007A58"
+YELLOW, PURPLE = "#F0E442", "#B4699A"
 INK, SOFT, FAINT, PALE = "#222222", "#5f6670", "#b8bec7", "#e6e9ed"
 
 WIDTH, HEIGHT, DPI = 10.0, 5.6, 150

@@ -24,7 +24,8 @@ from simengine.report.canvas import (
     scale_in,
     source,
 )
-from simengine.report.facts import Facts, bound, target_facts
+from simengine.report.facts import bound, target_facts
+from simengine.report.statistics import Facts
 from simengine.report.words import number, odds, percent, what
 from simengine.results.targets import as_misses, quantile_interval, wilson
 

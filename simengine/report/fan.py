@@ -1,15 +1,14 @@
-"""The fan chart: where the plan may go, month by month, and the targets on the way."""
+"""Fan charts: where ARR and cash may go, month by month, and the targets on the way."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from simengine.report.canvas import (
     BLUE,
@@ -29,15 +28,23 @@ from simengine.report.canvas import (
     width_of,
     write,
 )
-from simengine.report.facts import Facts, bound, sells_once, target_facts, whole_periods
-from simengine.report.words import between, finding, money, percent, shortened
+from simengine.report.facts import bound, target_facts
+from simengine.report.statistics import Facts, Floats
+from simengine.report.words import between, finding, goal, money, odds, percent, shortened
+from simengine.report.year import sells_once, whole_periods
 from simengine.results.targets import quantile_interval
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_number
 
-Floats = NDArray[np.float64]
-
 _BANDS = {"P10": 0.10, "P25": 0.25, "median": 0.50, "P75": 0.75, "P90": 0.90}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SHADED = "shaded, the middle 50% and 80% of the simulated paths; dashed, the operating plan"
+
+
+class Course(NamedTuple):
+    """An amount from the opening on, at the end of each month: paths (draw, month + 1), and the operating plan."""
+
+    paths: Floats
+    planned: Floats
 
 
 @drawn
@@ -47,15 +54,53 @@ def fan(ds: xr.Dataset) -> Figure:
     Where nothing is a subscription it shows bookings, added up since the start of the plan.
     """
     once, currency = sells_once(ds), ds.attrs["currency"]
-    bands, planned = _monthly(ds, once)
-    goals = _goals_over_time(ds, once)
+    name = "bookings" if once else "ending_arr"
+    paths, planned = ds[name].values, ds[f"{name}_baseline"].sel(case="operating plan").values
+    if once:
+        course = _from(paths.cumsum(axis=1), planned.cumsum(), 0.0)
+    else:
+        course = _from(paths, planned, float(ds["opening_arr"].sum()))
+    goals = _goals(ds, ("bookings", "one_off_bookings") if once else ("ending_arr",))
+    if once:
+        goals = [goal for goal in goals if _months(ds, goal["period"])[0] == 0]
     what = "Bookings since the start of the plan" if once else "Ending ARR"
-    span = between(bands["P10"][-1], bands["P90"][-1], currency)
-    found = finding(goals[0]) if goals else f"{what}: {span} at the end, in 8 of 10 cases"
-    subtitle = f"{what}: shaded, the middle 50% and 80% of the simulated paths; dashed, the operating plan"
-    figure, axes = page(found, subtitle, source(ds), left=0.085, right=0.215, bottom=0.19)
+    low, high = (quantile_interval(course.paths[:, -1], level)[0] for level in (0.1, 0.9))
+    found = finding(goals[0]) if goals else f"{what}: {between(low, high, currency)} at the end, in 8 of 10 cases"
+    return _drawn(ds, course, goals, found, f"{what}: {_SHADED}")
 
-    x = np.arange(ds.sizes["month"] + 1)
+
+@drawn
+def cash(ds: xr.Dataset) -> Figure:
+    """Cash by month from the opening on: a fan, and lines at what it shall not fall below."""
+    currency = ds.attrs["currency"]
+    planned = ds["cash_baseline"].sel(case="operating plan").values
+    opening = ds["opening_cash"].values
+    course = _from(ds["cash"].values, planned, opening)
+    goals = _goals(ds, ("cash", "lowest_cash"))
+    lowest = quantile_interval(course.paths.min(axis=1), 0.1)[0]
+    found = _stays(goals[0]) if goals else f"In 9 of 10 cases cash does not fall below {money(lowest, currency)}"
+    begins = money(float(opening.mean()), currency)
+    return _drawn(ds, course, goals, found, f"Cash, {begins} at the start: {_SHADED}")
+
+
+def _stays(goal_: Facts) -> str:
+    """The finding on a target for cash."""
+    if goal_["metric"] != "lowest_cash" or not math.isfinite(goal_["at_least"]):
+        return finding(goal_)
+    said = odds(goal_["probability"]["value"])
+    least = goal(goal_).removeprefix("at least ")
+    return f"{said[0].upper()}{said[1:]} chance that cash stays at {least} or more in {goal_['period']}"
+
+
+def _drawn(ds: xr.Dataset, course: Course, goals: list[Facts], found: str, subtitle: str) -> Figure:
+    currency, planned = ds.attrs["currency"], course.planned
+    months = range(course.paths.shape[1])
+    bands = {
+        name: np.array([quantile_interval(course.paths[:, t], level)[0] for t in months])
+        for name, level in _BANDS.items()
+    }
+    figure, axes = page(found, subtitle, source(ds), left=0.085, right=0.215, bottom=0.19)
+    x = np.arange(len(months))
     axes.fill_between(x, bands["P10"], bands["P90"], color=BLUE, alpha=0.15, linewidth=0)
     axes.fill_between(x, bands["P25"], bands["P75"], color=BLUE, alpha=0.25, linewidth=0)
     axes.plot(x, bands["median"], color=BLUE, linewidth=2.2)
@@ -64,6 +109,8 @@ def fan(ds: xr.Dataset) -> Figure:
     axes.set_ylim(room(min(heights), max(heights), 0.08, 0.1))
     axes.set_xlim(0, x[-1])
     scale_in(axes, "y", currency)
+    if min(heights) < 0 < max(heights):
+        axes.axhline(0, color=SOFT, linewidth=1)
     _calendar(axes, ds, bands)
     _mark(axes, ds, goals, bands)
     ends = [_end(name, band[-1], currency) for name, band in bands.items()]
@@ -71,26 +118,17 @@ def fan(ds: xr.Dataset) -> Figure:
     return figure
 
 
-def _monthly(ds: xr.Dataset, once: bool) -> tuple[dict[str, Floats], Floats]:
-    """Quantiles of the paths by month, and the operating plan, each from the opening on: ARR, or bookings added up."""
-    name = "bookings" if once else "ending_arr"
-    paths, planned = ds[name].values, ds[f"{name}_baseline"].sel(case="operating plan").values
-    opening = float(ds["opening_arr"].sum())
-    if once:
-        paths, planned, opening = paths.cumsum(axis=1), planned.cumsum(), 0.0
-    bands = {
-        band: np.array([opening, *(quantile_interval(paths[:, t], level)[0] for t in range(paths.shape[1]))])
-        for band, level in _BANDS.items()
-    }
-    return bands, np.array([opening, *planned])
+def _from(paths: Floats, planned: Floats, opening: float | Floats) -> Course:
+    """Paths and operating plan that begin at the opening, which is known."""
+    begins = np.broadcast_to(opening, len(paths))
+    first = float(begins[0])
+    return Course(np.column_stack((begins, paths)), np.array([first, *planned]))
 
 
-def _goals_over_time(ds: xr.Dataset, once: bool) -> list[Facts]:
-    """The targets that are points of the fan."""
+def _goals(ds: xr.Dataset, metrics: tuple[str, ...]) -> list[Facts]:
+    """The company's targets on any of these metrics."""
     told = [target_facts(ds, str(name)) for name in ds["target"].values]
-    metrics = ("bookings", "one_off_bookings") if once else ("ending_arr",)
-    on_fan = [goal for goal in told if goal["metric"] in metrics and not goal["where"]]
-    return [goal for goal in on_fan if not once or _months(ds, goal["period"])[0] == 0]
+    return [goal for goal in told if goal["metric"] in metrics and not goal["where"]]
 
 
 def _months(ds: xr.Dataset, label: str) -> tuple[int, int]:
@@ -105,29 +143,52 @@ def _end(name: str, height: float, currency: str) -> Label:
 
 
 def _mark(axes: Axes, ds: xr.Dataset, goals: list[Facts], bands: dict[str, Floats]) -> None:
-    """Each target as a point at the end of its period, with its chance.
+    """Each target as a point at the end of its period, or as a line where it holds for every month, with its chance.
 
-    The words stand on the line that leads to the point; where the fan is in the way, below the fan.
+    The words stand on the line that leads to the point; where the fan is in the way, below a fan that rises.
     """
     line = line_of(axes)
     on_line: list[tuple[float, Label]] = []
     below: list[tuple[float, Label]] = []
     points: list[tuple[int, float]] = []
-    for goal in sorted(goals, key=bound):
-        y, month = bound(goal), _months(ds, goal["period"])[1] + 1
-        axes.plot([0, month], [y, y], color=VERMILION, linewidth=0.9, linestyle=(0, (1, 2)))
-        chance = percent(goal["probability"]["value"])
-        text = f"{shortened(goal['name'], 30)} {money(y, goal['unit'], trim=True)}: {chance} chance"
+    for goal_ in sorted(goals, key=bound):
+        y, (first, last) = bound(goal_), _months(ds, goal_["period"])
+        month, throughout = last + 1, goal_["metric"] == "lowest_cash"
+        since = first if throughout else 0
+        style: dict[str, Any] = {"linewidth": 1.6} if throughout else {"linewidth": 0.9, "linestyle": (0, (1, 2))}
+        axes.plot([since, month], [y, y], color=VERMILION, **style)
+        chance = percent(goal_["probability"]["value"])
+        text = f"{shortened(goal_['name'], 30)} {money(y, goal_['unit'], trim=True)}: {chance} chance"
         width = math.ceil(width_of(axes, text))
-        if bands["P90"][min(width, month)] > y - line and month + width < ds.sizes["month"]:
+        rises = bands["median"][month] > bands["median"][since]
+        place = _free(bands, since, month - width, width, y, line)
+        if place is None and rises and month + width < ds.sizes["month"]:
             below.append((month + 0.3, Label(text, min(y, bands["P10"][month]) - 1.8 * line, VERMILION, True)))
             points.append((month, y))
         else:
-            on_line.append((0.15, Label(text, y + 0.6 * line, VERMILION, True)))
-        axes.plot([month], [y], "D", color=VERMILION, markersize=8, markeredgecolor="white", zorder=5, clip_on=False)
+            x, side = place or (since if rises else max(since, month - width), 1)
+            on_line.append((x + 0.15, Label(text, y + side * 0.6 * line, VERMILION, True)))
+        if not throughout:
+            axes.plot(
+                [month], [y], "D", color=VERMILION, markersize=8, markeredgecolor="white", zorder=5, clip_on=False
+            )
     write(axes, on_line)
-    for (month, y), place in zip(points, write(axes, below), strict=True):
-        axes.plot([month, month + 0.2], [y, place], color=VERMILION, linewidth=0.9)
+    for (month, y), height in zip(points, write(axes, below), strict=True):
+        axes.plot([month, month + 0.2], [y, height], color=VERMILION, linewidth=0.9)
+
+
+def _free(
+    bands: dict[str, Floats], first: int, last: int, width: int, y: float, line: float
+) -> tuple[int, Literal[1, -1]] | None:
+    """The first month from which words of a width can stand above (1) or below (-1) a height without the fan."""
+    sides: tuple[Literal[1, -1], ...] = (1, -1)
+    for x in range(first, max(first, last) + 1):
+        low, high = bands["P10"][x : x + width + 1].min(), bands["P90"][x : x + width + 1].max()
+        for side in sides:
+            bottom, top = sorted((y, y + side * 1.3 * line))
+            if high < bottom or low > top:
+                return x, side
+    return None
 
 
 def _calendar(axes: Axes, ds: xr.Dataset, bands: dict[str, Floats]) -> None:
@@ -148,9 +209,10 @@ def _calendar(axes: Axes, ds: xr.Dataset, bands: dict[str, Floats]) -> None:
         first, end = _months(ds, year)
         axes.axvline(end + 1, color=PALE, linewidth=0.8, zorder=0)
         text = f"{year}: {money(bands['median'][end + 1], ds.attrs['currency'])}"
-        if len(years) <= 2:
-            text += f", P10–P90 {between(bands['P10'][end + 1], bands['P90'][end + 1], ds.attrs['currency'])}"
-        axes.text((first + end + 1) / 2, -0.13, text, **beneath)
+        span = f", P10–P90 {between(bands['P10'][end + 1], bands['P90'][end + 1], ds.attrs['currency'])}"
+        # It is not bold, and so less wide.
+        fits = 0.85 * width_of(axes, text + span) <= end + 1 - first
+        axes.text((first + end + 1) / 2, -0.13, text + span if fits else text, **beneath)
 
 
 def _end_of(month: int) -> str:

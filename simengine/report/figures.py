@@ -11,17 +11,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from simengine.report.bridge import bridge
+from simengine.report.drivers import drivers
 from simengine.report.exceedance import exceedance
-from simengine.report.facts import drivers, sells_once, target_facts, whole_periods
-from simengine.report.fan import fan
+from simengine.report.facts import headline, target_facts
+from simengine.report.fan import cash, fan
+from simengine.report.parts import parts
 from simengine.report.tornado import MOST_BARS, tornado
 from simengine.report.words import metric_name, what
+from simengine.report.year import has_cash, sells_once, whole_periods
 
-__all__ = ["board", "bridge", "exceedance", "fan", "left_out", "tornado"]
+__all__ = ["board", "bridge", "cash", "exceedance", "fan", "left_out", "parts", "tornado"]
 
 
 def board(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Figure]:
-    """Every figure that a run allows, by name: `fan`, `exceedance`, `tornado`, `bridge`.
+    """Every figure that a run allows, by name: `fan`, `exceedance`, `composition`, `tornado`, `bridge`, `cash`.
 
     Parameters
     ----------
@@ -31,34 +34,44 @@ def board(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Figure]:
     missing = left_out(ds, ranking)
     figures = {"fan": fan(ds)}
     if "exceedance" not in missing:
-        figures["exceedance"] = exceedance(ds, str(ds["target"].values[0]))
+        figures["exceedance"] = exceedance(ds, headline(ds))
+    if "composition" not in missing:
+        figures["composition"] = parts(ds)
     if ranking is not None and "tornado" not in missing:
         figures["tornado"] = tornado(ds, ranking)
     if "bridge" not in missing:
         figures["bridge"] = bridge(ds, whole_periods(ds, "FY{year}")[0])
+    if "cash" not in missing:
+        figures["cash"] = cash(ds)
     return figures
 
 
 def left_out(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, str]:
     """Why figures are not on the board, by name; parameters as in `board`."""
-    reasons = {"exceedance": _no_curve(ds), "tornado": _no_tornado(ranking), "bridge": _no_bridge(ds)}
+    reasons = {
+        "exceedance": _no_curve(ds),
+        "composition": _no_year(ds),
+        "tornado": _no_tornado(ds, ranking),
+        "bridge": _no_year(ds),
+        "cash": "" if has_cash(ds) else "the plan states no opening cash",
+    }
     return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _no_curve(ds: xr.Dataset) -> str:
     if not ds.sizes["target"]:
         return "the plan has no target"
-    name = str(ds["target"].values[0])
+    name = headline(ds)
     still = _still(ds["target_value"].sel(target=name).values)
     return f"{what(target_facts(ds, name))} is {still} on every path" if still else ""
 
 
-def _no_tornado(ranking: xr.Dataset | None) -> str:
+def _no_tornado(ds: xr.Dataset, ranking: xr.Dataset | None) -> str:
     if ranking is None:
         return "there is no ranking; simengine rank says why"
     if not ranking.sizes["assumption"]:
         return "the plan has no assumptions"
-    told = drivers(ranking)
+    told = drivers(ranking, ds)
     about = f"{metric_name(told['metric'])} {told['period']}"
     if np.isnan(told["assumptions"][0]["share"]["value"]):
         return f"{about} is {_still(np.array([told['p50']]))} on every path"
@@ -69,7 +82,7 @@ def _no_tornado(ranking: xr.Dataset | None) -> str:
     return ""
 
 
-def _no_bridge(ds: xr.Dataset) -> str:
+def _no_year(ds: xr.Dataset) -> str:
     if sells_once(ds):
         return "nothing in the plan is a subscription"
     return "" if whole_periods(ds, "FY{year}") else "the plan has no whole fiscal year"

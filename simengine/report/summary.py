@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simengine.report.facts import Facts, bound
-from simengine.report.words import MISSING, between, distance, goal, metric_name, money, number, odds, percent, what
+from simengine.report.ranking import ranking
+from simengine.report.statistics import Facts
+from simengine.report.tables import (
+    capital,
+    chance,
+    chance_under,
+    heading,
+    in_levels,
+    levels,
+    note,
+    table,
+    under,
+    written,
+)
+from simengine.report.words import (
+    MISSING,
+    between,
+    distance,
+    goal,
+    metric_name,
+    money,
+    odds,
+    part_name,
+    percent,
+    what,
+)
 
-_SHOWN = 12
-_SPREAD = ("p10", "p50", "p90", "operating_plan")
+_SHOWN = 6
+"""Assumptions of the ranking."""
+_QUARTERS = 4
 
 
 def summary(facts: Facts) -> RenderableType:
@@ -22,91 +46,38 @@ def summary(facts: Facts) -> RenderableType:
 
     Parameters
     ----------
-    facts : from `facts.facts`, with `drivers` from `facts.drivers`, or None and the reason in `no_drivers`
+    facts : from `facts.facts`, with `drivers` from `drivers.drivers`, or None and the reason in `no_drivers`
     """
     currency = facts["plan"]["currency"]
     parts = [_title(facts["plan"])]
-    if facts["targets"]:
-        parts += [_heading("How likely is each target?"), *_targets(facts)]
-        parts += [_heading("What is safe?"), _safe(facts["targets"])]
-        parts += [_heading("What was planned, and what is expected?"), _planned(facts["targets"])]
+    # What only tells of an event's success stands with the events.
+    targets = [target for target in facts["targets"] if not target["criterion"]]
+    if targets:
+        parts += [heading("How likely is each target?"), *_targets(facts, targets)]
+        parts += [heading("What is safe, and what was planned?"), _safe(targets)]
     if facts["made_of"]:
-        parts += [_heading(f"What is {facts['made_of']['period']} made of?"), _made_of(facts["made_of"], currency)]
+        parts += [heading(f"What is {facts['made_of']['period']} made of?"), *_made_of(facts, currency)]
     if facts["drivers"]:
         parts.append(ranking(facts["drivers"], _SHOWN))
     else:
-        parts += [_heading("What does it hang on?"), Text(f"No ranking: {facts['no_drivers']}.")]
+        parts += [heading("What does it hang on?"), Text(f"No ranking: {facts['no_drivers']}.")]
+    if facts["events"] or facts["shocks"]:
+        parts += [heading("What may happen?"), *_events(facts, currency)]
     if facts["quarters"]["quarters"]:
         parts += [
-            _heading(f"{_capital(metric_name(facts['quarters']['metric']))} by quarter"),
-            _quarters(facts["quarters"], currency),
+            heading(f"{capital(metric_name(facts['quarters']['metric']))} by quarter"),
+            *_quarters(facts["quarters"], currency),
         ]
+    if facts["coverage"]:
+        parts += _coverage(facts["coverage"])
+    if facts["cash"]:
+        parts += [heading("Is there enough cash?"), _cash(facts["cash"])]
+    if facts["quotas"]:
+        parts += [heading(f"Do sellers reach their quotas of {facts['quotas'][0]['period']}?"), _rows(facts["quotas"])]
     if facts["ratios"]:
-        parts += [_heading(f"Ratios of {facts['ratios'][0]['period']}"), _ratios(facts["ratios"])]
-    parts += [_heading("Why believe it?"), *_provenance(facts)]
+        parts += [heading(f"Ratios of {facts['ratios'][0]['period']}"), _rows(facts["ratios"])]
+    parts += [heading("Why believe it?"), *_provenance(facts)]
     return Group(*parts)
-
-
-def ranking(drivers: Facts, shown: int | None = None) -> RenderableType:
-    """What a result hangs on: assumptions by share of variance, then what none of them explains.
-
-    Parameters
-    ----------
-    drivers : from `facts.drivers`
-    shown : how many of those that can be told from zero; None for every assumption
-    """
-    rows = drivers["assumptions"]
-    if shown is not None:
-        rows = [row for row in rows if row["distinguishable"]][:shown]
-    metric = f"{metric_name(drivers['metric'])} {drivers['period']}"
-    table = _table("assumption", "share", "low\nfifth", "high\nfifth", "worse\nthan plan")
-    for row in rows:
-        table.add_row(*_driver(row, drivers["unit"]))
-    table.add_section()
-    table.add_row("random variation", _share(drivers["random_variation"]))
-    remainder = drivers["remainder"]
-    meaning = "counted more than once" if remainder["upper"] < 0 else "interactions and shared causes"
-    table.add_row(meaning, percent(remainder["value"]))
-    return Group(
-        _heading(f"What does {drivers['target'] or metric} hang on?"),
-        Text(
-            f"Share of the {drivers['share_of'].replace('the metric', metric)} that each assumption explains alone",
-            "dim",
-        ),
-        table,
-        *(Text(note, "dim") for note in _notes(drivers, len(drivers["assumptions"]) - len(rows))),
-    )
-
-
-def _notes(drivers: Facts, left_out: int) -> Iterator[str]:
-    if left_out:
-        yield f"{left_out} more assumptions: `simengine rank` lists them all."
-    if drivers["by_source"]:
-        weights = ", ".join(f"{percent(share, 0)} {kind}" for kind, share in _largest_first(drivers["by_source"]))
-        yield f"Of what the assumptions explain: {weights}."
-    if drivers["remainder"]["upper"] < 0:
-        yield "Assumptions that move together explain the same variance, so the shares add up to more than 100%."
-    chance = ", and the chance of the target," if drivers["p_hit"] is not None else ""
-    told = f"{drivers['statistic']} of {metric_name(drivers['metric'])}{chance}"
-    yield f"Fifths: {told} where the assumption turns out lowest and highest."
-    yield "Random variation: chance that no knowledge removes."
-
-
-def _driver(row: Facts, unit: str) -> Iterator[Text | str]:
-    style = "" if row["distinguishable"] else "dim"
-    details = " · ".join(filter(None, (row["source_kind"], row["owner"], f"{row['adverse']} hurts")))
-    yield _under(row["name"], f"  {details}", style)
-    yield _share(row["share"]) if row["distinguishable"] else Text("indistinct\nfrom zero", "dim")
-    for side in ("bottom", "top"):
-        chance = row.get(f"p_hit_{side}_fifth")
-        yield _under(
-            number(row[f"metric_{side}_fifth"]["value"], unit), percent(chance["value"], 0) if chance else "", style
-        )
-    yield Text(percent(row["p_worse_than_plan"]["value"], 0), style)
-
-
-def _share(share: Facts) -> Text:
-    return _under(percent(share["value"]), between(share["lower"], share["upper"], "fraction"))
 
 
 def _title(plan: Facts) -> RenderableType:
@@ -119,83 +90,131 @@ def _as_of(plan: Facts) -> str:
     return f"as of {plan['as_of']}" if plan["as_of"] else ""
 
 
-def _targets(facts: Facts) -> Iterator[RenderableType]:
-    table = _table("target", "needed", "chance", "without\npolicy", "if missed,\noff by", texts=2)
-    for target in facts["targets"]:
-        p, missing = target["probability"], target["shortfall"]
-        table.add_row(
+def _targets(facts: Facts, targets: list[Facts]) -> Iterator[RenderableType]:
+    made = table("target", "needed", "chance", "without\npolicy", "if missed,\noff by", texts=2)
+    for target in targets:
+        missing = target["shortfall"]
+        made.add_row(
             target["name"],
-            _under(goal(target), what(target)),
-            _under(f"{percent(p['value'])} ({between(p['lower'], p['upper'], 'fraction')})", odds(p["value"])),
+            under(goal(target), what(target)),
+            under(chance(target["probability"]), odds(target["probability"]["value"])),
             percent(target["probability_without_source_policy"]["value"]),
             distance(missing["mean"], target["unit"]) if missing["misses"] else "never",
         )
-    yield table
-    for target in facts["targets"]:
+    yield made
+    for target in targets:
         if target["undefined"]:
             yield Text(
                 f"{target['name']} is undefined on {target['undefined']:,} of {facts['run']['draws']:,} paths; "
                 "they count as missed."
             )
     if joint := facts["joint"]:
-        chance = (
-            f"{percent(joint['value'])} ({between(joint['lower'], joint['upper'], 'fraction')}), {odds(joint['value'])}"
-        )
-        together = "Both" if len(facts["targets"]) == 2 else f"All {len(facts['targets'])}"
-        yield Text(f"{together} on the same path: {chance}.")
-    yield Text("Without policy: sources taken as stated, not widened by the plan's source policy.", "dim")
+        together = "Both" if len(targets) == 2 else f"All {len(targets)}"
+        yield Text(f"{together} on the same path: {chance(joint)}, {odds(joint['value'])}.")
+    yield note("Without policy: sources as stated, not widened by the source policy.")
 
 
 def _safe(targets: list[Facts]) -> Table:
-    table = _table("", f"{percent(targets[0]['commit']['confidence'], 0)} safe", "P10", "P50", "P90")
+    made = table("", f"{percent(targets[0]['commit']['confidence'], 0)} safe", "P10", "P50", "P90", "operating\nplan")
     # Targets on the same quantity share a row.
     for target in {what(target): target for target in targets}.values():
-        unit, commit = target["unit"], target["commit"]
-        table.add_row(
-            _under(metric_name(target["metric"]), " ".join(filter(None, (target["period"], target["where"])))),
-            _under(number(commit["value"], unit), between(commit["lower"], commit["upper"], unit)),
-            *(number(target[key], unit) for key in ("p10", "p50", "p90")),
+        metric, unit, commit = target["metric"], target["unit"], target["commit"]
+        made.add_row(
+            under(metric_name(metric), " ".join(filter(None, (target["period"], target["where"])))),
+            under(written(commit["value"], metric, unit), between(commit["lower"], commit["upper"], unit)),
+            *in_levels(target, unit),
         )
-    return table
+    return made
 
 
-def _planned(targets: list[Facts]) -> Table:
-    table = _table("target", "needed", "operating\nplan", "central\ncase", "simulated\nmean")
-    for target in targets:
-        unit = target["unit"]
-        mean = MISSING if target["mean"] is None else number(target["mean"], unit)
-        numbers = (number(target[key], unit) for key in ("operating_plan", "central_case"))
-        table.add_row(target["name"], number(bound(target), unit), *numbers, mean)
-    return table
+def _made_of(facts: Facts, currency: str) -> Iterator[RenderableType]:
+    """Parts of ending ARR by certainty; one-off bookings where there is no ARR."""
+    made, bridge = facts["composition"], facts["made_of"]
+    if made is None:
+        yield levels((metric_name(flow["name"]), flow, currency) for flow in bridge["flows"])
+        return
+    shown = levels((part_name(part["name"]), part, currency) for part in made["parts"])
+    shown.add_section()
+    shown.add_row(f"= {metric_name(made['total']['name'])}", *in_levels(made["total"], currency))
+    yield shown
+    flows = {
+        flow["name"]: f"{money(flow['p50'], currency)} ({between(flow['p10'], flow['p90'], currency)})"
+        for flow in bridge["flows"]
+    }
+    yield Text(
+        f"Renewal: churn takes {flows['churned_arr']}, contraction {flows['contraction_arr']}; "
+        f"price increases add {flows['price_arr']}."
+    )
+    yield note("New pipeline does not exist yet. Quantiles of parts do not add up.")
 
 
-def _made_of(bridge: Facts, currency: str) -> Table:
-    table = _table("", "P10", "mean", "P90", "operating\nplan")
-    for amount in (*([bridge["opening"]] if "opening" in bridge else []), *bridge["flows"]):
-        sign = {"contraction_arr": "− ", "churned_arr": "− ", "opening_arr": ""}.get(amount["name"], "+ ")
-        table.add_row(sign + metric_name(amount["name"]), *_amounts(amount, currency))
-    if "closing" in bridge:
-        table.add_section()
-        table.add_row(f"= {metric_name(bridge['closing']['name'])}", *_amounts(bridge["closing"], currency))
-    return table
+def _events(facts: Facts, currency: str) -> Iterator[RenderableType]:
+    period = "" if facts["made_of"] is None else f"\n{facts['made_of']['period']}"
+    made = table("", "happens", "from", "succeeds", f"cost{period}")
+    for event in facts["events"]:
+        starts, succeeds = event["starts"], event["succeeds"]
+        last = "" if starts is None or starts["p10"] == starts["p90"] else f"to {starts['p90']}"
+        made.add_row(
+            under(event["name"], f"  {' · '.join(filter(None, (event['kind'], event['owner'])))}"),
+            chance_under(event["happens"]),
+            "" if starts is None else under(starts["p10"], last),
+            "" if succeeds is None else chance_under(succeeds),
+            money(event["cost"], currency) if event["cost"] else "",
+        )
+    if facts["events"]:
+        yield made
+    targets = {target["name"]: target for target in facts["targets"]}
+    for event in facts["events"]:
+        if event["success"]:
+            target, if_it_happens = targets[event["success"]], event["succeeds_if_it_happens"]
+            more = f"; where it happens, {chance(if_it_happens)}" if if_it_happens else ""
+            yield Text(f"{event['name']} succeeds with {goal(target)} {what(target)}{more}.")
+    for shock in facts["shocks"]:
+        span = f"{shock['p10']:.1f} to {shock['p90']:.1f}".replace("-", "−")
+        yield Text(f"{shock['name']}, a shock: mean level {span} standard deviations (P10–P90).")
+    if facts["events"]:
+        yield note("From: P10 to P90 of the start, where it happens. Cost: mean of all paths.")
 
 
-def _amounts(amount: Facts, currency: str) -> list[str]:
-    return [money(amount[key], currency) if key in amount else "" for key in ("p10", "mean", "p90", "operating_plan")]
+def _quarters(quarters: Facts, currency: str) -> Iterator[RenderableType]:
+    every = quarters["quarters"]
+    made = table("", "P10", "P50", "P90", "operating\nplan", "chance of\nplan")
+    for quarter in every[:_QUARTERS]:
+        made.add_row(quarter["period"], *in_levels(quarter, currency), chance(quarter["probability_of_operating_plan"]))
+    yield made
+    if len(every) > _QUARTERS:
+        yield note(f"{len(every) - _QUARTERS} more quarters: `--json` has them all.")
 
 
-def _quarters(quarters: Facts, currency: str) -> Table:
-    table = _table("", "P10", "P50", "P90", "operating\nplan")
-    for quarter in quarters["quarters"]:
-        table.add_row(quarter["period"], *(money(quarter[key], currency) for key in _SPREAD))
-    return table
+def _coverage(coverage: Facts) -> Iterator[RenderableType]:
+    span = "–".join(_times(coverage[key]) for key in ("p10", "p90"))
+    yield Text(
+        f"Opening pipeline: {_times(coverage['p50'])} times {coverage['months']} months' bookings "
+        f"(P10–P90 {span}); needed: {_times(coverage['needed'])}."
+    )
+    short = [
+        f"{row['name']} ({_times(row['coverage'])} of {_times(row['needed'])})"
+        for row in coverage["segments"]
+        if row["coverage"] < row["needed"] < math.inf
+    ]
+    if short:
+        yield Text(f"Below what is needed: {', '.join(short)}.")
 
 
-def _ratios(ratios: list[Facts]) -> Table:
-    table = _table("", "P10", "P50", "P90", "operating\nplan")
-    for ratio in ratios:
-        table.add_row(metric_name(ratio["metric"]), *(number(ratio[key], ratio["unit"]) for key in _SPREAD))
-    return table
+def _times(factor: float) -> str:
+    return f"{factor:.1f}" if math.isfinite(factor) else MISSING
+
+
+def _cash(rows: list[Facts]) -> Table:
+    """Each metric in the first year in which it is known."""
+    first: dict[str, Facts] = {}
+    for row in rows:
+        first.setdefault(row["metric"], row)
+    return levels((f"{metric_name(row['metric'])} {row['period']}", row, row["unit"]) for row in first.values())
+
+
+def _rows(rows: list[Facts]) -> Table:
+    return levels((metric_name(row["metric"]), row, row["unit"]) for row in rows)
 
 
 def _provenance(facts: Facts) -> Iterator[RenderableType]:
@@ -206,29 +225,4 @@ def _provenance(facts: Facts) -> Iterator[RenderableType]:
     yield Text(f"Plan: {stated}; digest {run['digest_document'][:12]}, as simulated {run['digest_simulated'][:12]}.")
     yield Text(f"Run: {drawn}; simengine {run['engine_version']}.")
     yield Text(f"Source policy: {run['source_policy']}.")
-    yield Text("Operating plan: the spreadsheet at plan values. Central case: at medians. Intervals are 95%.", "dim")
-
-
-def _table(*columns: str, texts: int = 1) -> Table:
-    """A table whose first columns are texts, and whose other columns are numbers."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for index, column in enumerate(columns):
-        is_text = index < texts
-        table.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
-    return table
-
-
-def _heading(text: str) -> Text:
-    return Text(f"\n{text}", "bold cyan")
-
-
-def _under(first: str, second: str, style: str = "") -> Text:
-    return Text.assemble((first, style), "\n", (second, "dim")) if second else Text(first, style)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _largest_first(shares: dict[str, Any]) -> list[tuple[str, float]]:
-    return sorted(shares.items(), key=lambda item: -item[1])
+    yield note("Operating plan: the spreadsheet at plan values. Intervals are 95%.")

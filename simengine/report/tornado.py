@@ -25,10 +25,13 @@ from simengine.report.canvas import (
     scale_in,
     source,
 )
-from simengine.report.facts import Facts, drivers
+from simengine.report.drivers import drivers
+from simengine.report.statistics import Facts
 from simengine.report.words import distance, metric_name, number, percent, shortened
 
 MOST_BARS = 12
+_NAME = 34
+"""Signs of a name that fit."""
 
 
 @drawn
@@ -37,7 +40,7 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
 
     Grey: cannot be told from zero. The last row is random variation, which has a share and no fifths.
     """
-    told = drivers(ranking)
+    told = drivers(ranking, ds)
     rows, unit = told["assumptions"][:MOST_BARS], told["unit"]
     about = f"{metric_name(told['metric'])} {told['period']}"
     subtitle = (
@@ -60,9 +63,7 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
     axes.axvline(centre, color=INK, linewidth=1)
     axes.text(centre, apart, f"  {told['statistic']} {number(centre, unit)}", size=TEXT, va="center", color=INK)
     axes.set_ylim(apart + 0.5, -0.7)
-    axes.set_yticks(
-        [*range(len(rows)), apart], [*(shortened(row["name"], 34) for row in rows), "random variation"], color=INK
-    )
+    axes.set_yticks([*range(len(rows)), apart], [*(_name(row) for row in rows), "random variation"], color=INK)
     axes.spines["bottom"].set_visible(False)
     fifths = [Patch(color=ORANGE, label="in its lowest fifth"), Patch(color=BLUE, label="in its highest fifth")]
     layout: dict[str, Any] = {"bbox_to_anchor": (0.5, 1.0), "ncols": 2, "handlelength": 0.9, "borderpad": 0}
@@ -75,6 +76,12 @@ def _finding(first: Facts, about: str, unit: str) -> str:
     if not first["distinguishable"]:
         return f"No single assumption moves {about} by more than chance"
     return f"{first['name']} moves {about} most, by {distance(abs(first['swing']['value']), unit)}"
+
+
+def _name(row: Facts) -> str:
+    """The name of a row; of an event also what its lowest and its highest fifth are."""
+    ends = f" ({row['bottom_fifth_is']}/{row['top_fifth_is']})" if row["bottom_fifth_is"] else ""
+    return shortened(row["name"], _NAME - len(ends)) + ends
 
 
 def _random(told: Facts) -> Facts:

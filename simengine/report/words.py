@@ -26,21 +26,65 @@ _ODDS = sorted(
     | {odds for b in (6, 8, 10, 15, 20, 30, 50, 100) for odds in (Fraction(1, b), Fraction(b - 1, b))}
 )
 _METRICS = {
-    "churned_arr": "churn",
-    "contraction_arr": "contraction",
+    "opening_arr": "opening ARR",
+    "new_arr": "new ARR",
     "expansion_arr": "expansion",
     "price_arr": "price increases",
-    "opening_arr": "opening ARR",
+    "contraction_arr": "contraction",
+    "churned_arr": "churn",
+    "net_new_arr": "net new ARR",
+    "ending_arr": "ending ARR",
+    "live_arr": "live ARR",
     "one_off_bookings": "one-off bookings",
+    "bookings": "bookings",
+    "new_from_pipeline": "new ARR from the opening pipeline",
+    "new_from_existing": "new ARR of existing people",
+    "new_from_hires": "new ARR of hires to come",
+    "new_without_seller": "new ARR without a seller",
+    "customers": "customers",
+    "new_customers": "new customers",
+    "churned_customers": "customers lost",
+    "nrr": "NRR",
+    "grr": "GRR",
     "won": "won deals",
+    "opportunities": "opportunities",
+    "pipeline_coverage": "pipeline coverage",
+    "headcount": "headcount",
+    "ramped": "ramped equivalents",
+    "quota": "quotas",
+    "credited": "bookings credited to sellers",
+    "attainment": "quota attainment",
+    "at_quota": "share of seats at or above quota",
+    "near_quota": "share of seats at 70 to 80% of quota",
+    "below_half": "share of seats below half of quota",
+    "commission": "commission",
     "sm_spend": "S&M spend",
-    "sm_share": "S&M share of revenue",
     "cac_new_logo": "new-logo CAC ratio",
     "cac_blended": "blended CAC ratio",
     "cac_payback": "CAC payback",
     "ltv_cac": "LTV:CAC",
+    "magic_number": "magic number",
+    "sm_share": "S&M share of revenue",
+    "revenue": "revenue",
+    "gross_profit": "gross profit",
+    "billings": "billings",
+    "opex": "operating expenses",
+    "cash": "cash",
+    "lowest_cash": "lowest cash",
+    "net_burn": "net burn",
+    "burn_multiple": "burn multiple",
+    "runway": "runway",
+    "rule_of_40": "rule of 40",
 }
-_ACRONYMS = {"arr", "nrr", "grr"}
+_PARTS = {
+    "base under contract": "base under contract",
+    "base after renewal": "base after renewal",
+    "opening pipeline": "opening pipeline",
+    "existing people": "new pipeline, existing people",
+    "hires": "new pipeline, hires to come",
+    "without a seller": "new pipeline, no seller",
+    "expansion": "expansion",
+}
 
 
 def money(amount: float, currency: str, *, trim: bool = False) -> str:
@@ -163,14 +207,21 @@ def shortened(name: str, width: int) -> str:
 
 
 def metric_name(metric: str) -> str:
-    """Name a metric as it is spoken.
+    """Name a metric, or opening ARR, as it is spoken.
 
     >>> metric_name("ending_arr"), metric_name("nrr"), metric_name("cac_payback"), metric_name("new_customers")
     ('ending ARR', 'NRR', 'CAC payback', 'new customers')
     """
-    if metric in _METRICS:
-        return _METRICS[metric]
-    return " ".join(word.upper() if word in _ACRONYMS else word for word in metric.split("_"))
+    return _METRICS[metric]
+
+
+def part_name(part: str) -> str:
+    """Name a part of what a year is made of as it is spoken.
+
+    >>> part_name("hires")
+    'new pipeline, hires to come'
+    """
+    return _PARTS[part]
 
 
 def goal(target: Mapping[str, Any]) -> str:

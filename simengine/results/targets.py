@@ -14,9 +14,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
-from simengine.plan.schema import COHORT_METRICS, METRICS
-from simengine.results.economics import Array, Books, metric
+from simengine.plan.targets import COHORT_METRICS, GROWTH_METRICS, METRICS, too_early
+from simengine.results.books import Books
+from simengine.results.economics import metric
 from simengine.results.outputs import OUTPUTS, PATH_DIMS, PathSuffix
+from simengine.results.paths import Array
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_label, month_number
 
 LEVEL = 0.95
@@ -42,12 +44,15 @@ def period_values(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "
     first, last = _months(ds, name, period)
 
     def load(output: str) -> Array:
-        values: Array = ds[output].sum().values if "opening" in OUTPUTS[output].kept else ds[output + suffix].values
-        return values
+        kept = OUTPUTS[output].kept
+        if "opening" in kept:
+            return np.asarray(ds[output].sum().values)
+        return np.asarray(ds[output if "history" in kept else output + suffix].values)
 
     dim = PATH_DIMS[suffix]
     attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period}
-    return xr.DataArray(metric(Books(load), name, first, last), {dim: ds[dim]}, [dim], name, attrs)
+    value = np.broadcast_to(metric(Books(load), name, first, last), ds.sizes[dim])
+    return xr.DataArray(value, {dim: ds[dim]}, [dim], name, attrs)
 
 
 def hits(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.DataArray:
@@ -59,6 +64,8 @@ def hits(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.DataArray:
 
 def hit_probability(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.Dataset:
     """Probability of each target, and of all of them on the same path, with Wilson intervals.
+
+    A target that only tells whether an event was a success is not among all of them.
 
     Parameters
     ----------
@@ -73,8 +80,9 @@ def hit_probability(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.Dataset:
     hit = hits(ds, suffix)
     draws = hit.shape[0]
     p, lower, upper = wilson(hit.values.sum(axis=0), draws)
-    joint, joint_lower, joint_upper = wilson(hit.values.all(axis=1).sum(), draws)
-    targets = {name: ds[name] for name in ("target", "metric", "period", "where", "at_least", "at_most", "confidence")}
+    joint, joint_lower, joint_upper = wilson(hit.values[:, ~ds["criterion"].values].all(axis=1).sum(), draws)
+    known = ("target", "metric", "period", "where", "at_least", "at_most", "confidence", "criterion")
+    targets = {name: ds[name] for name in known}
     return xr.Dataset(
         {
             "p": ("target", p, {"long_name": "Probability that the target is reached", "units": "fraction"}),
@@ -87,6 +95,22 @@ def hit_probability(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.Dataset:
         targets,
         {"draws": draws, "level": LEVEL, "method": "Wilson"},
     )
+
+
+def event_success(ds: xr.Dataset) -> xr.Dataset:
+    """Probability that each event with a success criterion reaches it, with Wilson intervals.
+
+    Returns
+    -------
+    Dataset
+        `p`, `lower`, `upper` along `event`, those with a criterion; `success` is its target
+    """
+    found = hit_probability(ds)[["p", "lower", "upper"]]
+    named = ds["success"].values != ""
+    events = {name: ds[name][named] for name in ("event", "kind", "event_owner", "success")}
+    chosen = found.sel(target=events["success"].values)
+    variables = {name: ("event", chosen[name].values, chosen[name].attrs) for name in ("p", "lower", "upper")}
+    return xr.Dataset(variables, events, found.attrs)
 
 
 def quantiles(ds: xr.Dataset, name: str, period: str, levels: Sequence[float] = (0.1, 0.5, 0.9)) -> xr.Dataset:
@@ -238,10 +262,8 @@ def _bound(of: str, side: str) -> dict[str, str | float]:
     return {"long_name": f"{side.capitalize()} end of the {100 * LEVEL:g} % interval of {of}", "level": LEVEL}
 
 
-def _months(ds: xr.Dataset, name: str, period: str) -> tuple[int, int]:
-    """First and last month of a period, from 0."""
-    if name not in METRICS:
-        raise SimengineError(f"{name!r} is not a metric; choose one of {', '.join(METRICS)}")
+def months_of(ds: xr.Dataset, period: str) -> tuple[int, int]:
+    """First and last month of a period, from 0; raises SimengineError where it is not inside the plan."""
     try:
         window = fiscal_period(period, int(ds.attrs["fiscal_year_start"]))
     except ValueError:
@@ -252,7 +274,15 @@ def _months(ds: xr.Dataset, name: str, period: str) -> tuple[int, int]:
             f"{period} runs from {month_label(window.first)} to {month_label(window.last)}, "
             f"the plan from {ds.attrs['start']} to {month_label(start + months - 1)}"
         )
-    if name in COHORT_METRICS and window.last < start + MONTHS_PER_YEAR - 1:
-        first = month_label(start + MONTHS_PER_YEAR - 1)
-        raise SimengineError(f"{name} looks twelve months back and is not known before {first}")
     return window.first - start, window.last - start
+
+
+def _months(ds: xr.Dataset, name: str, period: str) -> tuple[int, int]:
+    """First and last month of a period in which a metric is known."""
+    if name not in METRICS:
+        raise SimengineError(f"{name!r} is not a metric; choose one of {', '.join(METRICS)}")
+    first, last = months_of(ds, period)
+    unknown = name in COHORT_METRICS and bool(np.isnan(ds["net_history"].values[last]))
+    if unknown or (name in GROWTH_METRICS and first < MONTHS_PER_YEAR):
+        raise SimengineError(too_early(name, month_number(ds.attrs["start"])))
+    return first, last

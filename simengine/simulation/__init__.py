@@ -12,15 +12,16 @@ from operator import index
 from typing import TYPE_CHECKING, Any, Literal
 
 from simengine.assumptions.dependence import Dependence
-from simengine.assumptions.draws import draw
+from simengine.assumptions.draws import Array, draw, latent
 from simengine.assumptions.laws import Distribution
 from simengine.baseline import CASES, baseline, spreadsheet_values
 from simengine.errors import SimengineError
 from simengine.kernel.run import STREAM_VERSION, in_order, is_compiled, run_block
-from simengine.kernel.tables import CellOut, GroupOut, Results, SegmentOut
+from simengine.kernel.tables import CellOut, GroupOut, PoolOut, Results, SegmentOut
 from simengine.plan.schema import Plan
 from simengine.results.dataset import Block, Collector
 from simengine.simulation.pack import Packed, pack
+from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_levels
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,6 +42,7 @@ _AHEAD = 4
 class Run:
     """What every block of a run needs, and nothing else: it travels to other processes."""
 
+    plan: Plan
     packed: Packed
     beliefs: Mapping[str, Distribution]
     dependence: Dependence
@@ -51,21 +53,28 @@ class Run:
         start, stop = span
         draws = draw(self.beliefs, self.dependence, self.seed, start, stop)
         values = {name: draws.values[:, i] for i, name in enumerate(draws.names)}
-        results = run_block(self.packed.tables, self.packed.slots.fill(values, stop - start), start)
-        return Block(
-            start=start,
-            **named(results),
-            values=values,
-            z={name: draws.z[:, i] for i, name in enumerate(draws.names)},
-        )
+        z = {name: draws.z[:, i] for i, name in enumerate(draws.names)}
+        shocks = {name: self._levels(name, start, stop) for name in self.plan.shocks}
+        slots, varying = self.packed.slots.fill(Timeline(self.plan, values, shocks), stop - start)
+        results = run_block(self.packed.tables, slots, varying, start)
+        for name, levels in shocks.items():
+            values[name] = levels.mean(axis=1)
+            z[name] = values[name] / mean_level_sd(self.plan.shocks[name].persistence, self.plan.plan.months)
+        return Block(start=start, **named(results), values=values, z=z, shocks=shocks)
+
+    def _levels(self, shock: str, start: int, stop: int) -> Array:
+        """Levels of a shock in every month, (draw, month)."""
+        innovations = latent(shock_columns(self.plan, shock), Dependence(), self.seed, start, stop)
+        return shock_levels(self.plan.shocks[shock].persistence, innovations)
 
 
 def named(results: Results) -> dict[str, Any]:
-    """The kernel's results by the names of their outputs: `segment`, `group`, `cell` and `reached` of a Block."""
+    """The kernel's results by the names of their outputs: `segment`, `group`, `cell`, `pool`, `reached` of a Block."""
     return {
         "segment": {output.name.lower(): results.segment[:, output] for output in SegmentOut},
         "group": {output.name.lower(): results.group[:, output] for output in GroupOut},
         "cell": {output.name.lower(): results.cell[:, output] for output in CellOut},
+        "pool": {output.name.lower(): results.pool[:, output] for output in PoolOut},
         "reached": results.reached,
     }
 
@@ -112,9 +121,9 @@ def simulate(
     packed, dependence, beliefs = pack(plan, seed), plan.dependence.copula(), plan.widened()
     collector = Collector(plan, draws, twins, detail)
     passes = (
-        (Run(packed, beliefs, dependence, seed), draws, collector.add),
-        (Run(pack(plan, seed, OTHER_LUCK), beliefs, dependence, seed), twins, collector.add_twin),
-        (Run(packed, plan.widened(policy=False), dependence, seed), _unwidened(draws), collector.add_unwidened),
+        (Run(plan, packed, beliefs, dependence, seed), draws, collector.add),
+        (Run(plan, pack(plan, seed, OTHER_LUCK), beliefs, dependence, seed), twins, collector.add_twin),
+        (Run(plan, packed, plan.widened(policy=False), dependence, seed), _unwidened(draws), collector.add_unwidened),
     )
     done, total = 0, sum(count for _, count, _ in passes)
     with _workers(executor) as workers:

@@ -1,78 +1,23 @@
-"""A plan's objects as the kernel's plain arrays. Units and names end here and nowhere else."""
+"""A plan's objects as the kernel's plain arrays. Names end here and nowhere else."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simengine.baseline import log_sigma, opening_cohorts
-from simengine.errors import SimengineError
-from simengine.kernel.tables import Shape, Tables
-from simengine.plan.schema import Base, Demand, OpeningPipeline, Plan, Quantity, Role, SeatGroup
-from simengine.units import MONTHS_PER_YEAR, monthly_hazard
+from simengine.baseline import baseline, spreadsheet_values
+from simengine.kernel.tables import Band, Calendar, Cell, Group, Segment, Tables
+from simengine.plan.fields import ONE, ZERO
+from simengine.plan.money import MONTHS_BILLED
+from simengine.plan.schema import Plan
+from simengine.simulation.customers import customer_tables, segment_row, term_tables
+from simengine.simulation.market import CellName, cell_row, deal_band_rows, pipeline_tables, season_row, stage_rows
+from simengine.simulation.people import BandRow, Names, band_rows, group_row, pool_tables, seat_rows
+from simengine.simulation.slots import Column, Keys, Slots, Table, table
+from simengine.units import MONTHS_PER_YEAR
 
-Column = NDArray[np.float64]
-_SHAPES = {"linear": Shape.LINEAR, "s-curve": Shape.S_CURVE, "step": Shape.STEP}
-_MOST_ARRIVALS = 1e7
-_MOST_MEETINGS = 1e3
-_ZERO, _ONE = Quantity(0.0), Quantity(1.0)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _hazard(voluntary: Any, involuntary: Any) -> Any:
-    return np.vectorize(monthly_hazard)(voluntary) + np.vectorize(monthly_hazard)(involuntary)
-
-
-def _monthly(rate_per_year: Any) -> Any:
-    return rate_per_year / MONTHS_PER_YEAR
-
-
-class Slot(NamedTuple):
-    """A number that the kernel reads: a function of numbers of the plan."""
-
-    function: Callable[..., Any]
-    quantities: tuple[Quantity, ...]
-
-
-@dataclass
-class Slots:
-    """Every number that the kernel reads, each once, in order of first use."""
-
-    entries: dict[Slot, int] = field(default_factory=dict)
-    most: dict[int, float] = field(default_factory=dict)
-    """The largest value of a slot that can be simulated at all, where there is one."""
-
-    def add(self, *quantities: Quantity, function: Callable[..., Any] = _same, most: float = math.inf) -> int:
-        """The slot of function(quantities), which is at most `most`."""
-        index = self.entries.setdefault(Slot(function, quantities), len(self.entries))
-        self.most[index] = min(most, self.most.get(index, math.inf))
-        return index
-
-    def fill(self, values: Mapping[str, Column], draws: int) -> Column:
-        """One row a draw: the value of each slot, given each assumption's column of values.
-
-        Raises SimengineError where a value is drawn that would take more time and memory than there is.
-        """
-        out = np.empty((draws, len(self.entries)))
-        for (function, quantities), index in self.entries.items():
-            out[:, index] = function(*(quantity.of(values) for quantity in quantities))
-            worst = out[:, index].max(initial=0.0)
-            if worst > self.most[index]:
-                name = next((q.assumption for q in quantities if q.assumption), "a number of the plan")
-                raise SimengineError(
-                    f"{name}: a value of {worst:.3g} a month is drawn, and at most {self.most[index]:g} can be "
-                    "simulated; cut its distribution off with truncated"
-                )
-        return out
+_NEVER_FROZEN = -1
 
 
 @dataclass(frozen=True)
@@ -83,207 +28,115 @@ class Packed:
     slots: Slots
     segments: tuple[str, ...]
     groups: tuple[str, ...]
-    cells: tuple[tuple[str, str], ...]
-    """(channel, segment)."""
-
-
-@dataclass
-class Keys:
-    """Philox keys of named entities for one seed and stream."""
-
-    seed: int
-    stream: int
-    rows: dict[str, int] = field(default_factory=dict)
-
-    def add(self, name: str) -> int:
-        """The row of an entity's key."""
-        return self.rows.setdefault(name, len(self.rows))
-
-    def table(self) -> NDArray[np.uint64]:
-        """(entity, 2): 64 bits of BLAKE2b of seed, stream and name, as two 32-bit words, low word first."""
-        words = [
-            np.frombuffer(hashlib.blake2b(f"{self.seed}/{self.stream}/{name}".encode(), digest_size=8).digest(), "<u4")
-            for name in self.rows
-        ]
-        if len({tuple(word) for word in words}) < len(words):
-            raise SimengineError("two names of this plan fall on the same random numbers; run it with another seed")
-        return np.array(words, np.uint64).reshape(-1, 2)
-
-
-def _table(rows: Iterable[Sequence[int]], columns: int) -> NDArray[np.int64]:
-    return np.array(list(rows), np.int64).reshape(-1, columns)
-
-
-def _group_row(group: SeatGroup, role: Role, segment: int, slots: Slots, keys: Keys) -> list[int]:
-    ramp, attrition = role.ramp, role.attrition
-    unlimited = role.capacity == "unlimited"
-    places = role.capacity.open_opportunities if role.capacity and not isinstance(role.capacity, str) else _ZERO
-    return [
-        keys.add(f"group/{group.name}"),
-        segment,
-        int(role.sells),
-        int(unlimited),
-        int(role.backfill.policy == "always"),
-        _SHAPES[ramp.shape] if ramp else Shape.NONE,
-        slots.add(Quantity(group.tenure_months)),
-        slots.add(group.time_to_fill_delay),
-        slots.add(group.delay_spread, function=log_sigma),
-        slots.add(ramp.workload if ramp else _ZERO),
-        slots.add(ramp.spread if ramp else _ZERO, function=log_sigma),
-        slots.add(role.productivity_spread, function=log_sigma),
-        slots.add(attrition.voluntary, attrition.involuntary, function=_hazard) if attrition else slots.add(_ZERO),
-        slots.add(attrition.first_six_months if attrition else _ONE),
-        slots.add(role.backfill.lag),
-        slots.add(places),
-    ]
-
-
-def _seat_rows(index: int, group: SeatGroup) -> Iterable[tuple[int, int, int]]:
-    yield from ((index, ordinal, 0) for ordinal in range(group.existing))
-    for month, count in sorted(group.hires.items()):
-        yield from ((index, ordinal, month) for ordinal in range(count))
-
-
-def _cell_row(channel: str, segment: int, name: str, sold: bool, demand: Demand, slots: Slots, keys: Keys) -> list[int]:
-    outliers = demand.outliers
-    return [
-        keys.add(f"demand/{channel}/{name}"),
-        keys.add(f"pipeline/{channel}/{name}"),
-        segment,
-        int(sold),
-        slots.add(demand.volume, most=_MOST_ARRIVALS),
-        slots.add(demand.growth),
-        slots.add(demand.overdispersion),
-        slots.add(demand.win_rate),
-        slots.add(demand.cycle),
-        slots.add(demand.cycle_lost or demand.cycle),
-        slots.add(demand.cycle_spread, function=log_sigma),
-        slots.add(demand.deal_size),
-        slots.add(demand.deal_size_spread, function=log_sigma),
-        slots.add(outliers.share if outliers else _ZERO),
-        slots.add(outliers.times if outliers else _ONE),
-    ]
-
-
-def _season(demand: Demand) -> Column:
-    if demand.seasonality is None:
-        return np.ones(MONTHS_PER_YEAR)
-    weights = np.array(demand.seasonality.created)
-    return weights * (MONTHS_PER_YEAR / math.fsum(weights))
-
-
-def _segment_row(base: Base | None, slots: Slots) -> list[int]:
-    if base is None:
-        return [0, 0, *[slots.add(_ZERO)] * 8]
-    expansion = base.expansion
-    return [
-        1,
-        base.term_months,
-        slots.add(base.renewal_rate),
-        slots.add(base.contraction),
-        slots.add(base.contraction_depth),
-        slots.add(base.price_increase),
-        slots.add(expansion.opportunities_per_customer, function=_monthly, most=_MOST_MEETINGS)
-        if expansion
-        else slots.add(_ZERO),
-        slots.add(expansion.win_rate if expansion else _ZERO),
-        slots.add(expansion.size if expansion else _ZERO),
-        slots.add(expansion.size_spread if expansion else _ZERO, function=log_sigma),
-    ]
-
-
-def _pipeline(
-    opening: OpeningPipeline, cells: Sequence[tuple[str, str]], stages: Sequence[str], start: int
-) -> tuple[NDArray[np.int64], Column]:
-    """Rows of the opening pipeline; ordinals count on within a cell and month of arrival, in an order of their own."""
-    rows = sorted(
-        (
-            cells.index((row.channel, row.segment)),
-            start - math.floor(row.age_months),
-            stages.index(row.stage),
-            row.age_months,
-            -1.0 if row.value is None else row.value,
-            row.count,
-        )
-        for row in opening.rows
-        if row.count
-    )
-    taken: dict[tuple[int, int], int] = {}
-    table, numbers = [], []
-    for cell, arrival, stage, age, value, count in rows:
-        ordinal = taken.get((cell, arrival), 0)
-        taken[cell, arrival] = ordinal + count
-        table.append((cell, stage, arrival, ordinal, count))
-        numbers.append((age, value / count if value >= 0 else -1.0))
-    return _table(table, 5), np.array(numbers, float).reshape(-1, 2)
-
-
-def _customers(
-    bases: Mapping[str, Base], segments: Sequence[str], start: int, keys: Keys
-) -> tuple[NDArray[np.int64], Column]:
-    """The opening customers: sizes are lognormal quantiles within each month of renewal, scaled to its ATR."""
-    from scipy.special import ndtri
-
-    rows: list[tuple[int, int, int, int, int]] = []
-    sizes: list[Column] = []
-    for name in sorted(bases):
-        base, key = bases[name], keys.add(f"base/{name}")
-        for month, arr, count in opening_cohorts(base, start):
-            weights = np.exp(float(log_sigma(base.size_spread)) * ndtri((np.arange(count) + 0.5) / count))
-            sizes.append(weights * (arr / math.fsum(weights)))
-            rows.extend((segments.index(name), key, ordinal, start + month, month) for ordinal in range(count))
-    return _table(rows, 5), np.concatenate(sizes) if sizes else np.empty(0)
+    cells: tuple[CellName, ...]
 
 
 def pack(plan: Plan, seed: int, stream: int = 0) -> Packed:
     """A plan as plain arrays. `stream` 1 is the other random variation of twin paths."""
     slots, keys = Slots(), Keys(seed, stream)
-    funnel, start = plan.funnel, plan.plan.start
-    segments = tuple(sorted(plan.segments))
-    seats = sorted(plan.team.seats, key=lambda group: group.name)
-    cells = tuple(sorted((name, segment) for name, channel in funnel.channels.items() for segment in channel.segments))
-    demands = [funnel.channels[channel].segments[segment] for channel, segment in cells]
-    calendar = np.array([plan.plan.months, start, slots.add(funnel.stale)], np.int64)
-    groups = _table(
-        (
-            _group_row(
-                group, plan.team.roles[group.role], segments.index(group.segment) if group.segment else -1, slots, keys
-            )
-            for group in seats
-        ),
-        16,
+    funnel, team, start = plan.funnel, plan.team, plan.plan.start
+    groups = sorted(team.seats, key=lambda group: group.name)
+    cells = tuple(
+        sorted(CellName(name, segment) for name, channel in funnel.channels.items() for segment in channel.segments)
     )
-    cell_table = _table(
-        (
-            _cell_row(
-                channel,
-                segments.index(segment),
-                segment,
-                funnel.channels[channel].sold_by == "sellers",
-                demand,
-                slots,
-                keys,
-            )
-            for (channel, segment), demand in zip(cells, demands, strict=True)
-        ),
-        15,
+    demands = [funnel.channels[cell.channel].segments[cell.segment] for cell in cells]
+    rates = {name: plan.rate_of(name) for name in plan.segments}
+    names = Names(
+        segments=sorted(plan.segments),
+        groups=[group.name for group in groups],
+        teams=sorted({group.team for group in groups if group.team}),
+        budgets=sorted(_roles_with_hours(plan)),
     )
-    customers, customer_arr = _customers(plan.base, segments, start, keys)
-    pipeline, pipeline_numbers = _pipeline(funnel.opening_pipeline, cells, funnel.stages, start)
+    seats = [row for index, group in enumerate(groups) for row in seat_rows(index, group)]
+    pools = pool_tables(team, groups, seats, names, slots)
+    first_terms, terms, term_shares = term_tables(plan.base, names.segments)
+    stages = [stage_rows(demand, slots) for demand in demands]
+    bands: list[BandRow] = [
+        *(row for index, group in enumerate(groups) for row in band_rows(index, team.roles[group.role], slots)),
+        *(
+            row
+            for index, (cell, demand) in enumerate(zip(cells, demands, strict=True))
+            for row in deal_band_rows(index, demand, rates[cell.segment], plan.planned, slots)
+        ),
+    ]
+    bands.sort(key=_owner_and_kind)
+    customers, customer_numbers = customer_tables(plan.base, names.segments, start, rates, slots, keys)
+    pipeline, pipeline_numbers = pipeline_tables(funnel.opening_pipeline, cells, funnel.stages, start, rates, names)
     tables = Tables(
-        calendar=calendar,
-        groups=groups,
-        seats=_table((row for index, group in enumerate(seats) for row in _seat_rows(index, group)), 3),
-        cells=cell_table,
-        rates=_table(([slots.add(rate) for rate in demand.rates] for demand in demands), len(funnel.stages) - 1)
-        if len(funnel.stages) > 1
-        else np.empty((len(cells), 0), np.int64),
-        season=np.array([_season(demand) for demand in demands]).reshape(-1, MONTHS_PER_YEAR),
-        segments=_table((_segment_row(plan.base.get(name), slots) for name in segments), 10),
+        calendar=_calendar(plan, slots),
+        groups=table((group_row(group, team, names, slots, keys) for group in groups), len(Group)),
+        bands=table(bands, len(Band)),
+        seats=pools.seats,
+        pools=pools.pools,
+        members=pools.members,
+        cells=table(
+            (
+                cell_row(cell, funnel.channels[cell.channel], demand, rates[cell.segment], names, slots, keys)
+                for cell, demand in zip(cells, demands, strict=True)
+            ),
+            len(Cell),
+        ),
+        rates=_stage_table([rates_row for rates_row, _ in stages], len(funnel.stages) - 1),
+        stage_lags=_stage_table([lags_row for _, lags_row in stages], len(funnel.stages) - 1),
+        season=np.array([season_row(demand) for demand in demands]).reshape(-1, 2 * MONTHS_PER_YEAR),
+        planned=_planned_bookings(plan),
+        segments=table(
+            (
+                segment_row(plan.base.get(name), pools.spans[s], first_terms[s], rates[name], slots)
+                for s, name in enumerate(names.segments)
+            ),
+            len(Segment),
+        ),
+        terms=terms,
+        term_shares=term_shares,
         pipeline=pipeline,
         pipeline_numbers=pipeline_numbers,
         customers=customers,
-        customer_arr=customer_arr,
+        customer_numbers=customer_numbers,
+        varying=slots.find_varying(plan),
         keys=keys.table(),
     )
-    return Packed(tables, slots, segments, tuple(group.name for group in seats), cells)
+    return Packed(tables, slots, tuple(names.segments), tuple(names.groups), cells)
+
+
+def _owner_and_kind(band: BandRow) -> tuple[int, int]:
+    return band[Band.OWNER], band[Band.KIND]
+
+
+def _roles_with_hours(plan: Plan) -> set[str]:
+    """Roles whose hours somebody uses."""
+    channels = plan.funnel.channels.values()
+    qualifying = {channel.qualified_by.role for channel in channels if channel.qualified_by}
+    demands = (demand for channel in channels for demand in channel.segments.values())
+    return qualifying | {demand.from_hours.role for demand in demands if demand.from_hours}
+
+
+def _stage_table(rows: list[list[int]], steps: int) -> Table:
+    return np.array(rows, np.int64).reshape(len(rows), steps)
+
+
+def _calendar(plan: Plan, slots: Slots) -> Table:
+    """Entries of `Calendar`."""
+    freeze, accelerator = plan.team.hiring_freeze, plan.economics.commission.accelerator
+    entries = {
+        Calendar.MONTHS: plan.plan.months,
+        Calendar.START: plan.plan.start,
+        Calendar.FISCAL_START: plan.plan.fiscal_year_start - 1,
+        Calendar.BILLING: MONTHS_BILLED[plan.economics.billing],
+        Calendar.FREEZE_AFTER: freeze.after_months if freeze else _NEVER_FROZEN,
+        Calendar.FREEZE_BACKFILLS: int(freeze is not None and freeze.backfills == "put off"),
+        Calendar.STALE: slots.fraction(plan.funnel.stale),
+        Calendar.FREEZE_BEHIND: slots.fraction(freeze.when_behind if freeze else ZERO),
+        Calendar.ACCELERATOR_ABOVE: slots.add(accelerator.above if accelerator else ZERO),
+        Calendar.ACCELERATOR_RATE: slots.add(accelerator.rate if accelerator else ONE),
+    }
+    return np.array([entries[entry] for entry in Calendar], np.int64)
+
+
+def _planned_bookings(plan: Plan) -> Column:
+    """Bookings of the operating plan by month, where a hiring freeze looks at them."""
+    if plan.team.hiring_freeze is None:
+        return np.empty(0)
+    flows = baseline(plan, spreadsheet_values(plan, "operating plan")).segment
+    bookings: Column = (flows["new_arr"] + flows["one_off_bookings"]).sum(axis=2)[0]
+    return bookings

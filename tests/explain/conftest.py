@@ -24,7 +24,7 @@ def make_run() -> Callable[..., xr.Dataset]:
             "ending_arr": (("draw", "month"), np.outer(y, in_2027)),
             "new_arr": (("draw", "month"), np.repeat(y[:, None], MONTHS, axis=1)),
             "sm_spend": (("draw", "month"), np.ones((n, MONTHS))),
-            "gross_margin": ("draw", np.full(n, 0.8)),
+            "gross_margin": (("draw", "month"), np.full((n, MONTHS), 0.8)),
             "assumption_value": (("draw", "assumption"), x),
             "target_value": (("draw", "target"), np.stack([y, y - 1], axis=1)),
             "opening_arr": ("segment", [0.0]),
@@ -43,12 +43,13 @@ def make_run() -> Callable[..., xr.Dataset]:
             "at_least": ("target", [at_least, at_least]),
             "at_most": ("target", [np.nan, np.nan]),
             "confidence": ("target", [np.nan, np.nan]),
+            "criterion": ("target", [False, False]),
         }
         if m:
             data["ending_arr_twin"] = (("twin", "month"), np.outer(twin, in_2027))
             data["new_arr_twin"] = (("twin", "month"), np.repeat(twin[:, None], MONTHS, axis=1))
             data["sm_spend_twin"] = (("twin", "month"), np.ones((m, MONTHS)))
-            data["gross_margin_twin"] = ("twin", np.full(m, 0.8))
+            data["gross_margin_twin"] = (("twin", "month"), np.full((m, MONTHS), 0.8))
             data["target_value_twin"] = (("twin", "target"), np.stack([twin, twin - 1], axis=1))
         attrs = {"plan": "By hand", "currency": "USD", "start": "2027-01", "fiscal_year_start": 1}
         return xr.Dataset(data, coords, attrs)

@@ -8,6 +8,7 @@ from simengine.kernel.run import run_block
 from simengine.plan import loads
 from simengine.simulation import named
 from simengine.simulation.pack import pack
+from simengine.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -17,19 +18,22 @@ class Paths:
     segment: dict[str, np.ndarray]
     group: dict[str, np.ndarray]
     cell: dict[str, np.ndarray]
+    pool: dict[str, np.ndarray]
     reached: np.ndarray
 
 
 def at_plan(plan):
-    return {name: assumption.plan for name, assumption in plan.assumptions.items()}
+    return plan.planned
 
 
-def simulate(plan, paths, *, values=None, seed=7, stream=0, first=0):
-    """`paths` paths of a plan at one value for each assumption (its plan value by default)."""
+def simulate(plan, paths, *, values=None, shocks=None, seed=7, stream=0, first=0):
+    """`paths` paths of a plan at one value for each assumption and event (what it plans by default)."""
     plan = loads(plan) if isinstance(plan, str) else plan
     packed = pack(plan, seed, stream)
     columns = {name: np.full(paths, value) for name, value in (values or at_plan(plan)).items()}
-    return Paths(**named(run_block(packed.tables, packed.slots.fill(columns, paths), first)))
+    levels = {name: np.tile(level, (paths, 1)) for name, level in (shocks or {}).items()} or None
+    slots, varying = packed.slots.fill(Timeline(plan, columns, levels), paths)
+    return Paths(**named(run_block(packed.tables, slots, varying, first)))
 
 
 HEADER = "plan: {{name: Law, currency: USD, start: 2027-01, months: {months}}}\n"

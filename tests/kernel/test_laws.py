@@ -12,7 +12,8 @@ from tests.kernel.support import base, funnel, seats, simulate
 
 LEVEL = 1e-6
 """Chance of a false alarm of one test; a law off by two per cent or so is far beyond it at a million paths."""
-PATHS, PARTS = 1_000_000, 10
+PATHS, PARTS = 1_000_000, 500
+"""In parts that fit into a cache."""
 
 
 def counts(plan, output, entity="segment"):

@@ -3,7 +3,8 @@
 import pytest
 
 from simengine.errors import PlanError
-from simengine.plan import Plan, loads
+from simengine.plan import Plan, Quantity, loads
+from simengine.plan.evidence import Effect
 from simengine.plan.values import explain
 
 BASE = """\
@@ -142,6 +143,57 @@ class TestExtends:
         assert [row.count for row in plan.funnel.opening_pipeline.rows] == [1]
         assert plan.base["smb"].atr == {JANUARY + 4: 100_000}
 
+    def test_a_history_is_replaced_in_either_form(self) -> None:
+        listed = BASE.replace("contraction: 2 %", "history: [{month: 2026-06, arr: 9e4, net: 8e4, gross: 8e4}]")
+        table = {"past.csv": "segment,month,arr,net,gross\nsmb,2026-11,95000,94000,93000\n"}
+        to_file = scenario("base: {smb: {history: {file: past.csv}}}", **{"base.yaml": listed, **table})
+        assert [(row.month, row.arr) for row in to_file.base["smb"].history] == [(JANUARY - 2, 95_000)]
+        in_file = BASE.replace("contraction: 2 %", "history: {file: past.csv}")
+        back = "base: {smb: {history: [{month: 2026-10, arr: 9e4, net: 8e4, gross: 8e4}]}}"
+        to_list = scenario(back, **{"base.yaml": in_file, **table})
+        assert [row.month for row in to_list.base["smb"].history] == [JANUARY - 3]
+
+    def test_months_laid_over_a_number_hold_from_then_on(self) -> None:
+        plan = scenario("base: {smb: {renewal_rate: {2027-07: 88 %}}}")
+        assert plan.base["smb"].renewal_rate == Quantity(1.0, "renewal.smb", ((JANUARY + 6, Quantity(0.88)),))
+        places = where(plan)
+        assert places["base.smb.renewal_rate.start"].startswith("base.yaml:")
+        assert places["base.smb.renewal_rate.2027-07"].startswith("scenario.yaml:")
+
+    def test_steps_merge_month_by_month_and_a_number_replaces_them(self) -> None:
+        files = {"base.yaml": BASE.replace("contraction: 2 %", "contraction: {start: 2 %, 2027-04: 3 %, 2027-08: 4 %}")}
+        plan = scenario("base: {smb: {contraction: {2027-04: null, 2027-08: 5 %}}}", **files)
+        assert plan.base["smb"].contraction == Quantity(0.02, None, ((JANUARY + 7, Quantity(0.05)),))
+        assert scenario("base: {smb: {contraction: 1 %}}", **files).base["smb"].contraction == Quantity(0.01)
+
+    def test_a_step_that_is_not_there_cannot_be_removed(self) -> None:
+        assert "there is nothing to remove" in message("base: {smb: {contraction: {2027-04: null}}}")
+
+    def test_months_replace_the_word_of_a_table(self) -> None:
+        files = {"base.yaml": BASE.replace("contraction: 2 %", "atr: even")}
+        assert scenario("base: {smb: {atr: {2027-03: 100_000}}}", **files).base["smb"].atr == {JANUARY + 2: 100_000}
+
+    def test_starts_and_effects_of_an_event_are_replaced_as_a_whole(self) -> None:
+        event = (
+            "events: {outage: {kind: risk, source: {kind: judgment, reference: CTO}, plan: never, "
+            "starts: {uniform: [2027-02, 2027-06]}, effect: {renewal.smb: {add: -5 %}}, cost: 1_000 per month}}\n"
+        )
+        changed = "events: {outage: {starts: {fixed: 2027-08}, effect: {renewal.smb: {multiply: x0.9}}}}"
+        outage = scenario(changed, **{"base.yaml": BASE + event}).events["outage"]
+        assert outage.starts.support() == (JANUARY + 7, JANUARY + 7)
+        assert outage.effect == {"renewal.smb": Effect("multiply", Quantity(0.9))}
+        assert outage.cost == Quantity(1000.0)
+
+    def test_an_event_may_act_on_what_a_scenario_no_longer_uses(self) -> None:
+        event = (
+            "events: {outage: {kind: risk, source: {kind: judgment, reference: CTO}, plan: never, starts: 2027-02, "
+            "effect: {renewal.smb: x0.9}}}\n"
+        )
+        plan = scenario("base: {smb: {renewal_rate: 92 %}}", **{"base.yaml": BASE + event})
+        assert list(plan.events) == ["outage"]
+        words = "events.outage.effect.renewal.smb: no number of the plan uses this assumption"
+        assert words in message(f"base: {{smb: {{renewal_rate: 92 %}}}}\n{event}")
+
     def test_a_blank_is_no_removal_in_a_file_that_extends_nothing(self) -> None:
         with pytest.raises(PlanError, match="nothing stands here"):
             loads(BASE.replace("contraction: 2 %", "contraction: null"))
@@ -157,6 +209,9 @@ class TestSet:
             ("base.smb.contraction=null", lambda p: p.base["smb"].contraction.number, 0.0),
             ("base.smb.price_increase=3 %", lambda p: p.base["smb"].price_increase.number, 0.03),
             ("economics.gross_margin=0.8", lambda p: p.economics.gross_margin.number, 0.8),
+            ("base.smb.contraction.2027-07=5 %", lambda p: p.base["smb"].contraction.at(JANUARY + 6).number, 0.05),
+            ("base.smb.contraction.2027-07=5 %", lambda p: p.base["smb"].contraction.at(JANUARY + 5).number, 0.02),
+            ("base.smb.terms={12: 1}", lambda p: p.base["smb"].term_shares, {12: 1.0}),
             ("plan.months=24", lambda p: p.plan.months, 24),
             ("plan.name='NO'", lambda p: p.plan.name, "NO"),
             ("targets.board.at_least=2_000_000", lambda p: p.targets[0].at_least, 2e6),
@@ -195,6 +250,9 @@ class TestSet:
             ("base.smbb.arr=3", "base.smbb: segment 'smbb' is not declared; did you mean smb?"),
             ("base.smb.contractio=3 %", "base.smb.contractio: unknown key; did you mean contraction?"),
             ("base.smb.arr.x=3", "there is no x in base.smb.arr"),
+            ("base.smb.arr.2027-07=3", "base.smb.arr: this number cannot change from a month on"),
+            ("base.smb.contraction.2028-07=3 %", "this month is outside the plan, 2027-01 to 2027-12"),
+            ("targets.2027-07=3", "there is no 2027-07 in targets"),
             ("team.seats.ae-nw.existing=3", "there is no ae-nw in team.seats; did you mean ae-new?"),
             ("team.seats.ae-new=3", "team.seats.ae-new: this is a group of keys; set one of them, like"),
             ("base.smb=3", "base.smb: 3 is not a mapping"),
@@ -238,6 +296,16 @@ class TestSet:
         with pytest.raises(PlanError) as caught:
             loads(BASE.replace("USD", "dollars"), "base.yaml", overrides=["base.smb.contraction=500"])
         assert [problem.file for problem in caught.value.problems] == ["--set base.smb.contraction=500", "base.yaml"]
+
+    def test_a_key_that_is_a_number_is_found(self) -> None:
+        tenure = BASE.replace(
+            "capacity: {open", "attrition: {voluntary: 10 % per year, by_tenure: {0: x2, 6: x1}}, capacity: {open"
+        )
+        plan = loads(tenure, "base.yaml", overrides=["team.roles.ae.attrition.by_tenure.6=x1.5"])
+        attrition = plan.team.roles["ae"].attrition
+        assert attrition is not None
+        assert attrition.by_tenure == {0: Quantity(2.0), 6: Quantity(1.5)}
+        assert where(plan)["team.roles.ae.attrition.by_tenure.6"] == "--set"
 
     def test_an_assumption_may_become_unused(self) -> None:
         assert list(with_set("base.smb.renewal_rate=92 %").assumptions) == ["renewal.smb"]

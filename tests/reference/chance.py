@@ -42,14 +42,18 @@ class Purpose(IntEnum):
     START = 1
     PERSON = 2
     TENURE = 3
+    PROMOTION = 4
     ARRIVALS = 10
     OPEN = 11
+    QUALIFY = 12
     OUTCOME = 20
     DEAL = 21
     WAIT = 22
+    TERRITORY = 23
     RENEWAL = 30
     EXPANSION = 31
     UPSELL = 32
+    TERM = 33
 
 
 class Address(NamedTuple):
@@ -115,10 +119,10 @@ class Lag(NamedTuple):
 
     def survival(self, age: float) -> float:
         """P(lag > age), kept above 1e-300."""
-        if self.spread == 0 or self.mean == 0:
-            return 1.0 if age < self.mean else 1e-300
         if age == 0:
             return 1.0
+        if self.spread == 0 or self.mean == 0:
+            return 1.0 if age < self.mean else 1e-300
         sigma = lognormal_sigma(self.spread)
         d = (math.log(age / self.mean) + sigma**2 / 2) / sigma
         return max(1e-300, math.erfc(d / math.sqrt(2)) / 2)

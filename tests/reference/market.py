@@ -1,267 +1,213 @@
-"""Opportunities and customers, one by one (docs/model.md, steps 2, 4 and 5)."""
+"""Pools and their queues, owners, and what becomes of a leaver's opportunities (docs/model.md, steps 3 and 4)."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Sequence
 
-from simengine.plan.schema import Base, Demand, Expansion, PipelineRow
-from tests.reference.chance import (
-    Address,
-    Chance,
-    Lag,
-    Purpose,
-    binomial,
-    exponential,
-    factor,
-    inverse_normal,
-    lognormal_sigma,
-    negative_binomial,
-)
+from simengine.plan.people import Capacity
+from simengine.plan.schema import Plan
+from tests.reference.chance import Chance, Purpose
+from tests.reference.deals import OpeningRow, Opportunity
+from tests.reference.demand import Cell
+from tests.reference.ledger import Ledgers, PoolKey
+from tests.reference.numbers import Clock, Numbers
+from tests.reference.people import Seat
+from tests.reference.staff import Staff
 
-Values = Mapping[str, float]
-MONTHS_PER_YEAR = 12
+ROUNDING = 1e-9
+
+Rooms = list[tuple[Seat, float]]
+"""Seats with what they can carry in a month."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One channel into one segment, with its numbers on this path."""
-
-    channel: str
-    segment: str
-    needs_seller: bool
-    demand: Demand
-    values: Values
-
-    def mean_arrivals(self, month: int, calendar_month: int) -> float:
-        """Expected arrivals at the first stage; calendar months count from January = 0."""
-        growth = 1 + self.demand.growth.of(self.values)
-        mean = self.demand.volume.of(self.values) * growth ** (month / MONTHS_PER_YEAR)
-        if self.demand.seasonality is not None:
-            weights = self.demand.seasonality.created
-            mean *= weights[calendar_month] / (math.fsum(weights) / len(weights))
-        return float(mean)
-
-    def reached(self, month: int, absolute: int, chance: Chance) -> list[int]:
-        """How many of a month's arrivals reach each stage."""
-        name = f"demand/{self.channel}/{self.segment}"
-        u, _ = chance.uniforms(Address(name, 0, absolute), Purpose.ARRIVALS)
-        mean = self.mean_arrivals(month, absolute % MONTHS_PER_YEAR)
-        numbers = [negative_binomial(mean, self.demand.overdispersion.of(self.values), u)]
-        for stage, rate in enumerate(self.demand.rates, start=1):
-            u, _ = chance.uniforms(Address(name, stage, absolute), Purpose.ARRIVALS)
-            numbers.append(binomial(numbers[-1], rate.of(self.values), u))
-        return numbers
-
-    def opportunities(self, month: int, absolute: int, number: int) -> list[Opportunity]:
-        """The opportunities that arrive in a month."""
-        name = f"demand/{self.channel}/{self.segment}"
-        return [Opportunity(Address(name, ordinal, absolute), self, month) for ordinal in range(number)]
-
-    def cycle(self, *, won: bool) -> Lag:
-        """Law of the time from start to close."""
-        lost = self.demand.cycle_lost
-        mean = self.demand.cycle if won or lost is None else lost
-        return Lag(mean.of(self.values), self.demand.cycle_spread.of(self.values))
-
-    def deal(self, u: float) -> float:
-        """Size of a won deal."""
-        share, times = 0.0, 1.0
-        if self.demand.outliers is not None:
-            share, times = self.demand.outliers.share.of(self.values), self.demand.outliers.times.of(self.values)
-        size, spread = self.demand.deal_size.of(self.values), self.demand.deal_size_spread.of(self.values)
-        if u > 1 - share:
-            return float(size * times * factor(spread, (u - (1 - share)) / share))
-        return float(size * factor(spread, u / (1 - share)))
+def pool_keys(plan: Plan) -> list[PoolKey]:
+    """Every pool, sorted: a segment, or each territory of it."""
+    names = {segment: [t.name for t in plan.team.territories_of(segment)] or [""] for segment in plan.segments}
+    return sorted((segment, name) for segment in names for name in names[segment])
 
 
-@dataclass
-class Opportunity:
-    """A possible deal. `arrived` is a month of the path; `stated_value` is what the opening pipeline says."""
-
-    address: Address
-    cell: Cell
-    arrived: int
-    stated_value: float | None = None
-    stale_from: float = math.inf
-    won: bool = False
-    closes: int = -1
-
-    def place_in_queue(self, chance: Chance) -> float:
-        """The lower, the sooner it is taken up among those that arrive in the same month."""
-        return chance.uniforms(self.address, Purpose.WAIT)[0]
-
-    def wait(self, stale: float, chance: Chance) -> None:
-        """Join the queue, and know the month in which it goes stale if it still waits then."""
-        _, u = chance.uniforms(self.address, Purpose.WAIT)
-        if stale == 1:
-            self.stale_from = self.arrived + 1
-        elif stale > 0:
-            self.stale_from = self.arrived + 1 + math.floor(math.log1p(-u) / math.log1p(-stale))
-
-    def start(self, month: int, chance: Chance) -> None:
-        """Have a seller (or nobody) take it up."""
-        u_outcome, u_cycle = chance.uniforms(self.address, Purpose.OUTCOME)
-        _, u_rounding = chance.uniforms(self.address, Purpose.DEAL)
-        self.won = u_outcome < self.cell.demand.win_rate.of(self.cell.values)
-        self.closes = month + self.cell.cycle(won=self.won).whole_months(u_cycle, u_rounding)
-
-    def resume(self, age: float, chance: Chance) -> None:
-        """Go on with one that was started `age` months before the plan."""
-        u_outcome, u_cycle = chance.uniforms(self.address, Purpose.OUTCOME)
-        win_rate = self.cell.demand.win_rate.of(self.cell.values)
-        still_won = win_rate * self.cell.cycle(won=True).survival(age)
-        still_lost = (1 - win_rate) * self.cell.cycle(won=False).survival(age)
-        self.won = u_outcome < still_won / (still_won + still_lost)
-        self.closes = math.floor(self.cell.cycle(won=self.won).remaining(age, u_cycle))
-
-    def value(self, chance: Chance) -> float:
-        """Money it brings if it is won."""
-        if self.stated_value is not None:
-            return self.stated_value
-        return self.cell.deal(chance.uniforms(self.address, Purpose.DEAL)[0])
+def sells_by_money(plan: Plan, segment: str) -> bool:
+    """Whether the room of a segment's sellers is money: all of them measure alike."""
+    capacities = [plan.team.roles[group.role].capacity for group in plan.team.seats if group.segment == segment]
+    return any(isinstance(capacity, Capacity) and capacity.pipeline is not None for capacity in capacities)
 
 
-@dataclass(frozen=True)
-class OpeningRow:
-    """A row of the opening pipeline with the first of the ordinals that it takes."""
-
-    row: PipelineRow
-    cell: Cell
-    first: Address
-
-    def opportunities(self, number: int) -> list[Opportunity]:
-        """The first `number` opportunities of the row."""
-        each = None if self.row.value is None else self.row.value / self.row.count
-        name, first, period = self.first
-        return [Opportunity(Address(name, first + i, period), self.cell, 0, each) for i in range(number)]
-
-    def passing(self, stage: int, chance: Chance) -> list[int]:
-        """How many reach each later stage, of a row at `stage`."""
-        numbers = [self.row.count]
-        for reached in range(stage + 1, len(self.cell.demand.rates) + 1):
-            u, _ = chance.uniforms(self.first, Purpose.OPEN, reached)
-            numbers.append(binomial(numbers[-1], self.cell.demand.rates[reached - 1].of(self.cell.values), u))
-        return numbers[1:]
+def least_loaded(load: float, rooms: Rooms) -> Seat | None:
+    """The seat with room that one more would fill least; of those as full to one part in a billion the first."""
+    best, least = None, math.inf
+    for seat, room in rooms:
+        if room > 0 and (seat.owned + load) / room < least * (1 - ROUNDING):
+            best, least = seat, (seat.owned + load) / room
+    return best
 
 
-def opening_rows(
-    rows: tuple[PipelineRow, ...], cells: list[Cell], stages: tuple[str, ...], start: int
-) -> list[OpeningRow]:
-    """Number the opportunities of the opening pipeline, counting on within channel, segment and arrival month."""
+class Pool:
+    """Opportunities that the same seats work."""
 
-    def order(row: PipelineRow) -> tuple[int, float, float, int]:
-        return stages.index(row.stage), row.age_months, -1.0 if row.value is None else row.value, row.count
+    def __init__(self, key: PoolKey, seats: list[Seat], *, in_money: bool) -> None:
+        self.key, self.seats, self.in_money = key, seats, in_money
+        self.queue: list[Opportunity] = []
+        self.open: list[Opportunity] = []
 
-    taken: dict[tuple[str, int], int] = {}
-    numbered = []
-    for row in sorted(rows, key=order):
-        cell = next(c for c in cells if (c.channel, c.segment) == (row.channel, row.segment))
-        place = f"pipeline/{row.channel}/{row.segment}", start - math.floor(row.age_months)
-        ordinal = taken.get(place, 0)
-        numbered.append(OpeningRow(row, cell, Address(place[0], ordinal, place[1])))
-        taken[place] = ordinal + row.count
-    return numbered
+    def rooms(self, month: int, numbers: Numbers) -> Rooms:
+        """Load that each of its seats can carry in a month."""
+        return [(seat, seat.room(month, numbers)) for seat in self.seats]
 
+    def capacity(self, rooms: Rooms) -> float:
+        """Load that all of them can carry."""
+        if any(seat.role.capacity == "unlimited" for seat in self.seats for _ in seat.works()):
+            return math.inf
+        return math.fsum(room for _, room in rooms)
 
-@dataclass
-class Customer:
-    """A subscription. `arr_at` holds its ARR at the end of each month (-1: when the plan starts)."""
+    def load_of(self, opportunity: Opportunity, month: int) -> float:
+        """What an opportunity would take if it started in a month."""
+        return opportunity.expected(month) if self.in_money else 1.0
 
-    address: Address
-    arr: float
-    renews: int
-    expands_from: int
-    renewals: int = 0
-    expansions: int = 0
-    next_expansion: float = math.nan
-    arr_at: dict[int, float] = field(default_factory=dict)
+    def taken(self, month: int) -> float:
+        """Load of what holds its place in a month: what closes in it does not."""
+        return math.fsum(o.load for o in self.open if o.closes > month)
 
 
-def opening_customers(segment: str, base: Base, start: int) -> list[Customer]:
-    """The customers of a segment when the plan starts, with the month in which each renews first."""
-    sigma = lognormal_sigma(base.size_spread)
-    customers = []
-    for month, (number, atr) in _first_renewals(base, start).items():
-        sizes = [math.exp(sigma * inverse_normal((j + 0.5) / number)) for j in range(number)]
-        for j, size in enumerate(sizes):
-            arr = atr * size / math.fsum(sizes)
-            address = Address(f"base/{segment}", j, start + month)
-            customers.append(Customer(address, arr, renews=month, expands_from=0, arr_at={-1: arr}))
-    return customers
+class Market:
+    """Every opportunity that has arrived and is not closed."""
 
+    def __init__(self, plan: Plan, staff: Staff, numbers: Numbers, chance: Chance, ledgers: Ledgers) -> None:
+        self.plan, self.staff, self.numbers, self.chance, self.ledgers = plan, staff, numbers, chance, ledgers
+        self.pools = {
+            key: Pool(key, [s for s in staff.seats if s.pool == key], in_money=sells_by_money(plan, key[0]))
+            for key in pool_keys(plan)
+        }
+        self.alone: list[Opportunity] = []  # open, and worked by nobody
+        self.clocks = {
+            (name, segment): Clock(demand.seasonality.closed, plan.plan.start, plan.plan.months)
+            for name, channel in plan.funnel.channels.items()
+            for segment, demand in channel.segments.items()
+        }
 
-def _first_renewals(base: Base, start: int) -> dict[int, tuple[int, float]]:
-    """How many customers renew first in each month, and with how much ARR."""
-    if base.atr == "even":
-        numbers = Counter(i * base.term_months // base.customers for i in range(base.customers))
-        return {month: (number, base.arr * number / base.customers) for month, number in numbers.items()}
-    due = {month - start: Fraction(arr) for month, arr in sorted(base.atr.items()) if arr > 0}
-    total = sum(due.values())
-    others = _apportioned(base.customers - len(due), due)
-    return {month: (1 + others[month], float(Fraction(base.arr) * arr / total)) for month, arr in due.items()}
+    def arrive(self, cell: Cell, number: int, month: int) -> list[Opportunity]:
+        """The new opportunities of a cell."""
+        rate = self.plan.rate_of(cell.segment)
+        return [Opportunity(cell.address(ordinal, month), cell, rate, month) for ordinal in range(number)]
 
+    def resume(self, opening: OpeningRow) -> None:
+        """Go on with a row of the opening pipeline that sellers work already."""
+        for opportunity in opening.opportunities(opening.row.count):
+            cell = opportunity.cell
+            opportunity.resume(opening.row.age_months, self.clocks[cell.key], self.chance)
+            if not cell.needs_seller:
+                self.alone.append(opportunity)
+                continue
+            pool = self._pool_of(opportunity)
+            owner = opening.row.owner
+            rooms = pool.rooms(0, self.numbers)
+            mine = [(seat, room) for seat, room in rooms if owner is None or seat.group.name == owner]
+            self._hold(opportunity, pool, mine, 0)
 
-def _apportioned(number: int, shares: dict[int, Fraction]) -> dict[int, int]:
-    """Whole numbers in proportion to shares by largest remainder, ties to the earlier."""
-    total = sum(shares.values())
-    quota = {month: number * share / total for month, share in shares.items()}
-    whole = {month: math.floor(q) for month, q in quota.items()}
-    by_remainder = sorted(quota, key=lambda month: (whole[month] - quota[month], month))
-    for month in by_remainder[: number - sum(whole.values())]:
-        whole[month] += 1
-    return whole
+    def _pool_of(self, opportunity: Opportunity) -> Pool:
+        """The pool that it belongs to: its segment's, or that of a territory, by potential."""
+        segment, month = opportunity.cell.segment, opportunity.arrived
+        territories = self.plan.team.territories_of(segment)
+        if not territories:
+            return self.pools[segment, ""]
+        u, _ = self.chance.uniforms(opportunity.address, Purpose.TERRITORY)
+        potentials = [self.numbers.at(territory.potential, month) for territory in territories]
+        for i, territory in enumerate(territories):
+            if math.fsum(potentials[: i + 1]) > u * math.fsum(potentials):
+                return self.pools[segment, territory.name]
+        return self.pools[segment, territories[-1].name]
 
+    def _hold(self, opportunity: Opportunity, pool: Pool, rooms: Rooms, month: int) -> None:
+        """Give it a place and an owner."""
+        opportunity.pool, opportunity.load = pool.key, pool.load_of(opportunity, month)
+        opportunity.owner = least_loaded(opportunity.load, rooms)
+        if opportunity.owner is not None:
+            opportunity.owner.owned += opportunity.load
+        pool.open.append(opportunity)
 
-@dataclass(frozen=True)
-class Renewal:
-    """What a renewal did to a customer's ARR."""
+    def take_up(self, new: Sequence[Opportunity], month: int) -> None:
+        """Step 3: who is taken up, who waits, who has waited too long. `new` are in order of arrival."""
+        arriving: dict[PoolKey, list[Opportunity]] = {key: [] for key in self.pools}
+        for opportunity in new:
+            self.ledgers.segment.add("opportunities", opportunity.cell.segment, month)
+            if opportunity.cell.needs_seller:
+                arriving[self._pool_of(opportunity).key].append(opportunity)
+            else:
+                opportunity.start(month, self.clocks[opportunity.cell.key], self.chance)
+                self.alone.append(opportunity)
+                self.ledgers.segment.add("started", opportunity.cell.segment, month)
+        for key, pool in self.pools.items():
+            self._serve(pool, arriving[key], month)
 
-    atr: float
-    churned: float = 0.0
-    contraction: float = 0.0
-    price: float = 0.0
-    renewed: bool = True
+    def _serve(self, pool: Pool, new: list[Opportunity], month: int) -> None:
+        waiting = [o for o in pool.queue if o.stale_from > month]
+        stale = len(pool.queue) - len(waiting)
+        rooms = pool.rooms(month, self.numbers)
+        capacity, taken = pool.capacity(rooms), pool.taken(month)
+        total = math.fsum(pool.load_of(o, month) for o in waiting + new)
+        started, rest = 0, []
+        all_fit = capacity > 0 and taken + total <= capacity + ROUNDING * max(1.0, total)
+        lines = [waiting, new if all_fit else sorted(new, key=lambda o: o.place_in_queue(self.chance))]
+        for line in lines:
+            is_full = False
+            for opportunity in line:
+                load = pool.load_of(opportunity, month)
+                fits = taken == 0 or taken + load <= capacity + ROUNDING * max(1.0, load)
+                is_full = is_full or not (all_fit or (capacity > 0 and fits))
+                if is_full:
+                    rest.append(opportunity)
+                    continue
+                opportunity.start(month, self.clocks[opportunity.cell.key], self.chance)
+                self._hold(opportunity, pool, rooms, month)
+                taken += load if opportunity.closes > month else 0.0
+                started += 1
+        stale_rate = self.numbers.share(self.plan.funnel.stale, month)
+        for opportunity in rest:
+            if opportunity.arrived == month:
+                opportunity.wait(stale_rate, self.chance)
+        pool.queue = rest
+        counts = {"started": started, "stale": stale, "waiting": len(rest), "capacity": capacity}
+        for name, number in counts.items():
+            self.ledgers.pool.add(name, pool.key, month, number)
+            self.ledgers.segment.add(name, pool.key[0], month, number)
+        self.ledgers.pool.add("arrived", pool.key, month, len(new))
 
+    def close(self, month: int) -> list[Opportunity]:
+        """What closes at the end of a month; those won are returned."""
+        won = []
+        for held in [*(pool.open for pool in self.pools.values()), self.alone]:
+            for opportunity in [o for o in held if o.closes == month]:
+                held.remove(opportunity)
+                if opportunity.owner is not None:
+                    opportunity.owner.owned -= opportunity.load
+                self.ledgers.segment.add("won" if opportunity.won else "lost", opportunity.cell.segment, month)
+                won += [opportunity] if opportunity.won else []
+        return won
 
-def renew(customer: Customer, base: Base, values: Values, chance: Chance) -> Renewal:
-    """End a customer's term and begin the next one, or not."""
-    u, _ = chance.uniforms(customer.address, Purpose.RENEWAL, customer.renewals)
-    customer.renewals += 1
-    customer.renews += base.term_months
-    atr = customer.arr
-    renewal_rate, depth = base.renewal_rate.of(values), base.contraction_depth.of(values)
-    contraction = base.contraction.of(values)
-    contracting = contraction / depth if depth > 0 else 0.0
-    if u >= renewal_rate:
-        customer.arr = 0.0
-        return Renewal(atr, churned=atr, renewed=False)
-    lost = atr * depth if u >= renewal_rate - contracting else 0.0
-    price = (atr - lost) * base.price_increase.of(values)
-    customer.arr = atr - lost + price
-    return Renewal(atr, contraction=lost, price=price)
+    def reassign(self, leavers: Sequence[Seat], month: int) -> None:
+        """Find somebody for the open opportunities of those who leave."""
+        for seat in leavers:
+            rule = seat.role.leaver_pipeline
+            owned = [o for pool in self.pools.values() for o in pool.open if o.owner is seat]
+            for o in sorted(owned, key=lambda o: (o.address.name, o.address.period, o.address.ordinal)):
+                assert o.pool is not None
+                o.change_hands(rule.reassigned_after, self.numbers.at(rule.win_rate, month), self.chance)
+                rooms = self.pools[o.pool].rooms(month, self.numbers)
+                heir = least_loaded(o.load, [(other, room) for other, room in rooms if other.stays])
+                if heir is not None:
+                    seat.owned -= o.load
+                    heir.owned += o.load
+                    o.owner = heir
 
-
-def expand(customer: Customer, expansion: Expansion, month: int, values: Values, chance: Chance) -> list[float]:
-    """The upsells that a customer agrees to in a month, in money."""
-    rate = expansion.opportunities_per_customer.of(values) / MONTHS_PER_YEAR
-    if rate == 0:
-        return []
-    if math.isnan(customer.next_expansion):
-        u, _ = chance.uniforms(customer.address, Purpose.EXPANSION, 0)
-        customer.next_expansion = customer.expands_from + exponential(u) / rate
-    won = []
-    while customer.next_expansion < month + 1:
-        number = customer.expansions
-        _, u_won = chance.uniforms(customer.address, Purpose.EXPANSION, number)
-        if u_won < expansion.win_rate.of(values):
-            u_size, _ = chance.uniforms(customer.address, Purpose.UPSELL, number)
-            won.append(expansion.size.of(values) * factor(expansion.size_spread.of(values), u_size))
-        customer.expansions += 1
-        u_gap, _ = chance.uniforms(customer.address, Purpose.EXPANSION, customer.expansions)
-        customer.next_expansion += exponential(u_gap) / rate
-    customer.arr += math.fsum(won)
-    return won
+    def measure(self, month: int) -> None:
+        """What is open, and what it may bring, at the end of a month."""
+        segment = self.ledgers.segment
+        for pool in self.pools.values():
+            self.ledgers.pool.add("load", pool.key, month, pool.taken(month))
+            segment.add("pipeline", pool.key[0], month, math.fsum(o.expected(month) for o in pool.queue))
+            for o in pool.open:
+                segment.add("open", pool.key[0], month)
+                segment.add("pipeline", pool.key[0], month, o.expected_at_start)
+        for o in self.alone:
+            segment.add("open", o.cell.segment, month)
+            segment.add("pipeline", o.cell.segment, month, o.expected_at_start)

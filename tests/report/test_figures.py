@@ -1,4 +1,5 @@
 import itertools
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,9 @@ from simengine.cli.steps import ranked
 from simengine.explain import rank
 from simengine.report.canvas import FAINT, save, title
 from simengine.report.facts import headline, target_facts
-from simengine.report.figures import board, bridge, exceedance, fan, left_out, tornado
+from simengine.report.figures import board, bridge, cash, exceedance, fan, left_out, parts, tornado
+from simengine.report.parts import COLORS
+from simengine.results.composition import PARTS
 from tests.report.synthetic import ASSUMPTIONS, BOARD, NRR, Goal, dataset
 
 CASES = {
@@ -27,6 +30,19 @@ CASES = {
     ),
     "far off": dataset(Goal("dream", at_least=200e6)),
     "ratio, at most": dataset(Goal("payback", "cac_payback", at_most=17.0)),
+    "happenings": dataset(
+        BOARD,
+        Goal("covenant", "lowest_cash", at_least=30e6),
+        Goal("alliance wins", "new_arr", at_least=26e6, criterion=True),
+        happenings=True,
+    ),
+    "short of cash": dataset(
+        Goal("covenant", "lowest_cash", at_least=38e6),
+        Goal("next year", "lowest_cash", "FY2028", at_least=-10e6),
+        Goal("at the end", "cash", "FY2028", at_least=5e6),
+        burn=2e6,
+        currency="CHF",
+    ),
     "once": dataset(Goal("quota", "bookings", at_least=26e6), months=12, sells_once=True),
     "shrinking": dataset(Goal("floor", at_least=70e6), new=0.2e6, loss=2.5, months=12),
     "no target, five years": dataset(months=60),
@@ -117,11 +133,14 @@ def test_the_source_stands_on_every_figure(figures):
 
 
 def test_the_board_gets_what_the_run_allows():
-    assert list(board(CASES["usual"], rank(CASES["usual"], "NRR"))) == ["fan", "exceedance", "tornado", "bridge"]
-    assert list(board(CASES["usual"], None)) == ["fan", "exceedance", "bridge"]
-    assert list(board(CASES["once"], None)) == ["fan", "exceedance"]
-    assert list(board(CASES["no target, five years"], None)) == ["fan", "bridge"]
-    assert list(board(CASES["less than a quarter"], None)) == ["fan", "exceedance"]
+    everything = ["fan", "exceedance", "composition", "tornado", "bridge", "cash"]
+    assert list(board(CASES["usual"], rank(CASES["usual"], "NRR"))) == everything
+    assert list(board(CASES["usual"], None)) == ["fan", "exceedance", "composition", "bridge", "cash"]
+    assert list(board(CASES["once"], None)) == ["fan", "exceedance", "cash"]
+    assert list(board(CASES["no target, five years"], None)) == ["fan", "composition", "bridge", "cash"]
+    assert list(board(CASES["less than a quarter"], None)) == ["fan", "exceedance", "cash"]
+    assert list(board(dataset(cash=0.0), None)) == ["fan", "composition", "bridge"]
+    assert left_out(dataset(cash=0.0), None)["cash"] == "the plan states no opening cash"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +153,7 @@ def test_the_board_gets_what_the_run_allows():
 )
 def test_a_result_that_never_varies_has_no_curve_and_no_tornado(case, words):
     ranking, _ = ranked(CASES[case])
-    assert list(board(CASES[case], ranking)) == ["fan", "bridge"]
+    assert list(board(CASES[case], ranking)) == ["fan", "composition", "bridge", "cash"]
     reasons = left_out(CASES[case], ranking)
     assert reasons["exceedance"] == words
     assert reasons["tornado"] == (words if ranking else "there is no ranking; simengine rank says why")
@@ -146,7 +165,7 @@ def test_a_tornado_has_no_infinite_bars():
     values = ds["target_value"].values
     ds["target_value"] = ds["target_value"].dims, np.where(values > np.quantile(values, 0.7), np.inf, values)
     ranking = rank(ds, headline(ds))
-    assert list(board(ds, ranking)) == ["fan", "exceedance", "bridge"]
+    assert list(board(ds, ranking)) == ["fan", "exceedance", "composition", "bridge", "cash"]
     assert left_out(ds, ranking) == {
         "tornado": "CAC payback FY2027 is infinite where win_rate.enterprise-na turns out lowest"
     }
@@ -178,6 +197,10 @@ def test_titles_state_the_finding():
         "win_rate.enterprise-na moves ending ARR FY2027 most, by $"
     )
     assert title(bridge(ds, "FY2027")).startswith("ARR from $85.0M to $107")
+    assert re.fullmatch(r"\$16\.\dM of FY2027's \$107\.\dM ARR has no pipeline yet", title(parts(ds)))
+    assert title(cash(ds)).startswith("In 9 of 10 cases cash does not fall below $31")
+    covenant = title(cash(CASES["happenings"]))
+    assert covenant == "More than 99 in 100 chance that cash stays at $30M or more in FY2027"
 
 
 def test_a_dollar_sign_starts_no_formula():
@@ -195,6 +218,38 @@ def test_fan_shows_the_quantiles_of_the_paths():
     assert median[0].tolist() == [0, 85e6]
     expected = np.quantile(ds["ending_arr"].values, 0.5, axis=0, method="inverted_cdf")
     assert median[1:, 1] == pytest.approx(expected)
+
+
+def test_cash_begins_at_the_opening_and_shows_what_it_shall_not_fall_below():
+    ds = CASES["short of cash"]
+    axes = cash(ds).axes[0]
+    (median, *_) = lines_of(axes, "#0072B2")
+    assert median[0].tolist() == [0, 42e6]
+    expected = np.quantile(ds["cash"].values, 0.5, axis=0, method="inverted_cdf")
+    assert median[1:, 1] == pytest.approx(expected)
+    lines = [line.tolist() for line in lines_of(axes, "#C24E00")]
+    assert [[0, 38e6], [12, 38e6]] in lines
+    assert [[12, -10e6], [24, -10e6]] in lines
+
+
+def test_parts_of_each_year_stand_side_by_side_in_the_order_of_certainty():
+    ds = CASES["usual"]
+    bars = parts(ds).axes[0].patches
+    assert len(bars) == 2 * len(PARTS)
+    first = bars[: len(PARTS)]
+    medians = np.quantile(ds["composition"].sel(year="FY2027").values, 0.5, axis=0, method="inverted_cdf")
+    assert [bar.get_width() for bar in first] == pytest.approx(medians)
+    assert [bar.get_x() for bar in first] == pytest.approx([0, *np.cumsum(medians)[:-1]])
+    assert [to_hex(bar.get_facecolor()) for bar in first] == [color.lower() for color in COLORS.values()]
+    assert list(COLORS) == list(PARTS)
+
+
+def test_tornado_says_what_the_ends_of_an_event_are():
+    ds = CASES["happenings"]
+    labels = [text.get_text() for text in tornado(ds, rank(ds, "board ARR")).axes[0].get_yticklabels()]
+    assert "second alliance (never/early)" in labels
+    assert "onboarding programme" in labels
+    assert "demand climate" in labels
 
 
 def test_fan_of_one_off_sales_adds_bookings_up():

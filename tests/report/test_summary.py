@@ -1,35 +1,49 @@
 import io
+import math
 import re
 
 import pytest
 from rich.console import Console
 
+from simengine.cli.output import print_rich
 from simengine.explain import rank
-from simengine.report.facts import drivers, facts, headline
-from simengine.report.summary import ranking, summary
+from simengine.report.drivers import drivers
+from simengine.report.facts import facts, headline
+from simengine.report.ranking import ranking
+from simengine.report.summary import summary
+from simengine.report.tables import written
 from simengine.report.words import between, number
-from tests.report.synthetic import ASSUMPTIONS, BOARD, NRR, Goal, dataset
+from tests.report.synthetic import ASSUMPTIONS, BOARD, EVENTS, NRR, SHOCKS, Goal, dataset
 
 CASES = {
     "usual": dataset(BOARD, Goal("commit ARR", at_least=100e6, confidence=0.8), NRR),
     "wide numbers": dataset(BOARD, NRR, Goal("payback", "cac_payback", at_most=17.0), currency="CHF"),
     "once": dataset(Goal("quota", "bookings", at_least=26e6), months=12, sells_once=True),
     "no target": dataset(),
+    "happenings": dataset(
+        BOARD,
+        Goal("covenant", "lowest_cash", at_least=30e6),
+        Goal("alliance wins", "new_arr", at_least=26e6, criterion=True),
+        happenings=True,
+    ),
 }
+LEVELS = ("p10", "p50", "p90", "operating_plan")
 HEADINGS = [
     "How likely is each target?",
-    "What is safe?",
-    "What was planned, and what is expected?",
+    "What is safe, and what was planned?",
     "What is FY2027 made of?",
     "What does board ARR hang on?",
+    "What may happen?",
     "Net new ARR by quarter",
+    "Is there enough cash?",
+    "Do sellers reach their quotas of FY2027?",
     "Ratios of FY2027",
     "Why believe it?",
 ]
 
 
 def told(ds):
-    return facts(ds) | {"drivers": drivers(rank(ds, headline(ds))), "no_drivers": ""}
+    return facts(ds) | {"drivers": drivers(rank(ds, headline(ds)), ds), "no_drivers": ""}
 
 
 def lines(renderable, width):
@@ -42,29 +56,43 @@ def numbers(facts_):
     """Every number of the tables as it is written."""
     currency = facts_["plan"]["currency"]
     for target in facts_["targets"]:
-        for key in ("p10", "p50", "p90", "operating_plan", "central_case"):
+        if target["criterion"]:
+            continue
+        for key in LEVELS:
             yield number(target[key], target["unit"])
         yield number(target["commit"]["value"], target["unit"])
         yield between(target["commit"]["lower"], target["commit"]["upper"], target["unit"])
-    bridge = facts_["made_of"]
-    for amount in (*bridge["flows"], *(bridge[end] for end in ("opening", "closing") if end in bridge)):
-        yield from (number(amount[key], currency) for key in ("p10", "mean", "p90"))
+    made = facts_["composition"]
+    for amount in (*made["parts"], made["total"]) if made else facts_["made_of"]["flows"]:
+        yield from (number(amount[key], currency) for key in LEVELS)
     for row in facts_["drivers"]["assumptions"]:
         if row["distinguishable"]:
             yield from (
                 number(row[f"metric_{end}_fifth"]["value"], facts_["drivers"]["unit"]) for end in ("bottom", "top")
             )
             yield between(row["share"]["lower"], row["share"]["upper"], "fraction")
-    for quarter in facts_["quarters"]["quarters"]:
-        yield from (number(quarter[key], currency) for key in ("p10", "p50", "p90", "operating_plan"))
-    for ratio in facts_["ratios"]:
-        yield from (number(ratio[key], ratio["unit"]) for key in ("p10", "p50", "p90", "operating_plan"))
+    for quarter in facts_["quarters"]["quarters"][:4]:
+        yield from (number(quarter[key], currency) for key in LEVELS)
+    for event in facts_["events"]:
+        yield between(event["happens"]["lower"], event["happens"]["upper"], "fraction")
+        yield number(event["cost"], currency) if event["cost"] else event["starts"]["p10"]
+    for row in (*facts_["cash"][:3], *facts_["quotas"], *facts_["ratios"]):
+        yield from (written(row[key], row["metric"], row["unit"]) for key in LEVELS if not math.isnan(row[key]))
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_order_is_that_of_a_cfos_questions(width):
-    found = [line for line in lines(summary(told(CASES["usual"])), width) if line in HEADINGS]
+    found = [line for line in lines(summary(told(CASES["happenings"])), width) if line in HEADINGS]
     assert found == HEADINGS
+
+
+def test_what_the_plan_does_not_have_is_left_out():
+    poor = dataset(BOARD, cash=0.0)
+    poor = poor.assign(quota=0 * poor["quota"], opening_pipeline=0 * poor["opening_pipeline"])
+    text = "\n".join(lines(summary(told(poor)), 80))
+    for words in ("What may happen?", "enough cash", "reach their quotas", "Opening pipeline:"):
+        assert words not in text
+    assert "runway" not in text
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -123,7 +151,7 @@ def test_a_run_too_small_to_rank_says_why():
 
 
 def test_the_ranking_shows_all_and_the_summary_the_largest():
-    drivers_ = drivers(rank(CASES["usual"], "board ARR"))
+    drivers_ = drivers(rank(CASES["usual"], "board ARR"), CASES["usual"])
     everything = "\n".join(lines(ranking(drivers_), 80))
     largest = "\n".join(lines(ranking(drivers_, 2), 80))
     assert all(name in everything for name in ASSUMPTIONS)
@@ -134,8 +162,81 @@ def test_the_ranking_shows_all_and_the_summary_the_largest():
 
 
 def test_shares_above_100_percent_are_explained():
-    drivers_ = drivers(rank(CASES["usual"], "board ARR"))
+    drivers_ = drivers(rank(CASES["usual"], "board ARR"), CASES["usual"])
     words = "Assumptions that move together"
     assert words not in "\n".join(lines(ranking(drivers_), 80))
     drivers_["remainder"] = {"value": -0.3, "lower": -0.4, "upper": -0.2}
     assert words in "\n".join(lines(ranking(drivers_), 80))
+
+
+def test_events_and_shocks_stand_in_every_ranking():
+    ds = CASES["happenings"]
+    drivers_ = drivers(rank(ds, "board ARR"), ds)
+    written_ = lines(ranking(drivers_, 1), 120)
+    text = "\n".join(written_)
+    assert "initiative · VP Partners · never/early" in text
+    assert "risk · CRO · never/early" in text
+    assert "shock · CMO · mean level" in text
+    assert "An event is lowest where it never happens or starts late." in written_
+    # What never varies moves nothing; the complete ranking shows it all the same.
+    assert "onboarding programme" not in text
+    everything = "\n".join(lines(ranking(drivers_), 80))
+    assert all(name in everything for name in (*EVENTS, *SHOCKS))
+    onboarding = everything.splitlines()
+    place = next(i for i, line in enumerate(onboarding) if line.startswith("onboarding programme"))
+    assert onboarding[place].split()[2] == "never"
+    assert "varies" in onboarding[place + 1]
+
+
+def test_what_tells_of_success_stands_with_its_event_alone():
+    written_ = lines(summary(told(CASES["happenings"])), 120)
+    assert not any(line.startswith("alliance wins") for line in written_)
+    assert any(
+        line.startswith("second alliance succeeds with at least $26M new ARR FY2027; where") for line in written_
+    )
+    assert "Both on the same path" in "\n".join(written_)
+
+
+def test_a_shock_is_told_in_standard_deviations():
+    shock = next(line for line in lines(summary(told(CASES["happenings"])), 120) if line.startswith("demand climate,"))
+    assert re.fullmatch(r"demand climate, a shock: mean level −0\.\d to 0\.\d standard deviations \(P10–P90\)\.", shock)
+
+
+def test_coverage_is_told_against_what_is_needed():
+    facts_ = told(CASES["usual"])
+    assert sum(line.startswith("Opening pipeline: ") for line in lines(summary(facts_), 80)) == 1
+    facts_["coverage"] |= {"p10": 2.01, "p50": 2.44, "p90": 3.0, "needed": 4.06}
+    facts_["coverage"]["segments"] = [
+        {"name": "emea", "coverage": 1.5, "needed": 5.0},
+        {"name": "na", "coverage": 6.0, "needed": 4.0},
+        {"name": "new", "coverage": math.nan, "needed": math.inf},
+    ]
+    text = " ".join(lines(summary(facts_), 120))
+    assert "Opening pipeline: 2.4 times 3 months' bookings (P10–P90 2.0–3.0); needed: 4.1." in text
+    assert "Below what is needed: emea (1.5 of 5.0)." in text
+
+
+def test_long_plans_are_told_in_short():
+    ds = dataset(months=60)
+    written_ = lines(summary(told(ds)), 80)
+    assert sum(line.startswith("FY20") for line in written_) == 4
+    assert "16 more quarters: `--json` has them all." in written_
+    assert [line[:20].strip() for line in written_ if line.startswith(("lowest cash", "rule of 40"))] == [
+        "lowest cash FY2027",
+        "rule of 40 FY2028",
+    ]
+    assert len(facts(ds)["cash"]) == 19
+
+
+def test_a_runway_at_its_longest_is_that_or_more():
+    ds = dataset(BOARD, burn=-1e6)
+    row = next(line for line in lines(summary(told(ds)), 80) if line.startswith("runway FY2027"))
+    assert row.split("  ")[-1].strip() == "60+ months"
+    assert "60+ months" not in "\n".join(lines(summary(told(dataset(BOARD, burn=2e6))), 80))
+
+
+def test_no_line_is_longer_than_120_signs_however_wide_the_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "300")
+    print_rich(summary(told(CASES["happenings"])))
+    longest = max(map(len, capsys.readouterr().out.splitlines()))
+    assert 80 < longest <= 120

@@ -2,7 +2,21 @@ import math
 
 import pytest
 
-from simengine.report.words import MISSING, between, distance, goal, metric_name, money, number, odds, percent, what
+from simengine.plan.targets import METRICS
+from simengine.report.words import (
+    MISSING,
+    between,
+    distance,
+    goal,
+    metric_name,
+    money,
+    number,
+    odds,
+    part_name,
+    percent,
+    what,
+)
+from simengine.results.composition import PARTS
 
 
 @pytest.mark.parametrize(
@@ -126,3 +140,15 @@ def test_what_a_target_is_about():
     assert what(target) == "new ARR FY2027-Q4, geo=EMEA"
     assert goal({**target, "at_most": 4e6}) == "at most $4M"
     assert metric_name("sm_share") == "S&M share of revenue"
+
+
+def test_every_metric_has_a_spoken_name():
+    names = [metric_name(metric) for metric in METRICS]
+    assert len(set(names)) == len(METRICS)
+    assert not [name for name in names if "_" in name or "arr" in name.split()]
+    with pytest.raises(KeyError):
+        metric_name("a_metric_of_tomorrow")
+
+
+def test_every_part_of_a_year_has_a_spoken_name():
+    assert len({part_name(part) for part in PARTS}) == len(PARTS)

@@ -5,25 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from simengine.kernel.tables import CellOut, GroupOut, PoolOut, SegmentOut
 from simengine.plan import Plan, loads
 from simengine.results.dataset import Block
+from simengine.results.paths import pools_of
 
-SEGMENT_OUTPUTS = (
-    *(
-        "new_arr",
-        "expansion_arr",
-        "price_arr",
-        "contraction_arr",
-        "churned_arr",
-        "ending_arr",
-        "atr",
-        "nrr_arr",
-        "grr_arr",
-    ),
-    *("one_off_bookings", "customers", "new_customers", "churned_customers", "renewals_due", "renewals", "expansions"),
-    *("opportunities", "started", "stale", "won", "lost", "open", "waiting", "capacity"),
-)
-GROUP_OUTPUTS = ("headcount", "starts", "leavers", "working", "ramped")
+SEGMENT_OUTPUTS = tuple(output.name.lower() for output in SegmentOut)
+GROUP_OUTPUTS = tuple(output.name.lower() for output in GroupOut)
+CELL_OUTPUTS = tuple(output.name.lower() for output in CellOut)
+POOL_OUTPUTS = tuple(output.name.lower() for output in PoolOut)
 DEMAND = {"volume": "10 per month", "rates": ["50 %"], "win_rate": "20 %", "cycle": "2 months", "deal_size": 10_000}
 MARGIN = {
     "unit": "fraction",
@@ -34,6 +24,49 @@ MARGIN = {
     "owner": "Finance",
 }
 
+TEAM: dict[str, Any] = {
+    "roles": {
+        "ae": {
+            "capacity": {"open_opportunities": 10},
+            "quota": "600_000 per year",
+            "cost": {"salary": "120_000 per year", "variable": "60_000 per year", "recruiting": 10_000},
+        },
+        "csm": {"cost": {"salary": "60_000 per year"}, "books_in": "customer success"},
+        "sdr": {"cost": {"salary": "48_000 per year", "variable": "12_000 per year"}},
+    },
+    "seats": [
+        {"name": "ae-smb", "role": "ae", "segment": "smb-na", "team": "west", "existing": 3},
+        {"name": "ae-ent", "role": "ae", "segment": "ent-emea", "team": "east", "existing": 2},
+        {"name": "csm", "role": "csm", "team": "west", "existing": 2},
+        {"name": "sdr", "role": "sdr", "existing": 2},
+    ],
+}
+
+JUDGMENT = {"kind": "judgment", "reference": "CFO"}
+EVENTS = {
+    "launch": {
+        "kind": "initiative",
+        "owner": "CMO",
+        "source": JUDGMENT,
+        "starts": "2027-03",
+        "plan": "2027-03",
+        "lasts": "4 months",
+        "effect": {"inbound": "x1.5"},
+        "cost": "2_000 per month",
+        "upfront": 30_000,
+        "success": "EMEA new",
+    },
+    "outage": {
+        "kind": "risk",
+        "source": JUDGMENT,
+        "starts": "2027-02",
+        "plan": "never",
+        "effect": {"margin": "x0.5"},
+        "cost": "700 per month",
+        "cost_in": "other",
+    },
+}
+SHOCKS = {"market": {"source": JUDGMENT, "persistence": 0.8, "loadings": {"inbound": "20 %"}}}
 
 TARGETS = [
     {"name": "ARR", "metric": "ending_arr", "period": "2027-03", "at_least": 2_000_000, "confidence": "80 %"},
@@ -63,23 +96,7 @@ def small_plan(months: int = 15, **sections: Any) -> Plan:
                 },
                 "targets": TARGETS if months > 3 else [],
                 "assumptions": {"margin": MARGIN},
-                "team": {
-                    "roles": {
-                        "ae": {
-                            "capacity": {"open_opportunities": 10},
-                            "quota": "600_000 per year",
-                            "cost": {"salary": "120_000 per year", "variable": "60_000 per year", "recruiting": 10_000},
-                        },
-                        "csm": {"cost": {"salary": "60_000 per year"}, "books_in": "customer success"},
-                        "sdr": {"cost": {"salary": "48_000 per year", "variable": "12_000 per year"}},
-                    },
-                    "seats": [
-                        {"name": "ae-smb", "role": "ae", "segment": "smb-na", "existing": 3},
-                        {"name": "ae-ent", "role": "ae", "segment": "ent-emea", "existing": 2},
-                        {"name": "csm", "role": "csm", "existing": 2},
-                        {"name": "sdr", "role": "sdr", "existing": 2},
-                    ],
-                },
+                "team": TEAM,
                 "funnel": {
                     "stages": ["lead", "opportunity"],
                     "channels": {
@@ -108,24 +125,35 @@ def random_block(plan: Plan, draws: int, seed: int, start: int = 0) -> Block:
         start=start,
         segment={name: numbers(len(plan.segments)) for name in SEGMENT_OUTPUTS},
         group={name: numbers(len(plan.team.seats)) for name in GROUP_OUTPUTS},
+        cell={name: numbers(cells) for name in CELL_OUTPUTS},
+        pool={name: numbers(len(pools_of(plan))) for name in POOL_OUTPUTS},
         reached=numbers(cells, len(plan.funnel.stages)),
-        cell={"bookings": numbers(cells), "won": numbers(cells)},
-        values={name: rng.uniform(0.7, 0.9, draws) for name in plan.assumptions},
-        z={name: rng.standard_normal(draws) for name in plan.assumptions},
+        values={name: _values(plan, name, rng, draws) for name in plan.declared},
+        z={name: rng.standard_normal(draws) for name in plan.declared},
+        shocks={name: rng.standard_normal((draws, months)) for name in plan.shocks},
     )
+
+
+def _values(plan: Plan, name: str, rng: np.random.Generator, draws: int) -> np.ndarray:
+    if name in plan.events:
+        return rng.integers(0, plan.plan.months + 1, draws).astype(float)
+    return rng.uniform(0.7, 0.9, draws)
 
 
 def flat_block(plan: Plan, draws: int = 1, **outputs: Any) -> Block:
     """Zeros, but for some outputs: `output=value` broadcast over (draw, month, entity).
 
-    `margin` is the assumption, `booked` the bookings of the cells.
+    Outputs of cells and pools are called `cell_…` and `pool_…`. Assumptions, events and shocks are called by their
+    names, with _ in place of a dot.
     """
     block = random_block(plan, draws, seed=0)
     arrays = {**block.segment, **block.group}
-    for array in [*arrays.values(), *block.cell.values(), block.reached]:
+    arrays |= {f"cell_{name}": array for name, array in block.cell.items()}
+    arrays |= {f"pool_{name}": array for name, array in block.pool.items()}
+    for array in [*arrays.values(), block.reached, *(block.shocks or {}).values()]:
         array[...] = 0.0
-    block.values["margin"][...] = outputs.pop("margin", 0.8)
-    block.cell["bookings"][...] = outputs.pop("booked", 0.0)
+    block.values.get("margin", np.empty(0))[...] = 0.8
+    arrays |= {name.replace(".", "_"): values for name, values in block.values.items()}
     for name, value in outputs.items():
         arrays[name][...] = value
     return block
@@ -141,8 +169,10 @@ def piece(block: Block, start: int, stop: int) -> Block:
         start=block.start + start,
         segment=cut(block.segment),
         group=cut(block.group),
-        reached=block.reached[start:stop],
         cell=cut(block.cell),
+        pool=cut(block.pool),
+        reached=block.reached[start:stop],
         values=cut(block.values),
         z=cut(block.z),
+        shocks=cut(block.shocks or {}),
     )

@@ -6,17 +6,28 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from simengine.baseline import CASES, baseline, spreadsheet_values
 from simengine.plan import Plan
 from simengine.results.dataset import Block, Collector, Detail, add_in_order, digest
-from tests.results.blocks import SEGMENT_OUTPUTS, flat_block, piece, random_block, small_plan
+from tests.results.blocks import (
+    EVENTS,
+    GROUP_OUTPUTS,
+    POOL_OUTPUTS,
+    SEGMENT_OUTPUTS,
+    SHOCKS,
+    TEAM,
+    flat_block,
+    piece,
+    random_block,
+    small_plan,
+)
 
 DRAWS, TWINS = 53, 11
+CASES = ("operating plan", "medians", "means")
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return small_plan()
+    return small_plan(events=EVENTS, shocks=SHOCKS)
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +45,8 @@ def collected(plan: Plan, block: Block, cuts: Iterable[int] = (), detail: Detail
         collector.add(piece(block, start, stop))
     collector.add_twin(twins)
     collector.add_unwidened(unwidened)
-    for case in CASES:
-        collector.add_baseline(case, baseline(plan, spreadsheet_values(plan, case)))
+    for seed, case in enumerate(CASES):
+        collector.add_baseline(case, random_block(plan, 1, seed))
     return collector.finish({"seed": "7"})
 
 
@@ -55,8 +66,12 @@ def test_company_outputs_are_totals_by_path(ds: xr.Dataset, block: Block) -> Non
     np.testing.assert_allclose(ds["bookings"], s["new_arr"] + s["one_off_bookings"], rtol=1e-14)
     net_new = s["new_arr"] + s["expansion_arr"] + s["price_arr"] - s["contraction_arr"] - s["churned_arr"]
     np.testing.assert_allclose(ds["net_new_arr"], net_new, rtol=1e-9)
-    assert ds["gross_margin"].dims == ("draw",)
-    np.testing.assert_array_equal(ds["gross_margin"], block.values["margin"])
+    # The outage halves the margin where it is in force in the fourth of fifteen months.
+    halved = np.where(block.values["outage"] >= 12, 0.5, 1.0)
+    np.testing.assert_allclose(ds["gross_margin"][:, 3], block.values["margin"] * halved, rtol=1e-14)
+    for name, source in (("rated_at_quota", "at_quota"), ("quota", "quota")):
+        # Of the four groups only ae-ent and ae-smb sell.
+        np.testing.assert_allclose(ds[name], block.group[source][:, :, :2].sum(axis=2), rtol=1e-14)
 
 
 def test_segments_are_means_over_draws(ds: xr.Dataset, block: Block) -> None:
@@ -82,6 +97,30 @@ def test_people_are_summed_by_role(ds: xr.Dataset, block: Block) -> None:
     np.testing.assert_allclose(ds["leavers_by_role"].sel(role="sdr"), means[:, 3], rtol=1e-12)
 
 
+def test_people_are_summed_by_team(ds: xr.Dataset, block: Block) -> None:
+    assert list(ds["team"].values) == ["", "east", "west"]
+    for name in GROUP_OUTPUTS:
+        shown = {"at_quota": "rated_at_quota", "near_quota": "rated_near_quota", "below_half": "rated_below_half"}
+        by_team = ds[f"{shown.get(name, name)}_by_team"]
+        means = block.group[name].mean(axis=0)
+        np.testing.assert_allclose(by_team.sel(team="west"), means[:, 1] + means[:, 2], rtol=1e-12)
+        # Teams, those without a team among them, add up to the company.
+        np.testing.assert_allclose(by_team.sum("team"), means.sum(axis=1), rtol=1e-12)
+
+
+def test_territories_stand_with_their_segment() -> None:
+    territories = [{"name": name, "seats": "ae-ent"} for name in ("north", "alps")]
+    plan = small_plan(2, team={**TEAM, "territories": territories})
+    block = random_block(plan, 3, seed=1)
+    collector = Collector(plan, 3)
+    collector.add(block)
+    ds = collector.finish({})
+    assert list(ds["territory"].values) == ["alps", "north", "services", "smb-na"]
+    assert list(ds["territory_segment"].values) == ["ent-emea", "ent-emea", "services", "smb-na"]
+    for name in POOL_OUTPUTS:
+        np.testing.assert_allclose(ds[f"{name}_by_territory"], block.pool[name].mean(axis=0), rtol=1e-12)
+
+
 def test_channels_have_a_place_for_every_segment(ds: xr.Dataset, block: Block) -> None:
     # Cells in order of name: inbound/ent-emea, inbound/smb-na, partner/services.
     won = ds["won_by_channel"]
@@ -104,8 +143,16 @@ def test_coordinates_and_attributes(ds: xr.Dataset, block: Block) -> None:
     one = ds.sel(assumption="margin")
     found = [one[name].item() for name in ("plan_value", "unit", "source_kind", "owner", "adverse")]
     assert found == [0.8, "fraction", "judgment", "Finance", "low"]
-    np.testing.assert_array_equal(ds["assumption_value"][:, 0], block.values["margin"])
-    np.testing.assert_array_equal(ds["assumption_z"][:, 0], block.z["margin"])
+    # Events and shocks are assumptions like any other.
+    assert list(ds["assumption"].values) == ["launch", "margin", "market", "outage"]
+    assert list(ds["unit"].values) == ["months", "fraction", "standard deviations", "months"]
+    for name in ds["assumption"].values:
+        np.testing.assert_array_equal(ds["assumption_value"].sel(assumption=name), block.values[name])
+        np.testing.assert_array_equal(ds["assumption_z"].sel(assumption=name), block.z[name])
+    assert list(ds["event"].values) == ["launch", "outage"]
+    assert list(ds["kind"].values) == ["initiative", "risk"]
+    assert list(ds["success"].values) == ["EMEA new", ""]
+    assert list(ds["criterion"].values) == [False, True, False, False]
     assert ds["opening_arr"].sel(segment=["services", "smb-na"]).values.tolist() == [0, 1_000_000]
     assert ds["new_arr"].attrs == {"units": "EUR", "long_name": "ARR of new customers", "kind": "flow"}
     assert ds["ending_arr_twin"].attrs["kind"] == "stock"
@@ -144,7 +191,7 @@ def test_twins_cases_and_unwidened_paths_stand_beside(ds: xr.Dataset, plan: Plan
     assert ds["target_value_unwidened"].dims == ("draw_unwidened", "target")
     assert "ending_arr_unwidened" not in ds
     assert list(ds["case"].values) == list(CASES)
-    spreadsheet = baseline(plan, spreadsheet_values(plan, "operating plan"))
+    spreadsheet = random_block(plan, 1, 0)
     np.testing.assert_allclose(
         ds["ending_arr_baseline"].sel(case="operating plan"),
         spreadsheet.segment["ending_arr"][0].sum(axis=1),

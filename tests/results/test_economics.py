@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from simengine.results.economics import Books, added, books_of, metric, over_period, revenue, sm_spend
-from tests.results.blocks import DEMAND, flat_block, random_block, small_plan
+from simengine.results.books import Books, Ledger, revenue
+from simengine.results.economics import metric
+from simengine.results.paths import added, over_period
+from tests.results.blocks import flat_block, random_block, small_plan
 
 
 def books(**monthly: object) -> Books:
@@ -27,72 +29,9 @@ def test_a_sum_of_one_is_no_view() -> None:
     assert added([], (2,)).tolist() == [0, 0]
 
 
-def test_revenue_is_a_twelfth_of_mean_arr_and_what_was_sold_once() -> None:
+def test_revenue_is_a_twelfth_of_mean_live_arr_and_what_was_sold_once() -> None:
     # (600 + 720)/2/12 = 55, (720 + 480)/2/12 = 50 and 7 one-off.
     assert revenue(np.array([[720.0, 480.0]]), 600.0, np.array([[0.0, 7.0]])).tolist() == [[55, 57]]
-
-
-def test_spend_of_a_month() -> None:
-    block = flat_block(
-        small_plan(1),
-        working=[2, 3, 2, 2],
-        starts=[0, 1, 4, 0],
-        booked=[100_000, 0, 50_000],  # of inbound's ent-emea and smb-na, and the partners' services
-    )
-    # 5 AEs at 10,000 + 2 SDRs at (48,000 + 12,000)/12 + 1 AE recruited + 5,000 for inbound + 10 % of the bookings.
-    # Nobody is paid for services, and CSMs are a cost of sales.
-    assert sm_spend(small_plan(1), block).tolist() == [[50_000 + 10_000 + 10_000 + 5_000 + 10_000]]
-    # Two CSMs at 5,000 count where the plan says so; those who start cost nothing.
-    with_csm = small_plan(1, economics={"gross_margin": "margin", "csm_in": "sales and marketing"})
-    assert sm_spend(with_csm, block).tolist() == [[95_000]]
-
-
-def test_commission_of_two_selling_roles_is_that_of_their_seats() -> None:
-    ae = {"capacity": "unlimited", "quota": "600_000 per year", "cost": {"variable": "60_000 per year"}}
-    senior = {"capacity": "unlimited", "quota": "1_000_000 per year", "cost": {"variable": "200_000 per year"}}
-    seats = [
-        {"name": "a", "role": "ae", "segment": "ent-emea", "existing": 2, "hires": {"2027-01": 1}},
-        {"name": "b", "role": "senior", "segment": "ent-emea", "existing": 1},
-        {"name": "c", "role": "ae", "segment": "smb-na", "existing": 1},
-    ]
-    plan = small_plan(1, team={"roles": {"ae": ae, "senior": senior}, "seats": seats})
-    block = flat_block(plan, booked=[280_000, 50_000, 0])
-    # (3 · 60,000 + 200,000)/(3 · 600,000 + 1,000,000) = 380/2,800 of 280,000; 10 % of 50,000; and 5,000 for inbound.
-    assert sm_spend(plan, block)[0, 0] == pytest.approx(38_000 + 5_000 + 5_000)
-
-
-def test_what_nobody_sold_earns_no_commission() -> None:
-    channels = {
-        "direct": {"segments": {"smb-na": DEMAND}},
-        "online": {"sold_by": "nobody", "segments": {"ent-emea": DEMAND, "smb-na": DEMAND}},
-    }
-    plan = small_plan(1, funnel={"stages": ["lead", "opportunity"], "channels": channels})
-    # 10 % of what is sold directly; the sellers of both segments had no hand in the rest.
-    assert sm_spend(plan, flat_block(plan, booked=[30_000, 100_000, 200_000])).tolist() == [[3_000]]
-
-
-def test_costs_follow_the_assumptions_of_each_path() -> None:
-    pay = {
-        "unit": "currency per year",
-        "plan": 120_000,
-        "distribution": {"uniform": {"min": 100_000, "max": 140_000}},
-        "source": {"kind": "judgment", "reference": "HR"},
-        "risk": {"adverse": "high"},
-    }
-    seats = [{"name": "a", "role": "ae", "segment": "smb-na"}, {"name": "b", "role": "ae", "segment": "ent-emea"}]
-    plan = small_plan(
-        1,
-        team={"roles": {"ae": {"capacity": "unlimited", "cost": {"salary": "pay"}}}, "seats": seats},
-        assumptions={"pay": pay},
-        economics={"gross_margin": "80 %"},
-    )
-    block = random_block(plan, 2, seed=1)
-    for arrays in (block.segment, block.group, block.cell):
-        for array in arrays.values():
-            array[...] = 0
-    block.group["working"][:, 0, 1] = 3
-    block.values["pay"][...] = [120_000, 240_000]
-    assert sm_spend(plan, block).tolist() == [[35_000], [65_000]]
 
 
 def test_ratios_of_a_quarter() -> None:
@@ -107,7 +46,7 @@ def test_ratios_of_a_quarter() -> None:
         new_customers=[[4, 5, 6]],
         churned_customers=[[1, 0, 1]],
         opening_customers=40,
-        gross_margin=[0.75],
+        gross_margin=[[0.75] * 3],
     )
     expected = {
         "cac_new_logo": 600 / 400,
@@ -131,7 +70,7 @@ def test_a_lifetime_is_ten_years_at_most() -> None:
         "customers": [[100]],
         "new_customers": [[10]],
         "sm_spend": [[100]],
-        "gross_margin": [0.5],
+        "gross_margin": [[0.5]],
     }
     for churned in (0, 0.5):  # of 100 in a month: never, and 16.7 years
         found = metric(books(**one, churned_customers=[[churned]], opening_customers=100), "ltv_cac", 0, 0)
@@ -146,7 +85,7 @@ def test_a_company_that_starts_with_nobody_has_a_lifetime() -> None:
         churned_customers=[[0, 0, 1]],
         opening_customers=0,
         sm_spend=[[100, 100, 125]],
-        gross_margin=[0.5],
+        gross_margin=[[0.5] * 3],
     )
     # Customers were there for 0 + 3 + 9 months, and one left: a year. 100 · 0.5 · 1 over 325/13.
     assert metric(start, "ltv_cac", 0, 2).tolist() == pytest.approx([2])
@@ -168,11 +107,77 @@ def test_retention_looks_back_twelve_months() -> None:
         grr_arr=[[0.0] * 11 + [90, 96]],
         ending_arr=[[120.0, 121, *[0.0] * 11]],
         opening_arr=100,
+        net_history=[0.9] * 11 + [1, 1],
+        gross_history=[0.8] * 11 + [1, 1],
     )
     assert metric(year, "nrr", 0, 11).tolist() == [1.1]
     assert metric(year, "grr", 9, 11).tolist() == [0.9]
+    # Before, what has become of the customers of then until the plan starts comes on top.
+    year["nrr_arr"][0, 5] = 105
+    year["grr_arr"][0, 5] = 95
+    assert metric(year, "nrr", 3, 5).tolist() == pytest.approx([0.9 * 1.05])
+    assert metric(year, "grr", 3, 5).tolist() == pytest.approx([0.8 * 0.95])
     # Month 12 compares with the end of month 0.
     assert metric(year, "nrr", 12, 12).tolist() == pytest.approx([130 / 120])
+
+
+def test_cash_metrics_by_hand() -> None:
+    year = books(
+        cash=[[90, 70, 40, 50, 20]],
+        net_burn=[[10, 20, 30, -10, 30]],
+        net_new_arr=[[5, 5, 10, 0, -1]],
+        revenue=[[10, 10, 10, 10, 10]],
+    )
+    expected = {
+        ("lowest_cash", 0, 3): 40,
+        ("lowest_cash", 1, 1): 70,
+        ("net_burn", 0, 4): 80,
+        ("burn_multiple", 0, 2): 60 / 20,
+        # Nothing gained: money burnt for nothing, or nothing lost.
+        ("burn_multiple", 4, 4): np.inf,
+        ("burn_multiple", 3, 3): 0,
+        # 20 in the bank, and (30 − 10 + 30)/3 burnt a month.
+        ("runway", 0, 4): 20 / (50 / 3),
+        ("runway", 4, 4): 20 / 30,
+        # Nothing burnt.
+        ("runway", 3, 3): 60,
+    }
+    for (name, first, last), value in expected.items():
+        assert metric(year, name, first, last).tolist() == pytest.approx([value]), (name, first, last)
+
+
+def test_runway_ends_at_zero_and_at_sixty_months() -> None:
+    assert metric(books(cash=[[-5.0]], net_burn=[[1.0]]), "runway", 0, 0).tolist() == [0]
+    assert metric(books(cash=[[500.0]], net_burn=[[1.0]]), "runway", 0, 0).tolist() == [60]
+
+
+def test_rule_of_40_compares_with_the_same_months_a_year_before() -> None:
+    two = books(revenue=[[10.0] * 12 + [13.0] * 12], net_burn=[[0.0] * 12 + [1.3] * 12])
+    assert metric(two, "rule_of_40", 12, 23).tolist() == pytest.approx([0.3 - 0.1])
+    assert metric(two, "rule_of_40", 12, 14).tolist() == pytest.approx([0.3 - 0.1])
+
+
+def test_coverage_and_attainment() -> None:
+    year = books(
+        pipeline=[[300, 200, 100]],
+        opening_pipeline=[400],
+        bookings=[[50, 50, 100]],
+        credited=[[45, 45, 90]],
+        quota=[[60, 60, 60]],
+        rated=[[0, 0, 20]],
+        rated_at_quota=[[0, 0, 7]],
+        rated_near_quota=[[0, 0, 3]],
+        rated_below_half=[[0, 0, 5]],
+    )
+    assert metric(year, "pipeline_coverage", 0, 2).tolist() == [2]
+    assert metric(year, "pipeline_coverage", 1, 2).tolist() == [2]
+    assert metric(year, "attainment", 0, 2).tolist() == [1]
+    shares = [float(metric(year, name, 0, 2)[0]) for name in ("at_quota", "near_quota", "below_half")]
+    assert shares == [0.35, 0.15, 0.25]
+    assert np.isnan(metric(year, "at_quota", 0, 1)).all()
+
+
+# ---- groups ----
 
 
 def test_books_of_a_group_hold_its_segments_only() -> None:
@@ -180,13 +185,109 @@ def test_books_of_a_group_hold_its_segments_only() -> None:
     block = flat_block(
         plan, new_arr=[1, 2, 4], one_off_bookings=[0, 8, 0], ending_arr=[16, 32, 64], headcount=[1, 2, 3, 4]
     )
-    emea = books_of(plan, block, {"ent-emea"})
+    ledger = Ledger(plan, block)
+    emea = ledger.books({"geo": "EMEA"})
     assert emea["new_arr"].tolist() == [[1, 1]]
     assert float(emea["opening_arr"]) == 1_000_000
-    both = books_of(plan, block, {"services", "smb-na"})
-    assert both["bookings"].tolist() == [[14, 14]]
-    assert both["ending_arr"].tolist() == [[96, 96]]
-    company = books_of(plan, block, plan.segments)
+    # Of the seat groups only ae-ent works in EMEA.
+    assert emea["headcount"].tolist() == [[1, 1]]
+    assert ledger.books({"segment": "smb-na"})["new_arr"].tolist() == [[4, 4]]
+    na = ledger.books({"geo": "NA"})
+    assert na["bookings"].tolist() == [[14, 14]]
+    assert na["ending_arr"].tolist() == [[96, 96]]
+    company = ledger.books()
     assert company["headcount"].tolist() == [[10, 10]]
+    assert ledger.books({"role": "ae"})["headcount"].tolist() == [[3, 3]]
+    assert ledger.books({"team": "west"})["headcount"].tolist() == [[5, 5]]
+    assert ledger.books({"team": "west", "role": "ae"})["headcount"].tolist() == [[2, 2]]
     assert float(company["opening_customers"]) == 20
-    assert company["revenue"][0, 0] == pytest.approx((2_000_000 + 112) / 24 + 8)
+
+
+def test_books_of_a_channel_hold_its_cells_only() -> None:
+    # Cells are inbound/ent-emea, inbound/smb-na, partner/services.
+    plan = small_plan(1)
+    block = flat_block(plan, cell_new_arr=[1, 2, 0], cell_bookings=[1, 2, 4], cell_won=[8, 16, 32], new_arr=99, won=99)
+    ledger = Ledger(plan, block)
+    inbound, partner = ledger.books({"channel": "inbound"}), ledger.books({"channel": "partner"})
+    assert [float(inbound[name][0, 0]) for name in ("new_arr", "bookings", "won", "new_customers")] == [3, 3, 24, 24]
+    # What is sold once makes no customer.
+    assert [float(partner[name][0, 0]) for name in ("new_arr", "bookings", "won", "new_customers")] == [0, 4, 32, 0]
+    assert float(ledger.books({"channel": "inbound", "geo": "EMEA"})["won"][0, 0]) == 8
+
+
+def test_quotas_are_those_of_people_who_sell() -> None:
+    plan = small_plan(1)
+    block = flat_block(plan, quota=[100, 60, 40, 0], credited=[50, 90, 0, 0], commission=[5, 6, 7, 8])
+    ledger = Ledger(plan, block)
+    assert float(metric(ledger.books(), "attainment", 0, 0)[0]) == 140 / 160
+    assert float(metric(ledger.books({"team": "east"}), "attainment", 0, 0)[0]) == 0.5
+    assert float(metric(ledger.books({"geo": "NA"}), "attainment", 0, 0)[0]) == 1.5
+    # Seats' and the house's bookings are all there are; teams add up to the company.
+    by_team = [float(ledger.books({"team": team})["credited"][0, 0]) for team in ("east", "west", "")]
+    assert sum(by_team) == float(ledger.books()["credited"][0, 0])
+    assert float(ledger.books({"role": "sdr"})["commission"][0, 0]) == 8
+
+
+def test_what_is_won_is_live_when_it_goes_live() -> None:
+    plan = small_plan(3)
+    block = flat_block(
+        plan,
+        new_arr=[[[12.0, 0, 0], [24, 0, 0], [0, 0, 0]]],
+        went_live=[[[0.0, 0, 0], [12, 0, 0], [24, 0, 0]]],
+        ending_arr=[[[1_000_012.0, 0, 1e6], [1_000_036, 0, 1e6], [1_000_036, 0, 1e6]]],
+    )
+    company = Ledger(plan, block).books()
+    assert company["live_arr"].tolist() == [[2_000_000, 2_000_012, 2_000_036]]
+    assert company["revenue"][0].tolist() == pytest.approx([2e6 / 12, (2e6 + 6) / 12, (2e6 + 24) / 12])
+    assert company["gross_profit"][0, 2] == pytest.approx(0.8 * (2e6 + 24) / 12)
+
+
+def test_lifetime_value_of_a_channel_is_that_of_the_customers_that_it_brought() -> None:
+    plan = small_plan(1)
+    block = flat_block(
+        plan,
+        ending_arr=[1_000, 0, 6_000],
+        customers=[10, 0, 20],
+        churned_customers=[1, 0, 0],
+        cell_won=[2, 4, 0],
+        cell_opportunities=[1, 3, 0],
+        new_arr=[50, 0, 70],
+        cell_new_arr=[50, 70, 0],
+    )
+    ledger = Ledger(plan, block)
+    # ent-emea: 100 · 0.8 · 1.25·(10 + 10)/2/12 years at 10 opening customers; smb-na: 300 · 0.8 · ten years.
+    enterprise, smb = 100 * 0.8 * 10 / 12, 300 * 0.8 * 10
+    found = metric(ledger.books({"channel": "inbound"}), "ltv_cac", 0, 0)[0]
+    # Spend is 5,000 for inbound; nobody works.
+    assert found == pytest.approx((2 * enterprise + 4 * smb) / 5_000)
+    one = ledger.books({"channel": "inbound", "segment": "ent-emea"})
+    assert metric(one, "ltv_cac", 0, 0)[0] == pytest.approx(2 * enterprise / 1_250)
+    assert metric(ledger.books({"channel": "inbound"}), "cac_new_logo", 0, 0)[0] == 5_000 / 120
+
+
+def test_history_is_of_all_segments_with_customers() -> None:
+    rows = [{"month": "2026-03", "arr": 800_000, "net": 900_000, "gross": 700_000}]
+    base = {"renewal_rate": "90 %", "customers": 10, "arr": 1_000_000}
+    once = small_plan(6, base={"smb-na": {**base, "history": rows}, "ent-emea": base})
+    assert np.isnan(Ledger(once, flat_block(once)).books()["net_history"]).all()
+    north = Ledger(once, flat_block(once)).books({"geo": "NA"})
+    np.testing.assert_array_equal(north["net_history"], [np.nan, np.nan, 900 / 800, *[np.nan] * 3])
+    both = small_plan(
+        6,
+        base={
+            "smb-na": {**base, "history": rows},
+            "ent-emea": {**base, "history": [{"month": "2026-03", "arr": 200_000, "net": 300_000, "gross": 100_000}]},
+        },
+    )
+    company = Ledger(both, flat_block(both)).books()
+    assert company["net_history"][2] == 1_200 / 1_000
+    assert company["gross_history"][2] == 800 / 1_000
+
+
+def test_groups_add_up_to_the_company() -> None:
+    plan = small_plan(3)
+    ledger = Ledger(plan, random_block(plan, 5, seed=9))
+    names = [{"segment": name} for name in plan.segments]
+    for output in ("new_arr", "live_arr", "billings", "pipeline", "revenue", "bookings"):
+        parts = sum(ledger.books(where)[output] for where in names)
+        np.testing.assert_allclose(parts, ledger.books()[output], rtol=1e-9, err_msg=output)

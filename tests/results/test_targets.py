@@ -13,6 +13,7 @@ from simengine.results.dataset import Collector
 from simengine.results.targets import (
     as_misses,
     commit,
+    event_success,
     hit_probability,
     hits,
     period_values,
@@ -21,7 +22,7 @@ from simengine.results.targets import (
     shortfall,
     wilson,
 )
-from tests.results.blocks import flat_block, random_block, small_plan
+from tests.results.blocks import EVENTS, flat_block, random_block, small_plan
 
 
 def dataset(**arrays: Any) -> xr.Dataset:
@@ -72,10 +73,11 @@ def test_period_values_of_twins_and_of_the_spreadsheet() -> None:
     ("name", "period", "words"),
     [
         ("arr", "FY2027", "'arr' is not a metric; choose one of new_arr"),
-        ("revenue", "FY2027", "is not a metric"),
+        ("leavers", "FY2027", "is not a metric"),
         ("new_arr", "2027", "'2027' is not a period like FY2027, FY2027-Q3 or 2027-03"),
         ("new_arr", "FY2028", "FY2028 runs from 2028-01 to 2028-12, the plan from 2027-01 to 2028-01"),
         ("new_arr", "2026-12", "runs from 2026-12 to 2026-12"),
+        ("rule_of_40", "FY2027", "compares with the same months a year before and is not known before 2028-01"),
         ("nrr", "FY2027-Q3", "nrr looks twelve months back and is not known before 2027-12"),
     ],
 )
@@ -107,6 +109,31 @@ def test_probability_of_each_and_of_all() -> None:
     assert found["upper"].attrs["level"] == 0.95
     assert hit_probability(ds, "_unwidened")["p"].values.tolist() == [0, 0]
     assert hit_probability(ds, "_twin")["joint"].item() == 1
+
+
+def test_a_criterion_of_success_is_not_among_all_targets() -> None:
+    event = {**EVENTS["outage"], "success": "ARR"}
+    targets = [
+        {"name": "ARR", "metric": "ending_arr", "period": "2027-02", "at_least": 20},
+        {"name": "CAC", "metric": "cac_new_logo", "period": "FY2027-Q1", "at_most": 1.5},
+    ]
+    for confidence, joint in (({}, 0.75), ({"confidence": "80 %"}, 0.5)):
+        plan = small_plan(3, targets=[{**targets[0], **confidence}, targets[1]], events={"outage": event})
+        collector = Collector(plan, 4)
+        collector.add(flat_block(plan, 4))
+        ds = collector.finish({})
+        ds["target_value"] = ds["target_value"].dims, np.array([[30.0, 9], [30, 1], [10, 1], [30, 1]])
+        # Who has committed to a target means it, whatever else it is a criterion of.
+        assert hit_probability(ds)["joint"].item() == joint
+        found = event_success(ds)
+        assert found["event"].values.tolist() == ["outage"]
+        assert found["success"].values.tolist() == ["ARR"]
+        assert found["p"].values.tolist() == [0.75]
+        assert found["lower"].item() == pytest.approx(wilson(3, 4)[1])
+
+
+def test_events_without_a_criterion_have_no_probability_of_success() -> None:
+    assert event_success(dataset()).sizes["event"] == 0
 
 
 def test_wilson_is_where_the_score_test_just_rejects() -> None:

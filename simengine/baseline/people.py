@@ -1,0 +1,266 @@
+"""Step 1 in expected values: fractional people start, ramp, leave, move up and are followed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from simengine.baseline.laws import lag_shares, mean_workload
+from simengine.baseline.numbers import Array, Numbers
+from simengine.plan.fields import ONE
+from simengine.plan.people import Ramp, Role, SeatGroup
+
+_QUARTER = 3
+_OUTPUTS = (
+    *("headcount", "starts", "leavers", "working", "ramped", "recruited", "involuntary", "promoted", "rated"),
+    # of those working: the existing people's part, what hires to come are worked for, and who leaves at the month's end
+    *("existing", "ahead", "leaving_existing", "leaving_hired"),
+    # months of quota; people whose commission is sure, and what they work
+    *("quota_months", "sure", "sure_ramped"),
+)
+
+Steps = list[tuple[float, Array]]
+"""What holds from a tenure on, by month of the plan."""
+
+
+def _level(steps: Steps, before: float, tenure: Array, t: int) -> Array:
+    """What the steps say at each tenure in month t."""
+    found = np.full_like(tenure, before)
+    for first, numbers in steps:
+        found[tenure >= first] = numbers[t]
+    return found
+
+
+def _integral(steps: Steps, before: float, low: Array, high: Array, t: int) -> Array:
+    """∫ of the steps over tenures from `low` to `high`."""
+    ends = [first for first, _ in (*steps, (math.inf, None))][1:]
+    first = steps[0][0] if steps else math.inf
+    total = before * (np.minimum(high, first) - np.minimum(low, first))
+    for (begin, numbers), end in zip(steps, ends, strict=True):
+        total = total + numbers[t] * (np.clip(high, begin, end) - np.clip(low, begin, end))
+    return total
+
+
+class Rules:
+    """What a role says of the people of a group, by month."""
+
+    def __init__(self, numbers: Numbers, group: SeatGroup, role: Role) -> None:
+        of, fraction, attrition = numbers.of, numbers.fraction, role.attrition
+        self.numbers, self.months, self.role = numbers, numbers.months, role
+        self.voluntary = numbers.hazard(attrition.voluntary if attrition else None)
+        self.involuntary = numbers.hazard(attrition.involuntary if attrition else None)
+        self.multiples = self._steps(attrition.multiples if attrition else {})
+        self.quota_multiples = self._steps(role.quota_by_tenure)
+        self.promotion = numbers.hazard(role.promotion.rate if role.promotion else None)
+        self.promotion_after = of(role.promotion.after if role.promotion else None)
+        climate = of(numbers.plan.team.recruiting_climate)
+        self.delay, self.delay_spread = climate * of(group.time_to_fill_delay), of(group.delay_spread)
+        self.backfill = climate * of(role.backfill.lag) if role.backfill.policy == "always" else None
+        self.tenure = group.tenure_months
+        self.sure_months = role.commission_draw.months if role.commission_draw else 0
+        ramp = role.ramp or Ramp()
+        never = ramp.never
+        self.never_level = fraction(never.level if never else None)
+        self.shape = ramp.shape if ramp.bookings is None else "bookings"
+        self.booked = [(float(_QUARTER * i), fraction(r)) for i, r in enumerate((*(ramp.bookings or ()), ONE))]
+        self.cycle = of(ramp.cycle)
+        drawn = np.array([of(ramp.workload), of(ramp.spread), fraction(never.share if never else None)])
+        self.kinds, self.kind = np.unique(drawn, axis=1, return_inverse=True)
+        """(length, spread, share that never ramps) of those who differ by the month for which they are hired."""
+        self.horizon = self.months + (math.ceil(self.cycle.max()) if self.shape == "bookings" else 0) + 2
+        monthly = [self.never_level, *([self.cycle, *(share for _, share in self.booked)] if ramp.bookings else ())]
+        self._varies = any((entry != entry[0]).any() for entry in monthly)
+        self._lags: dict[tuple[float, float], Array] = {}
+        self._tables: dict[tuple[bool, int], tuple[Array, Array]] = {}
+
+    def _steps(self, multiples: Mapping[int, object]) -> Steps:
+        of = self.numbers.of
+        return [(float(month), of(times)) for month, times in sorted(multiples.items())]  # type: ignore[arg-type]
+
+    def starts(self, first: int, lag: float, spread: float) -> Array:
+        """Share that starts in each month from `first` on, (horizon,); the last entry is everybody later."""
+        if (lag, spread) not in self._lags:
+            self._lags[lag, spread] = lag_shares(lag, spread, self.horizon)
+        shares = np.zeros(self.horizon)
+        shares[first:] = self._lags[lag, spread][: max(0, self.horizon - first)]
+        shares[-1] += max(0.0, 1.0 - shares.sum())
+        return shares
+
+    def workload(self, t: int, tenure: Array, existing: bool) -> Array:
+        """Mean share of a full workload in month t at each tenure (months), (kind, tenure)."""
+        months = self.numbers.months
+        full, capped = self._table(t, existing, months)
+        never = self.kinds[2][:, None]
+        index = (tenure if existing else tenure + self.horizon).astype(np.int64)
+        return np.asarray(((1 - never) * full + never * capped)[:, index])
+
+    def _table(self, t: int, existing: bool, months: int) -> tuple[Array, Array]:
+        """Workloads, and those of people who never ramp, of each kind; from −horizon on for those to be hired."""
+        level = float(self.never_level[t])
+        key = existing, t if self._varies else 0
+        if key not in self._tables:
+            tenures = self.tenure + np.arange(months) if existing else np.arange(-self.horizon, months)
+            caps = [1.0, level] if (self.kinds[2] > 0).any() else [1.0]
+            found = [np.array([self._shares(t, tenures + 0.5, k, cap) for k in self.kinds.T]) for cap in caps]
+            self._tables[key] = found[0], found[-1]
+        return self._tables[key]
+
+    def _shares(self, t: int, tenure: Any, kind: Any, cap: float) -> Array:
+        if self.shape != "bookings":
+            length, spread = float(kind[0]), float(kind[1])
+            return np.array([mean_workload(self.shape, float(x), length, spread, cap) for x in tenure])
+        cycle = self.cycle[t]
+        if cycle == 0:
+            return np.minimum(cap, _level(self.booked, 0.0, tenure, t))
+        end = tenure + 0.5
+        return np.asarray(np.minimum(cap, _integral(self.booked, 0.0, end, end + cycle, t) / cycle))
+
+
+class Seats:
+    """Expected people on seats that are alike: `people[kind, 0]` exist, `people[kind, 1 + s]` started in month s.
+
+    `due[m, s]` is who was planned for month m and starts in month s; its last column, whoever starts later. A hazard
+    that follows a missed quota is left out. Where promotion leads `into` a group, the expected number of those ready
+    fills the expected number of open seats: less than that happens where one or the other is missing by chance.
+    """
+
+    def __init__(self, rules: Rules, existing: int, hires: Mapping[int, int]) -> None:
+        months, kinds = rules.months, rules.kinds.shape[1]
+        self.rules, self.count = rules, existing + sum(hires.values())
+        self.out = {name: np.zeros(months) for name in _OUTPUTS}
+        self.people, self.ready = np.zeros((kinds, months + 1)), np.zeros((kinds, months + 1))
+        self.people[rules.kind[0], 0] = existing
+        self.due = np.zeros((months, rules.horizon))
+        for month, heads in hires.items():
+            self.due[month] += heads * rules.starts(month, float(rules.delay[month]), float(rules.delay_spread[month]))
+        self.moving_in = np.zeros(kinds)
+
+    def month(self, t: int) -> None:
+        """Who starts, works and leaves in month t."""
+        rules, out, people = self.rules, self.out, self.people
+        recruited = self.due[:, t].copy()
+        self.due[:, t] = 0.0
+        np.add.at(people[:, 1 + t], rules.kind, recruited)
+        out["recruited"][t] = recruited.sum()
+        out["starts"][t] = out["recruited"][t] + self.moving_in.sum()
+        people[:, 1 + t] += self.moving_in
+        self.moving_in[:] = 0.0
+
+        tenure = np.concatenate(([rules.tenure + t], t - np.arange(rules.months, dtype=np.float64)))
+        tenure = np.maximum(tenure, 0.0)  # those to come are nobody yet
+        load = np.concatenate(
+            [rules.workload(t, np.array([t]), True), rules.workload(t, tenure[1:], False)],
+            axis=1,
+        )
+        hazard = rules.voluntary[t] + rules.involuntary[t]
+        leaving = -np.expm1(-hazard * _integral(rules.multiples, 1.0, tenure, tenure + 1.0, t))
+        on_the_way = np.clip(tenure + 1.0 - rules.promotion_after[t], 0.0, 1.0)
+        self.ready += (people - self.ready) * -np.expm1(-rules.promotion[t] * on_the_way)
+        worked = people * load
+        out["working"][t], out["ramped"][t], out["existing"][t] = people.sum(), worked.sum(), worked[:, 0].sum()
+        self._ahead(t)
+        quota = _level(rules.quota_multiples, 1.0, tenure + 0.5, t)
+        out["quota_months"][t] = ((worked if rules.role.quota_relief == "ramp" else people) * quota).sum()
+        sure = tenure + 0.5 < rules.sure_months
+        out["sure"][t], out["sure_ramped"][t] = people[:, sure].sum(), worked[:, sure].sum()
+        self._leave(t, leaving, load, "leavers")
+        if hazard > 0:
+            out["involuntary"][t] = out["leavers"][t] * rules.involuntary[t] / hazard
+
+    def _ahead(self, t: int) -> None:
+        """Work that colleagues begin for those who are to start."""
+        if self.rules.shape == "bookings":
+            coming = np.arange(t + 1, self.rules.horizon - 1)
+            shares = self.rules.workload(t, (t - coming).astype(np.float64), False)
+            self.out["ahead"][t] = (self.due[:, t + 1 : -1] * shares[self.rules.kind]).sum()
+
+    def _leave(self, t: int, share: Array | float, load: Array, why: str) -> None:
+        """A share of the people, or of those who are ready, leave at the end of month t; others are to follow."""
+        leavers = (self.ready if why == "promoted" else self.people) * share
+        self.people -= leavers
+        self.ready -= leavers if why == "promoted" else self.ready * share
+        count, worked = float(leavers.sum()), (leavers * load).sum(axis=0)
+        self.out["leavers"][t] += count
+        self.out["promoted"][t] += count if why == "promoted" else 0.0
+        self.out["leaving_existing"][t] += worked[0]
+        self.out["leaving_hired"][t] += worked[1:].sum()
+        self._load = load
+        if self.rules.backfill is not None and count > 0:
+            self.due[t] += count * self.rules.starts(t + 1, float(self.rules.backfill[t]), 0.0)
+
+    def promote(self, t: int, share: float) -> None:
+        """That share of those who are ready are promoted at the end of month t."""
+        self._leave(t, share, self._load, "promoted")
+
+    def waiting(self, t: int) -> float:
+        """Seats that nobody is on after month t and whose next start is later than the month after."""
+        return float(self.due[: t + 2, t + 2 :].sum())
+
+    def move_in(self, t: int, share: float) -> None:
+        """That share of the seats that stand open is filled from inside in month t + 1."""
+        moved = share * self.due[: t + 2, t + 2 :]
+        self.due[: t + 2, t + 2 :] -= moved
+        np.add.at(self.moving_in, self.rules.kind[: t + 2], moved.sum(axis=1))
+
+    def end(self, t: int) -> None:
+        """Count who is there at the end of month t, and whom the fiscal year's quota is held against."""
+        self.out["headcount"][t] = self.people.sum()
+        numbers = self.rules.numbers
+        if numbers.fiscal_months(t + 1) == 0 or t + 1 == numbers.months:
+            months = numbers.fiscal_months(t) + 1
+            since = np.concatenate(([0.0], np.arange(numbers.months)))
+            worked = np.minimum(months, t + 1 - since)
+            self.out["rated"][t] = self.people[:, 2 * worked >= months].sum()
+
+
+def people(numbers: Numbers) -> dict[str, list[Seats]]:
+    """Expected people of every seat group by month: one entry, or one for each planned month where seats differ.
+
+    Seats differ where each has a territory of its own. Existing seats come first.
+    """
+    plan = numbers.plan
+    apart = {territory.seats for segment in plan.segments for territory in plan.team.territories_of(segment)}
+    found: dict[str, list[Seats]] = {}
+    for group in sorted(plan.team.seats, key=lambda entry: entry.name):
+        rules = Rules(numbers, group, plan.team.roles[group.role])
+        hires = {month - numbers.start: heads for month, heads in sorted(group.hires.items()) if heads}
+        if group.name in apart:
+            existing = [Seats(rules, group.existing, {})] if group.existing else []
+            found[group.name] = existing + [Seats(rules, 0, {month: heads}) for month, heads in hires.items()]
+        else:
+            found[group.name] = [Seats(rules, group.existing, hires)]
+    for t in range(numbers.months):
+        for seats in found.values():
+            for block in seats:
+                block.month(t)
+        for seats in found.values():
+            _promote(t, seats, found)
+        for seats in found.values():
+            for block in seats:
+                block.end(t)
+    return found
+
+
+def total(blocks: Iterable[Seats], output: str) -> Array:
+    """An output of a group's seats by month."""
+    return np.asarray(sum(block.out[output] for block in blocks), np.float64)
+
+
+def _promote(t: int, seats: Iterable[Seats], groups: Mapping[str, list[Seats]]) -> None:
+    """Those who are ready at the end of month t go: out of the plan, or as far as seats stand open."""
+    blocks = [block for block in seats if block.rules.role.promotion is not None]
+    ready = sum(float(block.ready.sum()) for block in blocks)
+    if ready == 0:
+        return
+    promotion, share = blocks[0].rules.role.promotion, 1.0
+    if promotion is not None and promotion.into is not None:
+        targets = groups[promotion.into]
+        opened = sum(block.waiting(t) for block in targets)
+        share = min(1.0, opened / ready)
+        for block in targets:
+            block.move_in(t, share * ready / opened if opened else 0.0)
+    for block in blocks:
+        block.promote(t, share)

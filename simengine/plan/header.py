@@ -1,0 +1,32 @@
+"""`plan:` what a plan is called, in which currency, from when to when."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from simengine.plan.entry import Model
+from simengine.plan.fields import Currency, Day, Month, Text, Title
+from simengine.plan.known import Known
+from simengine.plan.scalars import Constant, Fault
+
+
+class Header(Model):
+    """`plan:` what this plan is, in which currency, from when to when. Months count from year 0."""
+
+    name: Title
+    currency: Currency
+    start: Month
+    months: Annotated[int, Constant("months", 1, 120, whole=True, example="24")]
+    fiscal_year_start: Annotated[int, Constant("", 1, 12, whole=True, example="1 for January")] = 1
+    rates: dict[Currency, Annotated[float, Constant("", 1e-9, 1e9, example="1.08")]] = {}
+    version: Text = ""
+    as_of: Day | None = None
+
+    def faults(self, known: Known) -> Iterator[Fault]:
+        """One unit of the plan's currency is one."""
+        if self.currency in self.rates:
+            yield Fault(("rates", self.currency), "is the plan's own currency", "remove it: its rate is 1")
+
+    @property
+    def end(self) -> int:
+        """The last month of the plan, counted from year 0."""
+        return self.start + self.months - 1

@@ -1,0 +1,76 @@
+"""What a summary says of a ranking, as plain numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from simengine.report.events import ends, kinds
+from simengine.report.statistics import Facts, estimate
+
+_ABOUT = ("target", "metric", "period", "draws", "draws_left_out", "twins", "statistic", "share_of")
+_ESTIMATES = (
+    "share",
+    "metric_bottom_fifth",
+    "metric_top_fifth",
+    "swing",
+    "p_hit_bottom_fifth",
+    "p_hit_top_fifth",
+    "p_worse_than_plan",
+)
+
+
+def drivers(ranking: xr.Dataset, ds: xr.Dataset) -> Facts:
+    """A ranking as plain numbers, largest share first.
+
+    Parameters
+    ----------
+    ranking : from `explain.rank`
+    ds : the result that was ranked
+    """
+    kind = kinds(ds)
+    rows = [_driver(ranking.isel(assumption=i), kind, ds) for i in range(ranking.sizes["assumption"])]
+    return {
+        **{key: ranking.attrs[key] for key in _ABOUT},
+        "unit": ranking.attrs["units"],
+        **{key: float(ranking[key]) if key in ranking else None for key in ("mean", "p10", "p50", "p90", "p_hit")},
+        "random_variation": estimate(ranking, "random_variation"),
+        "remainder": estimate(ranking, "remainder"),
+        "by_source": _by_source(ranking),
+        "typical_p_worse_than_plan": _typical(rows),
+        "assumptions": rows,
+    }
+
+
+def _by_source(ranking: xr.Dataset) -> Facts:
+    """Weight of each kind of source in the shares of the assumptions that can be told from zero."""
+    share = ranking["share"].where(ranking["distinguishable"], 0.0)
+    found = sorted(set(ranking["source_kind"].values[ranking["distinguishable"].values]))
+    return {str(kind): float(share.where(ranking["source_kind"] == kind, 0.0).sum() / share.sum()) for kind in found}
+
+
+def _typical(rows: list[Facts]) -> float:
+    """Median chance that an assumption turns out worse than planned: above one half, plan values are hopeful."""
+    chances = [row["p_worse_than_plan"]["value"] for row in rows if row["kind"] == "assumption" and not row["constant"]]
+    known = [chance for chance in chances if math.isfinite(chance)]
+    return float(np.median(known)) if known else math.nan
+
+
+def _driver(row: xr.Dataset, kind: dict[str, str], ds: xr.Dataset) -> Facts:
+    name = str(row["assumption"].item())
+    varies = not bool(row["constant"])
+    low, high = ends(ds, name) if kind[name] in ("initiative", "risk") and varies else (None, None)
+    return {
+        "name": name,
+        "kind": kind[name],
+        **{key: estimate(row, key) for key in _ESTIMATES if key in row},
+        "distinguishable": bool(row["distinguishable"]),
+        "constant": not varies,
+        "rank_group": int(row["rank_group"]),
+        **{key: str(row[key].item()) for key in ("source_kind", "owner", "adverse", "unit")},
+        "plan_value": float(row["plan_value"]),
+        "bottom_fifth_is": low,
+        "top_fifth_is": high,
+    }

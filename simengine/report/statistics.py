@@ -1,0 +1,57 @@
+"""Plain numbers of a result: an estimate with its interval, P10, P50 and P90 of an amount.
+
+No statistic is made here; `results.targets` and `explain` make them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from simengine.explain import intervals
+from simengine.results.outputs import OUTPUTS
+from simengine.results.targets import period_values, quantile_interval
+
+Facts = dict[str, Any]
+Floats = NDArray[np.float64]
+
+
+def bounded(numbers: tuple[float, float, float]) -> Facts:
+    """An estimate and its 95 % interval."""
+    return dict(zip(("value", "lower", "upper"), numbers, strict=True))
+
+
+def estimate(ds: xr.Dataset, name: str) -> Facts:
+    """An estimate of a dataset, with `_lower` and `_upper`."""
+    return bounded((float(ds[name]), float(ds[f"{name}_lower"]), float(ds[f"{name}_upper"])))
+
+
+def proportion(hits: NDArray[np.bool_]) -> Facts:
+    """How often something is true, with its interval."""
+    return bounded(intervals.proportion(hits.astype(np.float64)))
+
+
+def spread(values: Floats) -> Facts:
+    """P10, P50 and P90."""
+    return {f"p{level}": quantile_interval(values, level / 100)[0] for level in (10, 50, 90)}
+
+
+def spread_of(ds: xr.Dataset, metric: str, period: str) -> Facts:
+    """P10, P50 and P90 of a metric over a period, and what the operating plan has."""
+    planned = period_values(ds, metric, period, "_baseline").sel(case="operating plan")
+    return {**spread(period_values(ds, metric, period).values), "operating_plan": float(planned)}
+
+
+def amount(ds: xr.Dataset, name: str, period: str) -> Facts:
+    """A flow or stock of a period: its mean too, for it is no ratio."""
+    values = period_values(ds, name, period).values
+    return {"name": name, "mean": intervals.mean(values)[0], **spread_of(ds, name, period)}
+
+
+def measured(ds: xr.Dataset, metric: str, period: str) -> Facts:
+    """A metric of a period in its unit; metrics that may be ratios have no mean."""
+    unit = OUTPUTS[metric].attributes(ds.attrs["currency"])["units"]
+    return {"metric": metric, "unit": unit, "period": period, **spread_of(ds, metric, period)}
