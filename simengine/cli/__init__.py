@@ -18,7 +18,7 @@ from simengine.errors import MachineError, SimengineError
 INTERRUPTED = 130
 NOBODY_READS = 141
 
-_COMMANDS = {name: f"simengine.cli.{name}" for name in ("demo", "check", "run", "rank", "figures")}
+_COMMANDS = {name: f"simengine.cli.{name}" for name in ("demo", "check", "describe", "run", "rank", "figures")}
 
 
 class Commands(click.Group):

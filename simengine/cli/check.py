@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 @click.command("check", short_help="Find every mistake in a plan.")
 @click.argument("plan")
 @click.option("--explain", is_flag=True, help="Show each value in force, and where it comes from.")
+@click.option("--strict", is_flag=True, help="Exit with 2 if numbers do not go together.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, plan: str, explain: bool, as_json: bool) -> None:
-    """Read the file PLAN and report every mistake at once, as file:line:column.
+def command(ctx: click.Context, plan: str, explain: bool, strict: bool, as_json: bool) -> None:
+    """Read the file PLAN, report every mistake at once as file:line:column, and say which numbers do not go together.
 
-    The exit code is 0 if the plan is right, and 2 if it is not.
+    The exit code is 0 if the plan is right, and 2 if it is not. What does not go together, or is unusual, is a warning.
     """
     from simengine.plan import load
 
@@ -34,15 +35,20 @@ def command(ctx: click.Context, plan: str, explain: bool, as_json: bool) -> None
         problems = [{name: getattr(problem, name) for name in problem.__slots__} for problem in error.problems]
         print_json({"ok": False, "file": plan, "problems": problems})
         ctx.exit(error.exit_code)
-    rows = _rows(checked) if explain else []
+    rows, findings = _rows(checked) if explain else [], _findings(checked)
     if as_json:
         values = {"values": [row._asdict() for row in rows]} if explain else {}
-        print_json({"ok": True, "file": plan, "problems": [], "plan": _contents(checked), **values})
-        return
-    for row in rows:
-        unit = f" ({row.unit})" if row.unit not in ("", "month") and row.value != "none" else ""
-        click.echo(f"{row.key} = {row.value}{unit}  ← {row.where}")
-    click.echo(in_words(checked, plan))
+        told = {"ok": True, "file": plan, "problems": [], "findings": findings, "plan": _contents(checked)}
+        print_json({**told, **values})
+    else:
+        for row in rows:
+            unit = f" ({row.unit})" if row.unit not in ("", "month") and row.value != "none" else ""
+            click.echo(f"{row.key} = {row.value}{unit}  ← {row.where}")
+        click.echo(in_words(checked, plan))
+        for finding in findings:
+            click.echo(f"{finding['subject']}: {finding['found']}; look at {finding['look_at']}", err=True)
+    if strict and findings:
+        ctx.exit(PlanError.exit_code)
 
 
 def in_words(plan: Plan, file: str) -> str:
@@ -62,6 +68,13 @@ def _rows(plan: Plan) -> list[Row]:
     from simengine.plan.values import explain
 
     return explain(plan)
+
+
+def _findings(plan: Plan) -> list[dict[str, str]]:
+    from simengine.reading.reconcile import reconcile
+    from simengine.report.describe import cell
+
+    return [finding._asdict() | {"found": cell(finding.found, plan.plan.currency)} for finding in reconcile(plan)]
 
 
 def _contents(plan: Plan) -> dict[str, str | int]:

@@ -249,7 +249,7 @@ def test_a_damaged_run_is_3(run, tmp_path):
 
 def test_figures_are_files(run, tmp_path):
     told = document(call("figures", run[0], "-o", tmp_path / "out", "--json"))["figures"]
-    assert [figure["name"] for figure in told] == ["fan", "exceedance", "tornado", "bridge"]
+    assert [figure["name"] for figure in told] == ["fan", "exceedance", "composition", "tornado", "bridge"]
     assert all(Path(figure[kind]).stat().st_size > 10_000 for figure in told for kind in ("png", "svg"))
     printed = call("figures", run[0], "-o", tmp_path / "out").stdout.splitlines()
     assert [line.split("  ")[0] for line in printed] == [figure["png"] for figure in told]
@@ -261,10 +261,13 @@ def test_a_figure_that_says_nothing_is_left_out_with_a_word(tmp_path):
     result = call("run", plan, *FEW, "-o", tmp_path / "run")
     assert result.exit_code == 0, result.stderr
     told = document(call("figures", tmp_path / "run", "--json"))
-    assert [figure["name"] for figure in told["figures"]] == ["fan", "bridge"]
-    assert {row["name"]: row["reason"] for row in told["left_out"]} == dict.fromkeys(
-        ("exceedance", "tornado"), "one-off bookings FY2027 is the same on every path"
-    )
+    assert [figure["name"] for figure in told["figures"]] == ["fan", "composition", "bridge"]
+    same = "one-off bookings FY2027 is the same on every path"
+    assert {row["name"]: row["reason"] for row in told["left_out"]} == {
+        "exceedance": same,
+        "tornado": same,
+        "cash": "the plan states no opening cash",
+    }
     assert "No tornado: one-off bookings FY2027 is the same on every path." in call("figures", tmp_path / "run").stderr
 
 
@@ -297,7 +300,7 @@ def test_demo_goes_all_the_way_in_an_empty_folder(tmp_path, monkeypatch):
 
 def test_demo_json(tmp_path):
     told = document(call("demo", *FEW, "-o", tmp_path / "demo", "--json"))
-    assert len(told["figures"]) == 4
+    assert len(told["figures"]) == 6
     assert told["plan"]["name"] == "Northstar FY2027"
 
 
@@ -438,3 +441,70 @@ def test_every_option_is_documented():
             for option in parameter.opts if parameter.param_type_name == "option" else ():
                 assert option in page, (name, option)
     assert f"{DRAWS:,}" in page
+
+
+# ---- describe ----
+
+
+def test_describe_says_what_a_plan_contains():
+    result = call("describe", TINY)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Tiny"
+    chapters = ("Targets", "People", "Capacity", "Demand", "Customers", "Quota roll-up", "Assumptions", "Metrics")
+    assert [line for line in lines if line in chapters] == list(chapters)
+    assert max(map(len, lines)) <= 120
+
+
+def test_describe_takes_values_and_formats():
+    result = call("describe", TINY, "--set", "base.smb.customers=77", "--format", "md")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("# Tiny\n")
+    assert re.search(r"^\| smb \| 77 \|", result.stdout, re.MULTILINE)
+    assert not re.search(r"^\| smb \| 77 \|", call("describe", TINY, "--format", "md").stdout, re.MULTILINE)
+
+
+def test_describe_json_has_plain_numbers():
+    told = document(call("describe", TINY, "--json"))
+    assert (told["plan"], told["currency"]) == ("Tiny", "USD")
+    targets = next(section for section in told["sections"] if section["title"] == "Targets")
+    assert targets["tables"][0]["rows"][0][5] == {"value": 6_000_000, "unit": "USD"}
+
+
+def test_describe_reports_mistakes_like_check(broken):
+    result = call("describe", broken)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "unknown key" in result.stderr
+
+
+# ---- check: what does not go together ----
+
+LARGE_QUOTA = "quota: 6_000_000 per year"
+
+
+@pytest.fixture
+def unusual(tmp_path):
+    text = Path(TINY).read_text()
+    assert "quota: 600_000 per year" in text
+    path = tmp_path / "unusual.yaml"
+    path.write_text(text.replace("quota: 600_000 per year", LARGE_QUOTA))
+    return path
+
+
+def test_check_warns_of_what_does_not_go_together(unusual):
+    result = call("check", unusual)
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 1
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("bookings per seller: "))
+    assert "look at team.roles.ae.quota" in line
+    assert "bookings per seller: " not in call("check", TINY).stderr
+
+
+def test_check_strict_turns_warnings_into_a_failure(unusual):
+    assert call("check", unusual, "--strict").exit_code == 2
+    findings = document(call("check", unusual, "--json"))["findings"]
+    assert {"subject", "found", "look_at"} == set(findings[0])
+    strict = call("check", unusual, "--strict", "--json")
+    assert strict.exit_code == 2
+    assert json.loads(strict.stdout)["ok"] is True

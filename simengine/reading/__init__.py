@@ -1,0 +1,1 @@
+"""Reading a plan back before any simulation: what it says, and where its numbers do not go together."""
