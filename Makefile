@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full check bench lock clean
+.PHONY: help setup demo test test-full check bench bench-large lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-full  the slow tests"
 	@echo "make check      formatting, lint, types and the walls between the rooms"
 	@echo "make bench      measure speed and memory"
+	@echo "make bench-large  the same for five years, 1,000 seats"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
 	@echo "make clean      remove .venv and every cache"
 
@@ -45,6 +46,9 @@ test-full: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/northstar.py
+
+bench-large: $(READY)
+	$(BIN)/python bench/five_years.py
 
 # One version of each package for all supported Pythons and systems.
 COMPILE = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
