@@ -15,6 +15,7 @@ from simengine.results.books import Ledger
 from simengine.results.economics import metric
 from simengine.results.targets import period_values
 from simengine.simulation import simulate
+from tests.reference.test_reference_generated import MECHANISMS
 
 NORTHSTAR = Path(__file__).parents[2] / "scenarios" / "northstar"
 DOCS = (Path(__file__).parents[2] / "docs" / "northstar.md").read_text(encoding="utf-8")
@@ -156,6 +157,32 @@ def test_retention_scenarios_move_nrr_and_nothing_else(plan: Plan) -> None:
     assert new[0] == pytest.approx(new[1], rel=1e-12)
     gain = year_end(operating_plan(high), "ending_arr") - year_end(operating_plan(low), "ending_arr")
     assert gain == pytest.approx(0.05 * 85e6, rel=0.1)
+
+
+NOT_AT_NORTHSTAR = {
+    # another company
+    "sells once",
+    "fiscal year from another month",
+    "no opening customers",
+    "one stage",
+    "no leads",
+    "unlimited",
+    "short term",
+    "all renewals contract",
+    "billing",
+    # the other way of saying or doing the same
+    "step",
+    "pooled all the same",  # scenarios/northstar/pooled.yaml
+    "assumption in another unit",
+    "events on volumes",
+    "shocks on volumes",
+}
+"""What generated plans have and Northstar has not; every other mechanism it uses."""
+
+
+def test_northstar_uses_every_mechanism(plan: Plan) -> None:
+    assert {name for name, uses in MECHANISMS.items() if not uses(plan)} <= NOT_AT_NORTHSTAR
+    assert MECHANISMS["pooled all the same"](load(NORTHSTAR / "pooled.yaml"))
 
 
 def changed_sections(plan: Plan, other: Plan) -> set[str]:
