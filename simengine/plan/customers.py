@@ -183,8 +183,8 @@ class Base(Model):
         if others < 0 or rest < -_ROUNDING * self.arr:
             yield Fault(
                 ("named_accounts",),
-                f"{number} accounts with an ARR of {arr:,.0f}, and the segment has {self.customers} customers with "
-                f"{self.arr:,.0f}",
+                f"{number} account{'' if number == 1 else 's'} with an ARR of {arr:,.0f}, and the segment has "
+                f"{self.customers} customers with {self.arr:,.0f}",
                 "named accounts are part of customers and arr: raise these, or correct the accounts",
             )
         elif (others == 0) != is_all:

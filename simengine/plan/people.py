@@ -332,7 +332,9 @@ class Team(Model):
                 yield Fault(("seats", index), words, "add team")
             elif group.team not in teams:
                 message = f"nobody in team {group.team} has a quota, which {group.role} sums up"
-                yield Fault(("seats", index, "team"), message, nearest(group.team, teams - {""}))
+                named = teams - {""}
+                remedy = nearest(group.team, named) if named else "put sellers who have a quota in this team"
+                yield Fault(("seats", index, "team"), message, remedy)
 
     def _promotion_faults(self) -> Iterator[Fault]:
         """Who is promoted goes to other seats."""
@@ -353,7 +355,8 @@ class Team(Model):
             if not self.roles[group.role].sells:
                 yield Fault(at, f"{group.name} do not sell", "choose seats of a role that has a capacity")
             elif number != group.seats and group.name not in told:
-                words = f"{group.name} have {group.seats} seats, filled and planned, and {number} territories"
+                territories = "1 territory" if number == 1 else f"{number} territories"
+                words = f"{group.name} have {group.seats} seats, filled and planned, and {territories}"
                 yield Fault(at, words, "expected one territory for each seat")
             told.add(group.name)
         for segment in sorted({segment for group in self.seats if (segment := group.segment) is not None}):

@@ -97,7 +97,7 @@ def _seats(op: OperatingPlan) -> Table:
     rows = []
     for group in op.plan.team.seats:
         hires = sorted(group.hires)
-        when = say("{} to {}", month(hires[0]), month(hires[-1])) if hires else say("–")
+        when = joined([say("{}", month(end)) for end in dict.fromkeys(hires[:1] + hires[-1:])] or [say("–")], " to ")
         planned = whole(sum(group.hires.values()))
         tenure = months(group.tenure_months) if group.existing else "–"
         delay = op.figure(group.time_to_fill_delay, "months") if hires else "–"

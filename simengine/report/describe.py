@@ -92,7 +92,13 @@ def cell(content: Cell, currency: str) -> str:
 
 
 def _figure(value: float, unit: str, currency: str) -> str:
-    """A number in one of the units of `reading.parts.Figure`."""
+    """A number in one of the units of `reading.parts.Figure`, with a true minus sign."""
+    if unit == "month" and math.isfinite(value):
+        return month_label(int(value))
+    return _digits(value, unit, currency).replace("-", "−")
+
+
+def _digits(value: float, unit: str, currency: str) -> str:
     if not math.isfinite(value):
         return "–" if math.isnan(value) else "infinite" if unit == "fraction" else "no limit"
     kind, _, period = unit.partition(" per ")
@@ -100,8 +106,8 @@ def _figure(value: float, unit: str, currency: str) -> str:
         return f"{value:,.0f} month{'' if value == 1 else 's'}"
     if kind in _FORMS:
         return _FORMS[kind].format(value)
-    if kind in ("currency", "month", "fraction"):
-        return {"currency": money(value, currency), "fraction": percent(value), "month": month_label(int(value))}[kind]
+    if kind in ("currency", "fraction"):
+        return money(value, currency) if kind == "currency" else percent(value)
     if kind == "count":
         # The same digits in every row, so that the points of a column stand below each other.
         return f"{0.0 if abs(value) < _NOTHING else value:,.{2 if period and abs(value) < _SMALL else 1}f}"

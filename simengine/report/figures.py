@@ -15,7 +15,7 @@ from simengine.report.drivers import drivers
 from simengine.report.exceedance import exceedance
 from simengine.report.facts import headline, target_facts
 from simengine.report.fan import cash, fan
-from simengine.report.parts import parts
+from simengine.report.parts import is_empty, parts
 from simengine.report.tornado import MOST_BARS, tornado
 from simengine.report.words import metric_name, what
 from simengine.report.year import has_cash, sells_once, whole_periods
@@ -50,7 +50,7 @@ def left_out(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, str]:
     """Why figures are not on the board, by name; parameters as in `board`."""
     reasons = {
         "exceedance": _no_curve(ds),
-        "composition": _no_year(ds),
+        "composition": _no_year(ds) or ("there is no ARR left to show" if is_empty(ds) else ""),
         "tornado": _no_tornado(ds, ranking),
         "bridge": _no_year(ds),
         "cash": "" if has_cash(ds) else "the plan states no opening cash",

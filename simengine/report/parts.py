@@ -48,6 +48,12 @@ _HALF = 0.2
 """Half the height of a bar; the bars are 1 apart."""
 
 
+def is_empty(ds: xr.Dataset) -> bool:
+    """Whether no part of any whole fiscal year has a median above zero."""
+    years = filter(None, (composition(ds, str(year)) for year in ds["year"].values))
+    return all(_median(year, name) <= 0 for year in years for name in COLORS)
+
+
 @drawn
 def parts(ds: xr.Dataset) -> Figure:
     """Ending ARR of each whole fiscal year as a bar of the medians of its parts, the most certain at the left."""

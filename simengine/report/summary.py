@@ -202,7 +202,7 @@ def _coverage(coverage: Facts) -> Iterator[RenderableType]:
 
 
 def _times(factor: float) -> str:
-    return f"{factor:.1f}" if math.isfinite(factor) else MISSING
+    return "infinite" if factor == math.inf else MISSING if math.isnan(factor) else f"{factor:.1f}"
 
 
 def _cash(rows: list[Facts]) -> Table:

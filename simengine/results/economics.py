@@ -123,7 +123,9 @@ def _burn_multiple(books: Books, first: int, last: int) -> Array:
 def _runway(books: Books, first: int, last: int) -> Array:
     since = max(first, last - _BURN_MONTHS + 1)
     burn = books.over("net_burn", since, last) / (last - since + 1)
-    return np.where(burn > 0, np.clip(books["cash"][..., last] / burn, 0.0, LONGEST_RUNWAY), LONGEST_RUNWAY)
+    cash = books["cash"][..., last]
+    while_it_lasts = np.where(burn > 0, np.clip(cash / burn, 0.0, LONGEST_RUNWAY), LONGEST_RUNWAY)
+    return np.where(cash > 0, while_it_lasts, 0.0)
 
 
 def _rule_of_40(books: Books, first: int, last: int) -> Array:

@@ -57,6 +57,17 @@ def test_people_are_counted_by_role_and_quarter(shown):
     assert everybody["FY2027-Q1"].value == pytest.approx(8)
 
 
+def test_hires_of_one_month_are_planned_in_that_month():
+    def planned(hires):
+        head = "plan: {name: Hires, currency: USD, start: 2027-01, months: 12}\nsegments: {smb: {}}\n"
+        team = f"team: {{roles: {{ops: {{}}}}, seats: [{{name: ops, role: ops, existing: 1, hires: {hires}}}]}}\n"
+        return cell(row(tables(loads(head + team))["Seats"], "ops")["hires are\nplanned in"], "USD")
+
+    assert planned("{2027-12: 5}") == "2027-12"
+    assert planned("{2027-02: 1, 2027-12: 5}") == "2027-02 to 2027-12"
+    assert planned("{}") == "–"
+
+
 def test_load_is_room_needed_over_room_there(balanced):
     op = OperatingPlan(balanced)
     # Leads: 75 inbound; SDRs have 200 hours, 150 for these, and 50 · 0.02 = 1 outbound. 30 % of 76 for 3 months each.
@@ -211,6 +222,12 @@ def test_a_number_that_changes_shows_both_ends():
     stepped = tables(plan("team.roles.ae.quota={start: 600_000 per year, 2027-07: 660_000 per year}"))
     quota = row(stepped["Roles; leavers, quota and pay are per year"], "ae")["quota"]
     assert cell(quota, "USD") == "$600k → $660k"
+
+
+@pytest.mark.parametrize("unit", ["count per month", "number", "rate", "precise", "factor", "months", "currency"])
+def test_what_is_below_zero_has_a_true_minus_sign(unit):
+    assert "−" in cell(Figure(-19.4, unit), "USD")
+    assert "-" not in cell(Figure(-19.4, unit), "USD")
 
 
 def test_targets_stand_beside_what_the_plan_comes_to(shown, balanced):

@@ -232,6 +232,13 @@ def test_cash_begins_at_the_opening_and_shows_what_it_shall_not_fall_below():
     assert [[12, -10e6], [24, -10e6]] in lines
 
 
+def test_a_year_of_nothing_has_no_composition():
+    ds = CASES["usual"].copy(deep=True)
+    ds["composition"][:] = 0.0
+    assert left_out(ds, None)["composition"] == "there is no ARR left to show"
+    assert "composition" not in left_out(CASES["usual"], None)
+
+
 def test_parts_of_each_year_stand_side_by_side_in_the_order_of_certainty():
     ds = CASES["usual"]
     bars = parts(ds).axes[0].patches

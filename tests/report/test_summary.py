@@ -216,6 +216,13 @@ def test_coverage_is_told_against_what_is_needed():
     assert "Below what is needed: emea (1.5 of 5.0)." in text
 
 
+def test_coverage_of_nothing_won_is_infinite():
+    facts_ = told(CASES["usual"])
+    facts_["coverage"] |= {"p10": 2.0, "p50": math.inf, "p90": math.inf, "needed": math.inf, "segments": []}
+    text = " ".join(lines(summary(facts_), 120))
+    assert "Opening pipeline: infinite times 3 months' bookings (P10–P90 2.0–infinite); needed: infinite." in text
+
+
 def test_long_plans_are_told_in_short():
     ds = dataset(months=60)
     written_ = lines(summary(told(ds)), 80)

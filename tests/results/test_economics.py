@@ -149,6 +149,8 @@ def test_cash_metrics_by_hand() -> None:
 def test_runway_ends_at_zero_and_at_sixty_months() -> None:
     assert metric(books(cash=[[-5.0]], net_burn=[[1.0]]), "runway", 0, 0).tolist() == [0]
     assert metric(books(cash=[[500.0]], net_burn=[[1.0]]), "runway", 0, 0).tolist() == [60]
+    assert metric(books(cash=[[500.0]], net_burn=[[-1.0]]), "runway", 0, 0).tolist() == [60]
+    assert metric(books(cash=[[-5.0]], net_burn=[[-1.0]]), "runway", 0, 0).tolist() == [0]  # nothing left to burn
 
 
 def test_rule_of_40_compares_with_the_same_months_a_year_before() -> None:
