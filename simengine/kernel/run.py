@@ -82,7 +82,7 @@ def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Resu
     """Simulate one path for each row of `slots` (path, slot); row i is draw `first_draw + i`.
 
     `varying` (path, month, n) holds what changes from month to month; the slots it stands for, `tables.varying`, are
-    overwritten. Returns arrays (path, output, month, entity) and, for `reached`, (path, month, cell, stage).
+    overwritten. Returns arrays (path, month, entity, output) and, for `reached`, (path, month, cell, stage).
     """
     paths, months = slots.shape[0], int(tables.calendar[Calendar.MONTHS])
     n_segments, n_groups, n_cells = tables.segments.shape[0], tables.groups.shape[0], tables.cells.shape[0]
@@ -95,7 +95,9 @@ def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Resu
     )
     kernel = path.simulate_paths if numba.config.DISABLE_JIT else _compiled()
     kernel(tables, slots, varying, first_draw, results)
-    return results
+    # Until the kernel itself lays outputs last.
+    outputs_last = (np.ascontiguousarray(np.moveaxis(array, 1, 3)) for array in results[:-1])
+    return results._replace(**dict(zip(Results._fields[:-1], outputs_last, strict=True)))
 
 
 def in_order(executor: Executor, function: Callable[[_B], _R], blocks: Iterable[_B], ahead: int) -> Iterator[_R]:

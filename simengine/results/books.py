@@ -12,14 +12,15 @@ import numpy as np
 from simengine.plan.schema import Plan
 from simengine.plan.targets import CHANNEL, ROLE, SEGMENT, TEAM, is_meant
 from simengine.results.allocation import spend_by_cell
-from simengine.results.cash import Cash, cash_of
+from simengine.results.cash import Cash, cash_of, opening_bills
 from simengine.results.costs import Costs, amortised, costs, groups_of
 from simengine.results.outputs import KERNEL_NAMES, OUTPUTS
 from simengine.results.paths import Array, Paths, added, cells_of, over_period
 from simengine.timeline import Timeline
-from simengine.units import MONTHS_PER_YEAR
+from simengine.units import MONTHS_PER_YEAR, Period, fiscal_period
 
 Where = Mapping[str, str]
+Key = tuple[tuple[str, str], ...]
 EVERYTHING: Where = {}
 _BY_CELL = frozenset({"new_arr", "bookings", "won", "opportunities"})
 _OF_SELLERS = frozenset({"quota", "credited", "rated", "rated_at_quota", "rated_near_quota", "rated_below_half"})
@@ -51,6 +52,7 @@ class Books:
     ) -> None:
         self._load, self._spend, self.parts = load, spend, parts
         self._loaded: dict[str, Array] = {}
+        self._periods: dict[tuple[str, int, int], Array] = {}
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._loaded:
@@ -65,16 +67,85 @@ class Books:
         """A flow or stock over the months `first` to `last`."""
         if name == "sm_spend" and self._spend is not None:
             return self._spend(first, last)
-        return over_period(self[name], OUTPUTS[name].kind, first, last)
+        return self.once(name, first, last, lambda: over_period(self[name], OUTPUTS[name].kind, first, last))
+
+    def once(self, name: str, first: int, last: int, work_out: Callable[[], Array]) -> Array:
+        """What `name` is over the months `first` to `last`, worked out when it is first asked for."""
+        period = name, first, last
+        if period not in self._periods:
+            self._periods[period] = work_out()
+        return self._periods[period]
 
 
-class _Members(NamedTuple):
+class Members(NamedTuple):
     """Places of a group's entities on their axes."""
 
     segments: list[int]
     cells: list[int]
     groups: list[int]
     sellers: list[int]
+
+
+class Chart:
+    """The chart of accounts: which entities make up which group, and what is known when the plan starts."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.segments, self.cells, self.groups = sorted(plan.segments), cells_of(plan), groups_of(plan)
+        self.channels, self.bills = sorted(plan.funnel.channels), opening_bills(plan)
+        self.years = whole_years(plan)
+        self._members: dict[Key, Members] = {}
+        self._history: dict[tuple[bool, tuple[str, ...]], Array] = {}
+
+    def members(self, where: Where) -> Members:
+        """Places of the entities that `where` names."""
+        key = tuple(sorted(where.items()))
+        if key not in self._members:
+            self._members[key] = self._places(where)
+        return self._members[key]
+
+    def history(self, segments: tuple[str, ...], *, capped: bool) -> Array:
+        """What has become of the ARR of twelve months before, `history`."""
+        if (capped, segments) not in self._history:
+            self._history[capped, segments] = history(self.plan, segments, capped=capped)
+        return self._history[capped, segments]
+
+    def _places(self, where: Where) -> Members:
+        plan = self.plan
+        meant = [name for name, segment in plan.segments.items() if is_meant(dict(where), name, segment.labels)]
+        everywhere = not where.keys() - {CHANNEL, ROLE, TEAM}
+        cells = [
+            i
+            for i, (channel, segment) in enumerate(self.cells)
+            if segment in meant and where.get(CHANNEL, channel) == channel
+        ]
+        groups = [
+            (g, group)
+            for g, group in enumerate(self.groups)
+            if where.get(ROLE, group.role) == group.role
+            and where.get(TEAM, group.team) == group.team
+            and (everywhere or group.segment in meant)
+        ]
+        return Members(
+            [s for s, name in enumerate(self.segments) if name in meant],
+            cells,
+            [g for g, _ in groups],
+            [g for g, group in groups if plan.team.roles[group.role].sells],
+        )
+
+    def subscriptions(self, cells: Sequence[int]) -> list[int]:
+        """Those of some cells whose segment sells subscriptions."""
+        return [i for i in cells if self.plan.segments[self.cells[i][1]].sells == "subscription"]
+
+
+def whole_years(plan: Plan) -> list[Period]:
+    """The fiscal years that lie wholly inside a plan, as months from its start."""
+    header, found = plan.plan, []
+    for year in range(header.start // MONTHS_PER_YEAR, header.end // MONTHS_PER_YEAR + 2):
+        window = fiscal_period(f"FY{year:04d}", header.fiscal_year_start)
+        if header.start <= window.first and window.last <= header.end:
+            found.append(Period(window.label, window.first - header.start, window.last - header.start))
+    return found
 
 
 class Ledger:
@@ -84,13 +155,15 @@ class Ledger:
     ----------
     plan : the plan
     paths : simulated paths of it, or its baseline
+    chart : what is read off the plan alone, where it is there already
     """
 
-    def __init__(self, plan: Plan, paths: Paths) -> None:
+    def __init__(self, plan: Plan, paths: Paths, chart: Chart | None = None) -> None:
         self.plan, self.paths = plan, paths
+        self.chart = Chart(plan) if chart is None else chart
         self.shape = paths.reached.shape[:2]
         self.timeline = Timeline(plan, paths.values, paths.shocks)
-        self._books: dict[tuple[tuple[str, str], ...], Books] = {}
+        self._books: dict[Key, Books] = {}
         self._by_cell: dict[tuple[int, int], Array] = {}
 
     @cached_property
@@ -108,10 +181,10 @@ class Ledger:
         """The company's cash."""
         company = self.books()
         spent = company["cost_of_revenue"] + company["opex"]
-        return cash_of(self.plan, self.timeline, company["billings"], company["revenue"], spent)
+        return cash_of(self.plan, self.chart.bills, self.timeline, company["billings"], company["revenue"], spent)
 
     def spend(self, first: int, last: int) -> Array:
-        """S&M spend of a period, (draw, channel, segment); the last row has no channel."""
+        """S&M spend of a period, (channel, segment, draw); the last row has no channel."""
         period = first, last
         if period not in self._by_cell:
             self._by_cell[period] = spend_by_cell(self.plan, self.paths, self.costs, first, last)
@@ -125,13 +198,13 @@ class Ledger:
         return self._books[key]
 
     def _books_of(self, where: Where) -> Books:
-        members = self._members(where)
+        members = self.chart.members(where)
 
         def load(name: str) -> Array:
             if CHANNEL in where and name in _BY_CELL:
                 return self._sum(self.paths.cell[name], members.cells)
             if CHANNEL in where and name == "new_customers":
-                return self._sum(self.paths.cell["won"], self._subscriptions(members.cells))
+                return self._sum(self.paths.cell["won"], self.chart.subscriptions(members.cells))
             if name in _DERIVED:
                 return _DERIVED[name](self, books)
             if name in _AT_THE_START:
@@ -142,60 +215,33 @@ class Ledger:
             return self._sum(self.paths.group[source], members.sellers if name in _OF_SELLERS else members.groups)
 
         def parts() -> list[tuple[Books, Books]]:
-            names = [sorted(self.plan.segments)[s] for s in members.segments] if CHANNEL in where else []
+            names = [self.chart.segments[s] for s in members.segments] if CHANNEL in where else []
             return [(self.books({SEGMENT: name}), self.books({**where, SEGMENT: name})) for name in names]
 
         books = Books(load, self._spend_of(where, members) if where else None, parts)
         return books
 
-    def _spend_of(self, where: Where, members: _Members) -> Callable[[int, int], Array]:
-        channels = sorted(self.plan.funnel.channels)
+    def _spend_of(self, where: Where, members: Members) -> Callable[[int, int], Array]:
+        channels = self.chart.channels
         rows = [channels.index(where[CHANNEL])] if CHANNEL in where else list(range(len(channels) + 1))
 
         def spend(first: int, last: int) -> Array:
             by_cell = self.spend(first, last)
-            return added((by_cell[:, row, s] for row in rows for s in members.segments), self.shape[:1])
+            return added((by_cell[row, s] for row in rows for s in members.segments), self.shape[:1])
 
         return spend
-
-    def _members(self, where: Where) -> _Members:
-        plan = self.plan
-        meant = [name for name, segment in plan.segments.items() if is_meant(dict(where), name, segment.labels)]
-        everywhere = not where.keys() - {CHANNEL, ROLE, TEAM}
-        cells = [
-            i
-            for i, (channel, segment) in enumerate(cells_of(plan))
-            if segment in meant and where.get(CHANNEL, channel) == channel
-        ]
-        groups = [
-            (g, group)
-            for g, group in enumerate(groups_of(plan))
-            if where.get(ROLE, group.role) == group.role
-            and where.get(TEAM, group.team) == group.team
-            and (everywhere or group.segment in meant)
-        ]
-        return _Members(
-            [s for s, name in enumerate(sorted(plan.segments)) if name in meant],
-            cells,
-            [g for g, _ in groups],
-            [g for g, group in groups if plan.team.roles[group.role].sells],
-        )
-
-    def _subscriptions(self, cells: Sequence[int]) -> list[int]:
-        names = cells_of(self.plan)
-        return [i for i in cells if self.plan.segments[names[i][1]].sells == "subscription"]
 
     def _sum(self, outputs: Array, members: Sequence[int]) -> Array:
         return added((outputs[:, :, i] for i in members), self.shape)
 
     def _at_the_start(self, name: str, members: Sequence[int]) -> Array:
-        names = [sorted(self.plan.segments)[s] for s in members]
+        names = tuple(self.chart.segments[s] for s in members)
         if name == "opening_cash":
             return np.array(self.plan.economics.opening_cash)
         if name == "opening_pipeline":
             return added((opening_pipeline(self.plan, segment, self.timeline) for segment in names), self.shape[:1])
         if name in ("net_history", "gross_history"):
-            return history(self.plan, names, capped=name == "gross_history")
+            return self.chart.history(names, capped=name == "gross_history")
         return np.array(math.fsum(opening(self.plan, segment)[name] for segment in names))
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from simengine.results.books import Ledger
-from simengine.results.cash import opening_bills
 from simengine.results.efficiency import of_year
 from simengine.results.paths import Array, added
 from simengine.results.targets import LEVEL, quantile_interval
@@ -48,9 +47,9 @@ def composition_of(ledger: Ledger, first: int, last: int) -> Array:
 
 def _under_contract(ledger: Ledger, first: int, last: int) -> Array:
     if first == 0:
-        known = math.fsum(arr for due, arr in opening_bills(ledger.plan) if due > last)
+        known = math.fsum(arr for due, arr in ledger.chart.bills if due > last)
         return np.full(ledger.shape[:1], known)
-    of_segments = [ledger.books({"segment": name}) for name in sorted(ledger.plan.segments)]
+    of_segments = [ledger.books({"segment": name}) for name in ledger.chart.segments]
     return added(
         (np.maximum(0.0, books.before("ending_arr", first) - books.over("atr", first, last)) for books in of_segments),
         ledger.shape[:1],

@@ -87,11 +87,11 @@ def amortised(paid: Array, months: int) -> Array:
 
 def _seat_costs(plan: Plan, paths: Paths, timeline: Timeline) -> SeatCosts:
     working, recruited, involuntary = (paths.group[name] for name in ("working", "recruited", "involuntary"))
-    pay, recruiting = np.zeros(working.shape), np.zeros(working.shape)
+    pay, recruiting = np.empty_like(working), np.empty_like(working)
+    monthly = {name: _yearly_pay(role, timeline) / MONTHS_PER_YEAR for name, role in plan.team.roles.items()}
     for g, group in enumerate(groups_of(plan)):
         cost = plan.team.roles[group.role].cost
-        pay[:, :, g] = working[:, :, g] * (_yearly_pay(plan.team.roles[group.role], timeline) / MONTHS_PER_YEAR)
-        pay[:, :, g] += involuntary[:, :, g] * timeline.of(cost.severance)
+        pay[:, :, g] = working[:, :, g] * monthly[group.role] + involuntary[:, :, g] * timeline.of(cost.severance)
         recruiting[:, :, g] = recruited[:, :, g] * timeline.of(cost.recruiting)
     commission = paths.group["commission"]
     return SeatCosts(pay, recruiting, commission, pay + recruiting + commission)

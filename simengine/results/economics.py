@@ -75,12 +75,17 @@ def _ltv_cac(books: Books, first: int, last: int) -> Array:
     spent = books.over("sm_spend", first, last)
     parts = books.parts()
     if not parts:
-        return books.over("new_customers", first, last) * _lifetime_value(books, first, last) / spent
+        return books.over("new_customers", first, last) * lifetime_value(books, first, last) / spent
     values = []
     for of_segment, part in parts:
         gained = part.over("new_customers", first, last)
-        values.append(np.where(gained > 0, gained * _lifetime_value(of_segment, first, last), 0.0))
+        values.append(np.where(gained > 0, gained * lifetime_value(of_segment, first, last), 0.0))
     return added(values, spent.shape) / spent
+
+
+def lifetime_value(books: Books, first: int, last: int) -> Array:
+    """What a new customer brings in; every channel asks for it again."""
+    return books.once("lifetime_value", first, last, lambda: _lifetime_value(books, first, last))
 
 
 def _lifetime_value(books: Books, first: int, last: int) -> Array:

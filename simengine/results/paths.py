@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -12,6 +12,22 @@ from simengine.plan.schema import Plan
 
 Array = NDArray[np.float64]
 Kind = Literal["flow", "stock", "ratio"]
+
+
+class Outputs(Mapping[str, Array]):
+    """Outputs of paths by name, (n, T, entities) each: views of one array (n, T, entities, outputs)."""
+
+    def __init__(self, array: Array, names: Sequence[str]) -> None:
+        self.array, self._places = array, {name: place for place, name in enumerate(names)}
+
+    def __getitem__(self, name: str) -> Array:
+        return self.array[..., self._places[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 class Paths(Protocol):
@@ -62,8 +78,11 @@ def pools_of(plan: Plan) -> list[tuple[str, str]]:
 
 
 def added(terms: Iterable[Array], shape: tuple[int, ...]) -> Array:
-    """Sum of arrays that broadcast to a shape, in order; a new array also of one term, or none."""
-    total = np.zeros(shape)
+    """Sum of arrays that broadcast to a shape, in order; a new array also of one term, or none.
+
+    Term by term, for NumPy adds up rows of a single path in another order than rows of many.
+    """
+    total = np.zeros(shape, order="F")  # the paths of a month lie side by side
     for term in terms:
         total += term
     return total

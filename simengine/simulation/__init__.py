@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from operator import index
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.draws import Array, draw, latent
@@ -19,7 +19,9 @@ from simengine.errors import SimengineError
 from simengine.kernel.run import STREAM_VERSION, in_order, is_compiled, run_block
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, Results, SegmentOut
 from simengine.plan.schema import Plan
-from simengine.results.dataset import Block, Collector
+from simengine.results.dataset import Collector
+from simengine.results.paths import Outputs
+from simengine.results.reduction import SPAN, Detail, Drawn, Pass, Reduced, Reduction, Whole
 from simengine.simulation.pack import Packed, pack
 from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_levels
 
@@ -28,8 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["is_compiled", "simulate"]
 
+NAMES = {
+    kind: tuple(output.name.lower() for output in outputs)
+    for kind, outputs in (("segment", SegmentOut), ("group", GroupOut), ("cell", CellOut), ("pool", PoolOut))
+}
+"""Names of the kernel's outputs, in their order."""
+
 Progress = Callable[[int, int], None]
-Span = tuple[int, int]
 
 MOST_TWINS = 2048
 OTHER_LUCK = 1
@@ -47,20 +54,24 @@ class Run:
     beliefs: Mapping[str, Distribution]
     dependence: Dependence
     seed: int
+    reduction: Reduction
+    block: int
 
-    def block(self, span: Span) -> Block:
-        """Simulate the draws from `start` to `stop`."""
-        start, stop = span
+    def reduced(self, start: int, stop: int) -> Reduced:
+        """Simulate the draws from `start` to `stop`, and keep what the reduction keeps of them."""
         draws = draw(self.beliefs, self.dependence, self.seed, start, stop)
         values = {name: draws.values[:, i] for i, name in enumerate(draws.names)}
         z = {name: draws.z[:, i] for i, name in enumerate(draws.names)}
         shocks = {name: self._levels(name, start, stop) for name in self.plan.shocks}
         slots, varying = self.packed.slots.fill(Timeline(self.plan, values, shocks), stop - start)
-        results = run_block(self.packed.tables, slots, varying, start)
         for name, levels in shocks.items():
             values[name] = levels.mean(axis=1)
             z[name] = values[name] / mean_level_sd(self.plan.shocks[name].persistence, self.plan.plan.months)
-        return Block(start=start, **named(results), values=values, z=z, shocks=shocks)
+        span = self.reduction.begin(start, Drawn(values, z, shocks), stop - start)
+        for first in range(0, stop - start, self.block):
+            rows = slice(first, first + self.block)
+            span.take(named(run_block(self.packed.tables, slots[rows], varying[rows], start + first)))
+        return span.finish()
 
     def _levels(self, shock: str, start: int, stop: int) -> Array:
         """Levels of a shock in every month, (draw, month)."""
@@ -68,15 +79,10 @@ class Run:
         return shock_levels(self.plan.shocks[shock].persistence, innovations)
 
 
-def named(results: Results) -> dict[str, Any]:
-    """The kernel's results by the names of their outputs: `segment`, `group`, `cell`, `pool`, `reached` of a Block."""
-    return {
-        "segment": {output.name.lower(): results.segment[:, output] for output in SegmentOut},
-        "group": {output.name.lower(): results.group[:, output] for output in GroupOut},
-        "cell": {output.name.lower(): results.cell[:, output] for output in CellOut},
-        "pool": {output.name.lower(): results.pool[:, output] for output in PoolOut},
-        "reached": results.reached,
-    }
+def named(results: Results) -> Whole:
+    """The kernel's results by the names of their outputs."""
+    outputs = {kind: Outputs(getattr(results, kind), names) for kind, names in NAMES.items()}
+    return Whole(**outputs, reached=results.reached)
 
 
 def simulate(
@@ -85,9 +91,9 @@ def simulate(
     draws: int = 16_384,
     seed: int = 7,
     twins: int | None = None,
-    detail: Literal["headline", "segment"] = "headline",
+    detail: Detail = "headline",
     executor: Executor | None = None,
-    block: int = 256,
+    block: int = 16,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Simulate a plan.
@@ -100,7 +106,7 @@ def simulate(
     twins : paths run again with other random variation, to tell it from the assumptions; at most 2,048 by default
     detail : "segment" keeps every output by path and segment, "headline" keeps totals by path and means by segment
     executor : runs the blocks; by default one thread for each processor, for the kernel holds no lock
-    block : paths in a block; changes no bit of the result
+    block : paths simulated at once, few enough for the processor's cache; changes no bit of the result
     progress : called with (paths done, paths in all)
 
     Returns
@@ -118,21 +124,16 @@ def simulate(
     twins = min(draws, MOST_TWINS) if twins is None else _whole("twins", twins, 0, draws)
     if detail not in ("headline", "segment"):
         raise SimengineError(f"detail is {detail!r}; choose 'headline' or 'segment'")
-    packed, dependence, beliefs = pack(plan, seed), plan.dependence.copula(), plan.widened()
-    collector = Collector(plan, draws, twins, detail)
-    passes = (
-        (Run(plan, packed, beliefs, dependence, seed), draws, collector.add),
-        (Run(plan, pack(plan, seed, OTHER_LUCK), beliefs, dependence, seed), twins, collector.add_twin),
-        (Run(plan, packed, plan.widened(policy=False), dependence, seed), _unwidened(draws), collector.add_unwidened),
-    )
-    done, total = 0, sum(count for _, count, _ in passes)
+    passes = _passes(plan, seed, {"draw": draws, "twin": twins, "draw_unwidened": _unwidened(draws)}, detail, block)
+    jobs = [(run, start, min(start + SPAN, count)) for run, count in passes for start in range(0, count, SPAN)]
+    collector = Collector(plan, {run.reduction.use: count for run, count in passes}, detail)
+    done, total = 0, sum(count for _, count in passes)
     with _workers(executor) as workers:
-        for run, count, collect in passes:
-            for result in in_order(workers, run.block, _spans(count, block), _AHEAD):
-                collect(result)
-                done += len(result.reached)
-                if progress is not None:
-                    progress(done, total)
+        for (run, *_), reduced in zip(jobs, in_order(workers, _simulated, jobs, _AHEAD), strict=True):
+            collector.add(run.reduction.use, reduced)
+            done += reduced.paths
+            if progress is not None:
+                progress(done, total)
     for case in CASES:
         collector.add_baseline(case, baseline(plan, spreadsheet_values(plan, case)))
     return collector.finish(
@@ -146,6 +147,22 @@ def simulate(
     )
 
 
+def _passes(plan: Plan, seed: int, counts: Mapping[Pass, int], detail: Detail, block: int) -> list[tuple[Run, int]]:
+    """The passes of a run and their numbers of paths: the draws, their twins, and draws without the source policy."""
+    packed, dependence, beliefs = pack(plan, seed), plan.dependence.copula(), plan.widened()
+    draws = Run(plan, packed, beliefs, dependence, seed, Reduction(plan, "draw", detail, NAMES), block)
+    twins = replace(draws, packed=pack(plan, seed, OTHER_LUCK), reduction=Reduction(plan, "twin", detail, NAMES))
+    unwidened = replace(
+        draws, beliefs=plan.widened(policy=False), reduction=Reduction(plan, "draw_unwidened", detail, NAMES)
+    )
+    return [(run, counts[run.reduction.use]) for run in (draws, twins, unwidened)]
+
+
+def _simulated(job: tuple[Run, int, int]) -> Reduced:
+    run, start, stop = job
+    return run.reduced(start, stop)
+
+
 def _whole(name: str, value: int, low: int, high: int) -> int:
     """The value as a whole number, if it is one from `low` to `high`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or not low <= value <= high:
@@ -156,10 +173,6 @@ def _whole(name: str, value: int, low: int, high: int) -> int:
 def _unwidened(draws: int) -> int:
     """Paths spent on P(hit) without the source policy: a quarter of the run, for it is shown beside and not ranked."""
     return max(1, draws // 4)
-
-
-def _spans(draws: int, block: int) -> Iterator[Span]:
-    return ((start, min(start + block, draws)) for start in range(0, draws, block))
 
 
 @contextmanager

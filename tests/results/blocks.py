@@ -1,14 +1,18 @@
 """A small plan and made-up blocks of paths for it: numbers without a model, so that only the arithmetic is tested."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, SegmentOut
 from simengine.plan import Plan, loads
-from simengine.results.dataset import Block
-from simengine.results.paths import pools_of
+from simengine.results.dataset import Collector
+from simengine.results.paths import Outputs, pools_of
+from simengine.results.reduction import SPAN, Detail, Drawn, Pass, Reduced, Reduction, Whole
 
 SEGMENT_OUTPUTS = tuple(output.name.lower() for output in SegmentOut)
 GROUP_OUTPUTS = tuple(output.name.lower() for output in GroupOut)
@@ -112,6 +116,62 @@ def small_plan(months: int = 15, **sections: Any) -> Plan:
     )
 
 
+@dataclass(frozen=True)
+class Block:
+    """Whole paths, as a `Ledger` reads them: n draws, T months."""
+
+    start: int
+    segment: Outputs
+    group: Outputs
+    cell: Outputs
+    pool: Outputs
+    reached: np.ndarray
+    values: dict[str, np.ndarray]
+    z: dict[str, np.ndarray]
+    shocks: dict[str, np.ndarray]
+
+
+def reduced(
+    plan: Plan, block: Block, use: Pass = "draw", cuts: Iterable[int] = (), detail: Detail = "headline"
+) -> Iterator[Reduced]:
+    """A block as a run reduces it, span by span; its paths are taken in pieces that end at `cuts`."""
+    names = {kind: tuple(getattr(block, kind)) for kind in ("segment", "group", "cell", "pool")}
+    reduction = Reduction(plan, use, detail, names)
+    for start in range(0, len(block.reached), SPAN):
+        part = piece(block, start, min(start + SPAN, len(block.reached)))
+        paths = len(part.reached)
+        span = reduction.begin(part.start, Drawn(part.values, part.z, part.shocks), paths)
+        ends = sorted({*(cut - start for cut in cuts if 0 < cut - start < paths), paths})
+        for first, last in zip([0, *ends], ends, strict=False):
+            whole = piece(part, first, last)
+            copies = {kind: Outputs(getattr(whole, kind).array.copy(), names[kind]) for kind in names}
+            span.take(Whole(**copies, reached=whole.reached.copy()))
+        yield span.finish()
+
+
+def collected(
+    plan: Plan,
+    block: Block,
+    *,
+    twins: Block | None = None,
+    unwidened: Block | None = None,
+    cases: Mapping[str, Block] | None = None,
+    cuts: Iterable[int] = (),
+    detail: Detail = "headline",
+    **attrs: str,
+) -> xr.Dataset:
+    """The dataset of a run of these paths, which come in pieces that end at `cuts`."""
+    passes: dict[Pass, Block | None] = {"draw": block, "twin": twins, "draw_unwidened": unwidened}
+    counts = {use: 0 if paths is None else len(paths.reached) for use, paths in passes.items()}
+    collector = Collector(plan, counts, detail)
+    for use, paths in passes.items():
+        for part in () if paths is None else reduced(plan, paths, use, tuple(cuts), detail):
+            collector.add(use, part)
+    for case, paths in (cases or {}).items():
+        collector.add_baseline(case, paths)
+    return collector.finish(attrs)
+
+
 def random_block(plan: Plan, draws: int, seed: int, start: int = 0) -> Block:
     """Positive numbers of very different size, whose sums depend on the order in which they are added."""
     rng = np.random.default_rng(seed)
@@ -121,12 +181,15 @@ def random_block(plan: Plan, draws: int, seed: int, start: int = 0) -> Block:
     def numbers(*entities: int) -> np.ndarray:
         return rng.lognormal(8.0, 3.0, (draws, months, *entities))
 
+    def outputs(entities: int, names: tuple[str, ...]) -> Outputs:
+        return Outputs(np.stack([numbers(entities) for _ in names], axis=-1), names)
+
     return Block(
         start=start,
-        segment={name: numbers(len(plan.segments)) for name in SEGMENT_OUTPUTS},
-        group={name: numbers(len(plan.team.seats)) for name in GROUP_OUTPUTS},
-        cell={name: numbers(cells) for name in CELL_OUTPUTS},
-        pool={name: numbers(len(pools_of(plan))) for name in POOL_OUTPUTS},
+        segment=outputs(len(plan.segments), SEGMENT_OUTPUTS),
+        group=outputs(len(plan.team.seats), GROUP_OUTPUTS),
+        cell=outputs(cells, CELL_OUTPUTS),
+        pool=outputs(len(pools_of(plan)), POOL_OUTPUTS),
         reached=numbers(cells, len(plan.funnel.stages)),
         values={name: _values(plan, name, rng, draws) for name in plan.declared},
         z={name: rng.standard_normal(draws) for name in plan.declared},
@@ -150,7 +213,7 @@ def flat_block(plan: Plan, draws: int = 1, **outputs: Any) -> Block:
     arrays = {**block.segment, **block.group}
     arrays |= {f"cell_{name}": array for name, array in block.cell.items()}
     arrays |= {f"pool_{name}": array for name, array in block.pool.items()}
-    for array in [*arrays.values(), block.reached, *(block.shocks or {}).values()]:
+    for array in [*arrays.values(), block.reached, *block.shocks.values()]:
         array[...] = 0.0
     block.values.get("margin", np.empty(0))[...] = 0.8
     arrays |= {name.replace(".", "_"): values for name, values in block.values.items()}
@@ -167,12 +230,12 @@ def piece(block: Block, start: int, stop: int) -> Block:
 
     return Block(
         start=block.start + start,
-        segment=cut(block.segment),
-        group=cut(block.group),
-        cell=cut(block.cell),
-        pool=cut(block.pool),
+        **{
+            kind: Outputs(getattr(block, kind).array[start:stop], tuple(getattr(block, kind)))
+            for kind in ("segment", "group", "cell", "pool")
+        },
         reached=block.reached[start:stop],
         values=cut(block.values),
         z=cut(block.z),
-        shocks=cut(block.shocks or {}),
+        shocks=cut(block.shocks),
     )

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from simengine.errors import SimengineError
 from simengine.plan import Plan
@@ -10,11 +9,10 @@ from simengine.results.books import Ledger, opening_pipeline
 from simengine.results.budget import budget
 from simengine.results.cash import opening_bills
 from simengine.results.composition import PARTS, composition, composition_of
-from simengine.results.dataset import Block, Collector
 from simengine.results.economics import metric
 from simengine.results.efficiency import efficiency
 from simengine.results.pipeline import pipeline_coverage
-from tests.results.blocks import EVENTS, flat_block, random_block, small_plan
+from tests.results.blocks import EVENTS, Block, collected, flat_block, random_block, small_plan
 
 LOSSES = ("contraction_arr", "churned_arr")
 NEW = ("new_from_pipeline", "new_from_existing", "new_from_hires", "new_without_seller")
@@ -25,18 +23,12 @@ def consistent(plan: Plan, draws: int, seed: int) -> Block:
     block = random_block(plan, draws, seed)
     outputs = block.segment
     for name in LOSSES:
-        outputs[name] *= 1e-3
+        outputs[name][...] *= 1e-3
     outputs["new_arr"][...] = sum(outputs[name] for name in NEW)
     net = outputs["new_arr"] + outputs["expansion_arr"] + outputs["price_arr"] - sum(outputs[name] for name in LOSSES)
     opening = [plan.base[name].arr if name in plan.base else 0.0 for name in sorted(plan.segments)]
     outputs["ending_arr"][...] = opening + np.cumsum(net, axis=1)
     return block
-
-
-def collected(plan: Plan, block: Block) -> xr.Dataset:
-    collector = Collector(plan, len(block.reached))
-    collector.add(block)
-    return collector.finish({})
 
 
 @pytest.fixture(scope="module")

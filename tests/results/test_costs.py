@@ -111,7 +111,7 @@ def test_spend_by_channel_and_segment_by_hand() -> None:
     # Cells are inbound/ent, inbound/smb, online/smb, outbound/ent, outbound/smb.
     block = flat_block(plan, cell_opportunities=[10, 20, 99, 30, 40], working=[1, 2, 0, 1])
     ledger = Ledger(plan, block)
-    found = ledger.spend(0, 0)[0]
+    found = ledger.spend(0, 0)[..., 0]
     # Rows inbound, online, outbound, nobody; columns ent-emea, services, smb-na. Enterprise sellers cost 10,000,
     # those of small companies 20,000, and an SDR for everybody 5,000.
     expected = np.zeros((4, 3))
@@ -129,7 +129,7 @@ def test_spend_by_channel_and_segment_by_hand() -> None:
 
 def test_spend_without_opportunities_stays_where_it_is() -> None:
     plan = small_plan(1)
-    found = Ledger(plan, flat_block(plan, working=[1, 0, 0, 1])).spend(0, 0)[0]
+    found = Ledger(plan, flat_block(plan, working=[1, 0, 0, 1])).spend(0, 0)[..., 0]
     # 5,000 for inbound evenly; a seller of ent-emea, in no channel; an SDR, in no channel and evenly.
     third = 5_000 / 3
     np.testing.assert_allclose(found, [[2_500, 0, 2_500], [0, 0, 0], [10_000 + third, third, third]], rtol=1e-12)
@@ -143,7 +143,7 @@ def test_channels_and_segments_add_up_to_the_spend_of_the_period(seed: int) -> N
     block.cell["opportunities"][5, :, 0] = 0.0
     ledger = Ledger(plan, block)
     total = ledger.books().over("sm_spend", 1, 4)
-    np.testing.assert_allclose(ledger.spend(1, 4).sum(axis=(1, 2)), total, rtol=1e-12)
+    np.testing.assert_allclose(ledger.spend(1, 4).sum(axis=(0, 1)), total, rtol=1e-12)
     parts = sum(ledger.books({"segment": name}).over("sm_spend", 1, 4) for name in plan.segments)
     np.testing.assert_allclose(parts, total, rtol=1e-12)
     assert (ledger.spend(1, 4) >= 0).all()

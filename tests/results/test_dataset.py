@@ -7,7 +7,9 @@ import pytest
 import xarray as xr
 
 from simengine.plan import Plan
-from simengine.results.dataset import Block, Collector, Detail, add_in_order, digest
+from simengine.results.dataset import Collector, digest
+from simengine.results.reduction import SPAN, Detail
+from tests.results import blocks
 from tests.results.blocks import (
     EVENTS,
     GROUP_OUTPUTS,
@@ -15,9 +17,11 @@ from tests.results.blocks import (
     SEGMENT_OUTPUTS,
     SHOCKS,
     TEAM,
+    Block,
     flat_block,
     piece,
     random_block,
+    reduced,
     small_plan,
 )
 
@@ -36,18 +40,17 @@ def block(plan: Plan) -> Block:
 
 
 def collected(plan: Plan, block: Block, cuts: Iterable[int] = (), detail: Detail = "headline") -> xr.Dataset:
-    """The dataset of a run whose paths come in blocks that end at `cuts`."""
-    twins, unwidened = random_block(plan, TWINS, seed=4), random_block(plan, DRAWS, seed=5)
-    draws = len(block.reached)
-    collector = Collector(plan, draws, TWINS, detail)
-    ends = [*cuts, draws]
-    for start, stop in zip([0, *ends], ends, strict=False):
-        collector.add(piece(block, start, stop))
-    collector.add_twin(twins)
-    collector.add_unwidened(unwidened)
-    for seed, case in enumerate(CASES):
-        collector.add_baseline(case, random_block(plan, 1, seed))
-    return collector.finish({"seed": "7"})
+    """The dataset of a run whose paths come in pieces that end at `cuts`, with twins and all the rest."""
+    return blocks.collected(
+        plan,
+        block,
+        twins=random_block(plan, TWINS, seed=4),
+        unwidened=random_block(plan, DRAWS, seed=5),
+        cases={case: random_block(plan, 1, seed) for seed, case in enumerate(CASES)},
+        cuts=cuts,
+        detail=detail,
+        seed="7",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +115,7 @@ def test_territories_stand_with_their_segment() -> None:
     territories = [{"name": name, "seats": "ae-ent"} for name in ("north", "alps")]
     plan = small_plan(2, team={**TEAM, "territories": territories})
     block = random_block(plan, 3, seed=1)
-    collector = Collector(plan, 3)
-    collector.add(block)
-    ds = collector.finish({})
+    ds = blocks.collected(plan, block)
     assert list(ds["territory"].values) == ["alps", "north", "services", "smb-na"]
     assert list(ds["territory_segment"].values) == ["ent-emea", "ent-emea", "services", "smb-na"]
     for name in POOL_OUTPUTS:
@@ -211,9 +212,7 @@ def test_a_plan_without_people_assumptions_or_targets() -> None:
         economics={},
         funnel={"channels": {}},
     )
-    collector = Collector(plan, 4)
-    collector.add(random_block(plan, 4, seed=1))
-    ds = collector.finish({})
+    ds = blocks.collected(plan, random_block(plan, 4, seed=1))
     assert ds["headcount"].values.tolist() == [[0]] * 4
     assert ds["sm_spend"].values.tolist() == [[0]] * 4
     assert (ds.sizes["target"], ds.sizes["assumption"], ds.sizes["role"], ds.sizes["channel"]) == (0, 0, 0, 0)
@@ -221,10 +220,10 @@ def test_a_plan_without_people_assumptions_or_targets() -> None:
 
 
 def test_paths_that_are_missing_or_out_of_order_are_noticed(plan: Plan, block: Block) -> None:
-    collector = Collector(plan, DRAWS)
-    collector.add(piece(block, 0, 10))
+    collector = Collector(plan, {"draw": DRAWS})
+    collector.add("draw", *reduced(plan, piece(block, 0, 10)))
     with pytest.raises(AssertionError):
-        collector.add(piece(block, 20, 30))
+        collector.add("draw", *reduced(plan, piece(block, 20, 30)))
     with pytest.raises(AssertionError):
         collector.finish({})
 
@@ -240,17 +239,22 @@ def test_the_size_of_blocks_changes_no_bit(plan: Plan, block: Block, ds: xr.Data
         assert ds.variables[name].values.tobytes() == other.variables[name].values.tobytes(), name
 
 
-@pytest.mark.parametrize("columns", [1, 2, 3, 9, 100])
-def test_sums_run_row_by_row(columns: int) -> None:
-    rows = np.random.default_rng(8).lognormal(8, 3, (300, columns))
-    total = np.zeros(columns)
-    for row in rows:
-        total = total + row
-    assert add_in_order(np.zeros(columns), rows).tobytes() == total.tobytes()
-    in_two = add_in_order(add_in_order(np.zeros(columns), rows[:131]), rows[131:])
-    assert in_two.tobytes() == total.tobytes()
-    # Sums of blocks, added to one another, have other bits.
-    assert (rows[:131].sum(axis=0) + rows[131:].sum(axis=0)).tobytes() != total.tobytes()
+def test_sums_run_path_by_path_within_a_span_and_then_span_by_span() -> None:
+    short = small_plan(2)
+    paths = random_block(short, 2 * SPAN + 9, seed=8)
+    total = np.zeros(paths.segment["won"].shape[1:])
+    for start in range(0, len(paths.reached), SPAN):
+        of_span = np.zeros(total.shape)
+        for path in paths.segment["won"][start : start + SPAN]:
+            of_span = of_span + path
+        total = total + of_span
+    whole = blocks.collected(short, paths)["won_by_segment"].values
+    assert whole.tobytes() == (total / len(paths.reached)).tobytes()
+    in_pieces = blocks.collected(short, paths, cuts=range(0, len(paths.reached), 100))["won_by_segment"].values
+    assert in_pieces.tobytes() == whole.tobytes()
+    # Sums of other spans, added to one another, have other bits.
+    halves = paths.segment["won"][:500].sum(axis=0) + paths.segment["won"][500:].sum(axis=0)
+    assert halves.tobytes() != total.tobytes()
 
 
 def test_the_first_draws_of_a_longer_run_are_the_shorter_run(plan: Plan, block: Block, ds: xr.Dataset) -> None:
@@ -259,13 +263,14 @@ def test_the_first_draws_of_a_longer_run_are_the_shorter_run(plan: Plan, block: 
         assert shorter[name].values.tobytes() == ds[name][:20].values.tobytes(), name
 
 
-def test_the_dataset_does_not_hold_on_to_the_blocks() -> None:
+def test_the_dataset_does_not_hold_on_to_the_spans() -> None:
     short = small_plan(2)
     mine = flat_block(short, draws=3, new_arr=[1, 0, 0])
-    collector = Collector(short, 3)
-    collector.add(mine)
-    mine.segment["new_arr"][...] = 99
-    mine.values["margin"][...] = 99
+    collector = Collector(short, {"draw": 3, "twin": 0})
+    (part,) = reduced(short, mine)
+    collector.add("draw", part)
+    for column in part.columns.values():
+        column[...] = 99
     ds = collector.finish({})
     assert ds["new_arr"].values.tolist() == [[1, 1]] * 3
     assert ds["assumption_value"].values.tolist() == [[0.8]] * 3

@@ -9,7 +9,6 @@ import xarray as xr
 from scipy import stats
 
 from simengine.errors import SimengineError
-from simengine.results.dataset import Collector
 from simengine.results.targets import (
     as_misses,
     commit,
@@ -22,7 +21,7 @@ from simengine.results.targets import (
     shortfall,
     wilson,
 )
-from tests.results.blocks import EVENTS, flat_block, random_block, small_plan
+from tests.results.blocks import EVENTS, collected, flat_block, random_block, small_plan
 
 
 def dataset(**arrays: Any) -> xr.Dataset:
@@ -34,12 +33,13 @@ def dataset(**arrays: Any) -> xr.Dataset:
             {"name": "CAC", "metric": "cac_new_logo", "period": "FY2027-Q1", "at_most": 1.5},
         ],
     )
-    collector = Collector(plan, 4, 2)
-    collector.add(flat_block(plan, 4))
-    collector.add_twin(flat_block(plan, 2))
-    collector.add_unwidened(flat_block(plan, 1))
-    collector.add_baseline("operating plan", flat_block(plan, 1, new_arr=[3, 0, 4]))
-    ds = collector.finish({})
+    ds = collected(
+        plan,
+        flat_block(plan, 4),
+        twins=flat_block(plan, 2),
+        unwidened=flat_block(plan, 1),
+        cases={"operating plan": flat_block(plan, 1, new_arr=[3, 0, 4])},
+    )
     for name, values in arrays.items():
         ds[name] = ds[name].dims, np.broadcast_to(np.asarray(values, dtype=float), ds[name].shape).copy()
     return ds
@@ -119,9 +119,7 @@ def test_a_criterion_of_success_is_not_among_all_targets() -> None:
     ]
     for confidence, joint in (({}, 0.75), ({"confidence": "80 %"}, 0.5)):
         plan = small_plan(3, targets=[{**targets[0], **confidence}, targets[1]], events={"outage": event})
-        collector = Collector(plan, 4)
-        collector.add(flat_block(plan, 4))
-        ds = collector.finish({})
+        ds = collected(plan, flat_block(plan, 4))
         ds["target_value"] = ds["target_value"].dims, np.array([[30.0, 9], [30, 1], [10, 1], [30, 1]])
         # Who has committed to a target means it, whatever else it is a criterion of.
         assert hit_probability(ds)["joint"].item() == joint
@@ -210,10 +208,8 @@ def test_quantile_intervals_cover_and_a_wrong_quantile_is_rejected() -> None:
 
 def test_quantiles_and_commit_of_a_metric() -> None:
     plan = small_plan(3, targets=[])
-    collector = Collector(plan, 1000)
     block = random_block(plan, 1000, seed=6)
-    collector.add(block)
-    ds = collector.finish({})
+    ds = collected(plan, block)
     values = np.sort(block.segment["new_arr"][:, 1].sum(axis=1))
     found = quantiles(ds, "new_arr", "2027-02")
     assert found["quantile"].values.tolist() == [0.1, 0.5, 0.9]

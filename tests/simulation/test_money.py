@@ -8,9 +8,9 @@ import pytest
 from simengine.plan import loads
 from simengine.results.books import Ledger
 from simengine.results.composition import composition_of
-from simengine.results.dataset import Block
 from tests.generated import PLANS, generated_plan, generated_shocks, generated_values
 from tests.kernel.support import simulate
+from tests.results.blocks import Block
 
 PATHS = 10
 ROUNDING = 1e-9
