@@ -1,0 +1,169 @@
+"""A dataset as a netCDF file: the classic format with 64-bit offsets, which every reader of netCDF knows.
+
+One header, and then every array as it is, so that writing takes as long as the disk takes. HDF5, on which netCDF 4
+rests, spends a second on three hundred variables, and ends the process when the disk is full.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from simengine.errors import SimengineError
+
+_MAGIC = b"CDF\x02"
+_NOTHING, _DIMENSIONS, _VARIABLES, _ATTRIBUTES = bytes(8), 10, 11, 12
+_CODES = {"i1": 1, "S1": 2, "i4": 4, "f8": 6}
+_LARGEST = 2**32 - 4
+"""Bytes of one variable."""
+_INT32 = np.iinfo(np.int32)
+
+
+class Stored(NamedTuple):
+    """An array as it stands in the file: big-endian, texts as rows of characters."""
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    kind: str
+    attrs: Mapping[str, Any]
+    values: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Bytes, without padding."""
+        return int(self.kind[1:]) * math.prod(self.shape)
+
+
+class Image:
+    """A dataset as a file: its size, its pieces one after the other, and what `read` needs to have it back exactly.
+
+    Raises SimengineError where a variable is larger than the format allows.
+    """
+
+    def __init__(self, ds: xr.Dataset) -> None:
+        stored = [_stored(str(name), variable) for name, variable in ds.variables.items() if variable.size]
+        for array in stored:
+            if array.size > _LARGEST:
+                raise SimengineError(
+                    f"{array.name} has {array.size / 1e9:.1f} GB, and a run is kept with 4 GB a variable at most; "
+                    "simulate fewer draws, or with another --detail"
+                )
+        coordinates = " ".join(str(name) for name in ds.coords if name not in ds.dims and " " not in str(name))
+        attrs = {**ds.attrs, "coordinates": coordinates}
+        sizes = [array.size + -array.size % 4 for array in stored]
+        # Places have the same width whatever they are, so that a header of zeros is as long as the header.
+        start = len(_header(stored, attrs, [0] * len(stored)))
+        places = list(accumulate(sizes, initial=start))
+        self._header, self._arrays = _header(stored, attrs, places[:-1]), stored
+        self.size = places[-1]
+        place_of = dict(zip((array.name for array in stored), places, strict=False))
+        self.arrays = {str(name): _entry(v, place_of.get(str(name), 0)) for name, v in ds.variables.items()}
+        """By name what `read` needs: dimensions, shape, type, attributes, and where in the file it begins."""
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """The file from its first byte to its last."""
+        yield self._header
+        for array in self._arrays:
+            yield np.ascontiguousarray(array.values, f">{array.kind}").reshape(-1).view(np.uint8).data
+            yield bytes(-array.size % 4)
+
+
+def read(content: bytes, arrays: Mapping[str, Mapping[str, Any]]) -> dict[str, xr.Variable]:
+    """The variables of a file, from its bytes and `Image.arrays`."""
+    return {name: xr.Variable(entry["dims"], _values(content, entry), entry["attrs"]) for name, entry in arrays.items()}
+
+
+def _values(content: bytes, entry: Mapping[str, Any]) -> np.ndarray:
+    dtype, shape = np.dtype(entry["dtype"]), entry["shape"]
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    form = f"S{entry['bytes']}" if dtype.kind == "U" else f">{entry['stored']}"
+    found = np.frombuffer(content, form, math.prod(shape), entry["begin"]).reshape(shape)
+    return np.char.decode(found, "utf-8").astype(dtype) if dtype.kind == "U" else found.astype(dtype)
+
+
+def _entry(variable: xr.Variable, begin: int) -> dict[str, Any]:
+    texts = variable.dtype.kind in "OU"
+    values = variable.values.astype(np.str_) if texts else variable.values
+    entry = {
+        "dims": list(map(str, variable.dims)),
+        "shape": list(values.shape),
+        "dtype": values.dtype.str,
+        "begin": begin,
+        "attrs": {name: plain(value) for name, value in variable.attrs.items()},
+    }
+    return entry | ({"bytes": _characters(values).dtype.itemsize} if texts else {"stored": _kind(values)})
+
+
+def _stored(name: str, variable: xr.Variable) -> Stored:
+    values, attrs = np.asarray(variable.values), {key: plain(value) for key, value in variable.attrs.items()}
+    dims = tuple(map(str, variable.dims))
+    if values.dtype.kind in "OU":
+        texts = _characters(values.astype(np.str_))
+        length = texts.dtype.itemsize
+        rows = texts.view("S1").reshape(*values.shape, length)
+        return Stored(name, (*dims, f"string{length}"), rows.shape, "S1", attrs | {"_Encoding": "utf-8"}, rows)
+    if values.dtype.kind == "b":
+        attrs = attrs | {"dtype": "bool"}  # how xarray writes it
+    return Stored(name, dims, values.shape, _kind(values), attrs, values)
+
+
+def _kind(values: np.ndarray) -> str:
+    """How numbers are stored: whole ones that need more than 32 bits as floating point."""
+    if values.dtype.kind == "b":
+        return "i1"
+    small = values.dtype.kind in "iu" and (not values.size or _INT32.min <= values.min() <= values.max() <= _INT32.max)
+    return "i4" if small else "f8"
+
+
+def _characters(texts: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.char.encode(texts, "utf-8")) if texts.size else np.empty(texts.shape, "S1")
+
+
+def _header(stored: Sequence[Stored], attrs: Mapping[str, Any], places: Sequence[int]) -> bytes:
+    lengths = {dim: length for array in stored for dim, length in zip(array.dims, array.shape, strict=True)}
+    ids = {dim: place for place, dim in enumerate(lengths)}
+    dimensions = [_text(dim) + struct.pack(">i", length) for dim, length in lengths.items()]
+    variables = [
+        _text(array.name)
+        + struct.pack(f">{1 + len(array.dims)}i", len(array.dims), *(ids[dim] for dim in array.dims))
+        + _attributes(array.attrs)
+        + struct.pack(">iIq", _CODES[array.kind], array.size + -array.size % 4, place)
+        for array, place in zip(stored, places, strict=True)
+    ]
+    return b"".join(
+        (_MAGIC, bytes(4), _list(_DIMENSIONS, dimensions), _attributes(attrs), _list(_VARIABLES, variables))
+    )
+
+
+def _list(tag: int, entries: Sequence[bytes]) -> bytes:
+    return struct.pack(">ii", tag, len(entries)) + b"".join(entries) if entries else _NOTHING
+
+
+def _attributes(attrs: Mapping[str, Any]) -> bytes:
+    return _list(_ATTRIBUTES, [_text(name) + _attribute(plain(value)) for name, value in attrs.items()])
+
+
+def _attribute(value: Any) -> bytes:
+    if isinstance(value, float):
+        return struct.pack(">iid", _CODES["f8"], 1, value)
+    if isinstance(value, int) and _INT32.min <= value <= _INT32.max:
+        return struct.pack(">iii", _CODES["i4"], 1, value)
+    return struct.pack(">i", _CODES["S1"]) + _text(str(value))
+
+
+def _text(text: str) -> bytes:
+    content = text.encode()
+    return struct.pack(">i", len(content)) + content + bytes(-len(content) % 4)
+
+
+def plain(value: Any) -> Any:
+    """A number or an array of NumPy as one of Python."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
