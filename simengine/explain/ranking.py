@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, median, proportion
-from simengine.explain.ranks import midranks, midranks_among
+from simengine.explain.ranks import midranks, midranks_among, ranks_of
 from simengine.explain.tornado import tornado
-from simengine.explain.variance import FirstOrder, first_order_shares, standard_error
+from simengine.explain.variance import Bins, FirstOrder, first_order_shares, standard_error
 from simengine.explain.variation import RandomVariation, random_variation
 from simengine.plan.scalars import nearest
 from simengine.plan.targets import METRICS
@@ -77,8 +77,9 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     ratio = OUTPUTS[question.metric].kind == "ratio"
     value, twin = question.value[defined], question.twin[defined]
     ranked = (midranks(value), midranks_among(twin, value)) if ratio else (value, twin)
-    shares, variation = first_order_shares(inputs[defined], ranked[0]), random_variation(*ranked)
-    ends = tornado(inputs[defined], value, median if ratio else mean)
+    ranks, bins = _binned(inputs[defined])
+    shares, variation = first_order_shares(bins, ranked[0]), random_variation(*ranked)
+    ends = tornado(ranks, value, median if ratio else mean)
     columns = {
         "share": shares.share,
         "metric_bottom_fifth": ends.bottom,
@@ -90,9 +91,11 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     if not ratio:
         scalars["mean"] = mean(value)
     if question.target:
-        ends = tornado(inputs, question.hit, proportion)
+        if draws < len(defined):
+            ranks, bins = _binned(inputs)
+        ends = tornado(ranks, question.hit, proportion)
         columns |= {"p_hit_bottom_fifth": ends.bottom, "p_hit_top_fifth": ends.top, "p_hit_swing": ends.swing}
-        columns["hit_share"] = first_order_shares(inputs, question.hit).share
+        columns["hit_share"] = first_order_shares(bins, question.hit).share
         scalars["p_hit"] = proportion(question.hit)
         scalars["hit_random_variation"] = random_variation(question.hit, question.hit_twin).share
 
@@ -106,6 +109,11 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
         {name: coordinate[order] for name, coordinate in ds.coords.items() if coordinate.dims == ("assumption",)},
     )
     return _described(ranking, ds, question, draws)
+
+
+def _binned(inputs: Floats) -> tuple[list[Floats], list[Bins]]:
+    ranks = ranks_of(inputs)
+    return ranks, [Bins(column) for column in ranks]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,25 +32,28 @@ def fifths(x: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     >>> int(bottom.sum()), int(top.sum())
     (4, 1)
     """
-    ranks = midranks(x)
+    return _ends(midranks(x))
+
+
+def _ends(ranks: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return ranks <= max(FIFTH, ranks.min()), ranks >= min(1 - FIFTH, ranks.max())
 
 
-def tornado(x: Floats, y: Floats, estimate: Callable[[Floats], Bounded] = mean) -> Tornado:
+def tornado(ranks: Sequence[Floats], y: Floats, estimate: Callable[[Floats], Bounded] = mean) -> Tornado:
     """Estimate a result in the bottom and in the top fifth of each input.
 
     The other inputs stay as they were drawn, so that inputs which move together show together.
 
     Parameters
     ----------
-    x
-        Inputs, (n, k), or their ranks.
+    ranks
+        Of the k inputs, (n,) each, from `ranks.ranks_of`.
     y
         The result, (n,): a metric, or 0 and 1 for a target missed or hit.
     estimate
         What to tell of the result in a fifth: `intervals.mean`, `median` or `proportion`.
     """
-    ends = [fifths(column) for column in x.T]
+    ends = [_ends(column) for column in ranks]
     bottom = _intervals([estimate(y[low]) for low, _ in ends])
     top = _intervals([estimate(y[high]) for _, high in ends])
     return Tornado(bottom, top, difference(top, bottom))

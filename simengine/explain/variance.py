@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simengine.explain.intervals import Z95, Floats, Interval
-from simengine.explain.ranks import midranks
+
+
+class Bins:
+    """The draws of one input in B = n^(1/3) bins of equal count by its rank, equal values never parted.
+
+    Parameters
+    ----------
+    ranks : of the input, (n,), from `ranks.midranks`
+    """
+
+    def __init__(self, ranks: Floats) -> None:
+        from scipy.special import ndtri
+
+        self.varies = bool(np.ptp(ranks) > 0)
+        n = len(ranks)
+        self._bins = max(2, round(n ** (1 / 3)))
+        self._place = np.minimum((ranks * self._bins).astype(np.intp), self._bins - 1)
+        self._count = np.bincount(self._place, minlength=self._bins)
+        self._filled = np.maximum(self._count, 1)
+        self._score = ndtri(ranks)
+        self._score -= (self._sums(self._score) / self._filled)[self._place]
+        self._spread = self._sums(self._score**2)
+        # A bin that holds a single value has no line: its spread is rounding.
+        self._sloped = self._spread > 1e-20 * n
+
+    def line(self, y: Floats) -> tuple[Floats, float]:
+        """A line in each bin: fitted values (n,), and the sum of squares that noise alone is expected to put in."""
+        slope = np.divide(self._sums(self._score * y), self._spread, out=np.zeros(self._bins), where=self._sloped)
+        fitted = (self._sums(y) / self._filled)[self._place] + slope[self._place] * self._score
+        parameters = (self._count > 0) + self._sloped.astype(float)
+        squares = self._sums((y - fitted) ** 2)
+        free = self._count - parameters
+        pooled = squares.sum() / max(1.0, free.sum())
+        variance = np.divide(squares, free, out=np.full(self._bins, pooled), where=free > 0)
+        return fitted, float(((parameters - self._count / len(y)) * variance).sum())
+
+    def _sums(self, values: Floats) -> Floats:
+        return np.bincount(self._place, values, self._bins).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True)
@@ -23,7 +61,7 @@ class FirstOrder:
     influence: Floats
 
 
-def first_order_shares(x: Floats, y: Floats) -> FirstOrder:
+def first_order_shares(bins: Sequence[Bins], y: Floats) -> FirstOrder:
     """Estimate `Var(E[y | x_i]) / Var(y)` for each input, from draws that were made anyway.
 
     The draws are cut into B = n^(1/3) bins of equal count by the rank of `x_i`, equal values never parted: an input
@@ -41,19 +79,19 @@ def first_order_shares(x: Floats, y: Floats) -> FirstOrder:
 
     Parameters
     ----------
-    x
-        Inputs, (n, k), or their ranks.
+    bins
+        The k inputs in their bins.
     y
         The result, (n,), finite.
     """
-    n, k = x.shape
+    n, k = len(y), len(bins)
     share = np.full((3, k), math.nan)
     influence = np.zeros((k, n))
     if np.ptp(y) > 0:
         centred = y - y.mean()
-        for i, column in enumerate(x.T):
-            if np.ptp(column) > 0:
-                share[:, i], influence[i] = _share(midranks(column), centred)
+        for i, binned in enumerate(bins):
+            if binned.varies:
+                share[:, i], influence[i] = _share(binned, centred)
             else:
                 share[:, i] = 0.0
     return FirstOrder(Interval(*share), influence)
@@ -68,9 +106,9 @@ def standard_error(influence: Floats) -> float:
     return float(influence.std()) / math.sqrt(len(influence))
 
 
-def _share(ranks: Floats, y: Floats) -> tuple[tuple[float, float, float], Floats]:
+def _share(bins: Bins, y: Floats) -> tuple[tuple[float, float, float], Floats]:
     n, total = len(y), float((y**2).sum())
-    fitted, noise = _piecewise_line(ranks, y)
+    fitted, noise = bins.line(y)
     explained = float((fitted**2).sum()) / total
     noise /= total
     share = explained - noise
@@ -84,31 +122,3 @@ def _share(ranks: Floats, y: Floats) -> tuple[tuple[float, float, float], Floats
     centre, margin = math.atanh(correlation), Z95 * error / (2 * correlation * (1 - explained))
     lower, upper = math.tanh(max(0.0, centre - margin)) ** 2, math.tanh(centre + margin) ** 2
     return (share, lower - noise, upper - noise), influence
-
-
-def _piecewise_line(ranks: Floats, y: Floats) -> tuple[Floats, float]:
-    """Fitted values (n,), and the sum of squares that noise alone is expected to put into them."""
-    from scipy.special import ndtri
-
-    n = len(y)
-    bins = max(2, round(n ** (1 / 3)))
-    place = np.minimum((ranks * bins).astype(np.intp), bins - 1)
-    count = np.bincount(place, minlength=bins)
-
-    def sums(values: Floats) -> Floats:
-        return np.bincount(place, values, bins).astype(np.float64, copy=False)
-
-    filled = np.maximum(count, 1)
-    score = ndtri(ranks)
-    score -= (sums(score) / filled)[place]
-    spread = sums(score**2)
-    # A bin that holds a single value has no line: its spread is rounding.
-    sloped = spread > 1e-20 * n
-    slope = np.divide(sums(score * y), spread, out=np.zeros(bins), where=sloped)
-    fitted = (sums(y) / filled)[place] + slope[place] * score
-    parameters = (count > 0) + sloped.astype(float)
-    squares = sums((y - fitted) ** 2)
-    free = count - parameters
-    pooled = squares.sum() / max(1.0, free.sum())
-    variance = np.divide(squares, free, out=np.full(bins, pooled), where=free > 0)
-    return fitted, float(((parameters - count / n) * variance).sum())

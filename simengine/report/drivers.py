@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from simengine.report.events import ends, kinds
-from simengine.report.statistics import Facts, estimate
+from simengine.report.statistics import Facts, bounded, estimate
 
 _ABOUT = ("target", "metric", "period", "draws", "draws_left_out", "twins", "statistic", "share_of")
 _ESTIMATES = (
@@ -31,7 +32,9 @@ def drivers(ranking: xr.Dataset, ds: xr.Dataset) -> Facts:
     ds : the result that was ranked
     """
     kind = kinds(ds)
-    rows = [_driver(ranking.isel(assumption=i), kind, ds) for i in range(ranking.sizes["assumption"])]
+    variables = {str(name): v for name, v in ranking.variables.items() if "assumption" in v.dims}
+    values = zip(*(variable.values.tolist() for variable in variables.values()), strict=True)
+    rows = [_driver(dict(zip(variables, row, strict=True)), kind, ds) for row in values]
     return {
         **{key: ranking.attrs[key] for key in _ABOUT},
         "unit": ranking.attrs["units"],
@@ -58,19 +61,16 @@ def _typical(rows: list[Facts]) -> float:
     return float(np.median(known)) if known else math.nan
 
 
-def _driver(row: xr.Dataset, kind: dict[str, str], ds: xr.Dataset) -> Facts:
-    name = str(row["assumption"].item())
-    varies = not bool(row["constant"])
+def _driver(row: dict[str, Any], kind: dict[str, str], ds: xr.Dataset) -> Facts:
+    name, varies = row["assumption"], not row["constant"]
     low, high = ends(ds, name) if kind[name] in ("initiative", "risk") and varies else (None, None)
     return {
         "name": name,
         "kind": kind[name],
-        **{key: estimate(row, key) for key in _ESTIMATES if key in row},
-        "distinguishable": bool(row["distinguishable"]),
+        **{key: bounded((row[key], row[f"{key}_lower"], row[f"{key}_upper"])) for key in _ESTIMATES if key in row},
+        "distinguishable": row["distinguishable"],
         "constant": not varies,
-        "rank_group": int(row["rank_group"]),
-        **{key: str(row[key].item()) for key in ("source_kind", "owner", "adverse", "unit")},
-        "plan_value": float(row["plan_value"]),
+        **{key: row[key] for key in ("rank_group", "source_kind", "owner", "adverse", "unit", "plan_value")},
         "bottom_fifth_is": low,
         "top_fifth_is": high,
     }

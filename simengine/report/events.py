@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simengine.explain.tornado import fifths
 from simengine.report.statistics import Facts, Floats, bounded, proportion, spread
 from simengine.results.budget import budget
-from simengine.results.targets import event_success, hits, quantile_interval
+from simengine.results.targets import at, event_success, hits
 from simengine.units import month_label, month_number
 
 SHOCK_UNIT = "standard deviations"
@@ -34,7 +34,7 @@ def events(ds: xr.Dataset, year: str | None) -> list[Facts]:
     costs = None if year is None else budget(ds, year)["event_cost"]
     found = []
     for name in map(str, ds["event"].values):
-        one = ds.sel(event=name)
+        one = at(ds, "event", name)
         happens = _months(ds, name) > 0
         facts: Facts = {"name": name, "kind": str(one["kind"].item()), "owner": str(one["event_owner"].item())}
         facts |= {"happens": proportion(happens), "starts": _starts(ds, name), "plan": _planned(ds, name)}
@@ -54,7 +54,7 @@ def shocks(ds: xr.Dataset) -> list[Facts]:
     """Shocks: their mean level over the plan, in standard deviations of a month."""
     found = []
     for name in [name for name, kind in kinds(ds).items() if kind == "shock"]:
-        one = ds.sel(assumption=name)
+        one = at(ds, "assumption", name)
         found.append({"name": name, "owner": str(one["owner"].item()), **spread(one["assumption_value"].values)})
     return found
 
@@ -79,7 +79,7 @@ def _starts(ds: xr.Dataset, name: str) -> Facts | None:
     if not happens.any():
         return None
     begun = ds.sizes["month"] - months[happens]
-    return {f"p{level}": _month(ds, quantile_interval(begun, level / 100)[0]) for level in (10, 50, 90)}
+    return {level: _month(ds, month) for level, month in spread(begun).items()}
 
 
 def _planned(ds: xr.Dataset, name: str) -> str:

@@ -8,7 +8,6 @@ No statistic is made here; `results.targets` and `explain` make them.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -28,7 +27,7 @@ from simengine.report.year import (
     whole_periods,
 )
 from simengine.results.outputs import OUTPUTS
-from simengine.results.targets import as_misses, hit_probability, quantile_interval, shortfall
+from simengine.results.targets import as_misses, at, hit_probability, quantile_interval, shortfall
 
 SAFE = 0.8
 """Confidence of the commit number."""
@@ -39,6 +38,8 @@ def facts(ds: xr.Dataset) -> Facts:
     """Everything that a summary tells of a run, without its ranking, in the order in which it is told."""
     years = whole_periods(ds, "FY{year}")
     first = years[0] if years else None
+    chances, stated = hit_probability(ds), hit_probability(ds, "_unwidened")
+    targets = [_target(ds, str(name), chances, stated) for name in ds["target"].values]
     return {
         "plan": {
             "name": ds.attrs["plan"],
@@ -46,8 +47,8 @@ def facts(ds: xr.Dataset) -> Facts:
             "as_of": ds.attrs["as_of"],
             "currency": ds.attrs["currency"],
         },
-        "targets": [target_facts(ds, str(name)) for name in ds["target"].values],
-        "joint": _joint(ds),
+        "targets": targets,
+        "joint": _joint(ds, chances),
         "composition": composition(ds, first) if first else None,
         "made_of": made_of(ds, first) if first else None,
         "events": events(ds, first),
@@ -73,7 +74,12 @@ def headline(ds: xr.Dataset) -> str:
 
 def target_facts(ds: xr.Dataset, name: str) -> Facts:
     """How likely a target is, what is safe, and what stands beside it."""
-    one = ds.sel(target=name)
+    return _target(ds, name, hit_probability(ds), hit_probability(ds, "_unwidened"))
+
+
+def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) -> Facts:
+    """A target's facts, from the chances of all targets with and without the source policy."""
+    one = at(ds, "target", name)
     output = OUTPUTS[str(one["metric"].item())]
     at_least = not math.isnan(float(one["at_least"]))
     values, cases = as_misses(one["target_value"].values, at_least=at_least), one["target_value_baseline"]
@@ -88,8 +94,8 @@ def target_facts(ds: xr.Dataset, name: str) -> Facts:
         "at_most": float(one["at_most"]),
         "confidence": float(one["confidence"]),
         "criterion": bool(one["criterion"]),
-        "probability": _probability(ds, name, ""),
-        "probability_without_source_policy": _probability(ds, name, "_unwidened"),
+        "probability": _probability(chances, name),
+        "probability_without_source_policy": _probability(stated, name),
         "undefined": int(np.isnan(one["target_value"].values).sum()),
         "commit": {"confidence": SAFE, **bounded(quantile_interval(values, 1 - SAFE if at_least else SAFE))},
         **spread(values),
@@ -109,11 +115,11 @@ def bound(target: Facts) -> float:
     return float(target["at_least"] if math.isfinite(target["at_least"]) else target["at_most"])
 
 
-def _probability(ds: xr.Dataset, name: str, suffix: Any) -> Facts:
-    one = hit_probability(ds, suffix).sel(target=name)
+def _probability(chances: xr.Dataset, name: str) -> Facts:
+    one = chances[["p", "lower", "upper"]].sel(target=name)
     return bounded((float(one["p"]), float(one["lower"]), float(one["upper"])))
 
 
-def _joint(ds: xr.Dataset) -> Facts | None:
+def _joint(ds: xr.Dataset, chances: xr.Dataset) -> Facts | None:
     """All targets on the same path; those that only tell of an event's success are not among them."""
-    return estimate(hit_probability(ds), "joint") if (~ds["criterion"].values).sum() > 1 else None
+    return estimate(chances, "joint") if (~ds["criterion"].values).sum() > 1 else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simengine.explain import intervals
 from simengine.results.outputs import OUTPUTS
-from simengine.results.targets import period_values, quantile_interval
+from simengine.results.targets import levels_of, period_values
 
 Facts = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -36,19 +36,28 @@ def proportion(hits: NDArray[np.bool_]) -> Facts:
 
 def spread(values: Floats) -> Facts:
     """P10, P50 and P90."""
-    return {f"p{level}": quantile_interval(values, level / 100)[0] for level in (10, 50, 90)}
+    return dict(zip(("p10", "p50", "p90"), levels_of(values, (0.1, 0.5, 0.9)), strict=True))
 
 
 def spread_of(ds: xr.Dataset, metric: str, period: str) -> Facts:
     """P10, P50 and P90 of a metric over a period, and what the operating plan has."""
-    planned = period_values(ds, metric, period, "_baseline").sel(case="operating plan")
-    return {**spread(period_values(ds, metric, period).values), "operating_plan": float(planned)}
+    return {**spread(period_values(ds, metric, period).values), "operating_plan": planned(ds, metric, period)}
+
+
+def planned(ds: xr.Dataset, metric: str, period: str) -> float:
+    """A metric of a period in the operating plan."""
+    return float(period_values(ds, metric, period, "_baseline").sel(case="operating plan"))
 
 
 def amount(ds: xr.Dataset, name: str, period: str) -> Facts:
     """A flow or stock of a period: its mean too, for it is no ratio."""
     values = period_values(ds, name, period).values
-    return {"name": name, "mean": intervals.mean(values)[0], **spread_of(ds, name, period)}
+    return {
+        "name": name,
+        "mean": intervals.mean(values)[0],
+        **spread(values),
+        "operating_plan": planned(ds, name, period),
+    }
 
 
 def measured(ds: xr.Dataset, metric: str, period: str) -> Facts:

@@ -11,7 +11,7 @@ import xarray as xr
 from simengine.results.books import Ledger
 from simengine.results.efficiency import of_year
 from simengine.results.paths import Array, added
-from simengine.results.targets import LEVEL, quantile_interval
+from simengine.results.targets import LEVEL, quantile_intervals
 
 PARTS = (
     "base under contract",
@@ -77,7 +77,7 @@ def composition(ds: xr.Dataset, year: str, levels: Sequence[float] = (0.1, 0.5, 
         when the year does not lie in the plan
     """
     values = of_year(ds, year)["composition"]
-    found = np.array([[quantile_interval(column, level) for level in levels] for column in values.values.T])
+    found = np.array([quantile_intervals(column, levels) for column in values.values.T])
     units = {"units": values.attrs["units"]}
     columns = {
         name: (("part", "quantile"), found[:, :, i], units) for i, name in enumerate(("value", "lower", "upper"))

@@ -10,7 +10,7 @@ import xarray as xr
 
 from simengine.errors import SimengineError
 from simengine.results.outputs import stored
-from simengine.results.targets import LEVEL, quantile_interval
+from simengine.results.targets import LEVEL, at, quantile_intervals
 
 
 def efficiency(
@@ -40,7 +40,7 @@ def efficiency(
     variables = {}
     for name in stored("of_channel"):
         values = chosen[f"{name}_of_{along}"]
-        found = np.array([[_interval(column, level) for level in levels] for column in values.values.T])
+        found = np.array([_intervals(column, levels) for column in values.values.T])
         found = found.reshape(values.sizes[along], len(levels), 3)
         for i, suffix in enumerate(("", "_lower", "_upper")):
             variables[name + suffix] = (along, "quantile"), found[:, :, i], values.attrs
@@ -53,8 +53,8 @@ def of_year(ds: xr.Dataset, year: str) -> xr.Dataset:
     years = [str(name) for name in ds["year"].values]
     if year not in years:
         raise SimengineError(f"{year!r} is not a whole fiscal year of this plan; it has {', '.join(years) or 'none'}")
-    return ds.sel(year=year)
+    return at(ds, "year", year)
 
 
-def _interval(values: np.ndarray, level: float) -> tuple[float, float, float]:
-    return quantile_interval(values, level) if not np.isnan(values).any() else (np.nan,) * 3
+def _intervals(values: np.ndarray, levels: Sequence[float]) -> list[tuple[float, float, float]]:
+    return quantile_intervals(values, levels) if not np.isnan(values).any() else [(np.nan,) * 3] * len(levels)

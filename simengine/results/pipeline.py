@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from simengine.results.paths import Array
-from simengine.results.targets import LEVEL, quantile_interval
+from simengine.results.targets import LEVEL, quantile_intervals
 
 QUARTER = 3
 """Months that a month's pipeline is compared with."""
@@ -36,10 +36,8 @@ def pipeline_coverage(ds: xr.Dataset, levels: Sequence[float] = (0.1, 0.5, 0.9))
     now = np.concatenate((opening, ds["pipeline"].values[:, :-1]), axis=1)[:, :months]
     with np.errstate(divide="ignore", invalid="ignore"):
         coverage = now / _ahead(ds["bookings"].values)
-        found = np.array(
-            [[quantile_interval(coverage[:, t], level) for level in levels] for t in range(max(0, months))]
-        )
-        found = found.reshape(max(0, months), len(levels), 3)
+        found = np.array([quantile_intervals(coverage[:, t], levels) for t in range(months)])
+        found = found.reshape(months, len(levels), 3)
         segments = _of_segments(ds)
     columns = {
         name: (("month", "quantile"), found[:, :, i], {"units": "factor"})

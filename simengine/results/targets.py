@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -47,7 +48,7 @@ def period_values(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "
         kept = OUTPUTS[output].kept
         if "opening" in kept:
             return np.asarray(ds[output].sum().values)
-        return np.asarray(ds[output if "history" in kept else output + suffix].values)
+        return np.asarray(ds.variables[output if "history" in kept else output + suffix].values)
 
     dim = PATH_DIMS[suffix]
     attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period}
@@ -131,7 +132,7 @@ def quantiles(ds: xr.Dataset, name: str, period: str, levels: Sequence[float] = 
 
 
 def _quantiles(values: xr.DataArray, levels: Sequence[float]) -> xr.Dataset:
-    found = [quantile_interval(values.values, level) for level in levels]
+    found = quantile_intervals(values.values, levels)
     value, lower, upper = (np.array(column) for column in zip(*found, strict=True))
     return xr.Dataset(
         {
@@ -184,7 +185,7 @@ def shortfall(ds: xr.Dataset, target: str) -> xr.Dataset:
     names = [str(name) for name in ds["target"].values]
     if target not in names:
         raise SimengineError(f"no target is named {target!r}; the plan has {', '.join(names) or 'none'}")
-    one = ds.sel(target=target)
+    one = at(ds, "target", target)
     values, at_least, at_most = one["target_value"].values, float(one["at_least"]), float(one["at_most"])
     missing = values - at_most if math.isnan(at_least) else at_least - values
     missed = missing[~(missing <= 0)]
@@ -200,6 +201,11 @@ def shortfall(ds: xr.Dataset, target: str) -> xr.Dataset:
         },
         attrs={"target": target, "draws": missing.size},
     )
+
+
+def at(ds: xr.Dataset, dim: str, name: str) -> xr.Dataset:
+    """What a dataset holds along `dim`, at `name`: selecting from hundreds of other variables would take as long."""
+    return ds[[key for key, variable in ds.variables.items() if dim in variable.dims]].sel({dim: name})
 
 
 def as_misses(values: Array, *, at_least: bool) -> Array:
@@ -238,10 +244,26 @@ def quantile_interval(values: Array, level: float) -> tuple[float, float, float]
     >>> quantile_interval(np.arange(1.0, 101.0), 0.5)
     (50.0, 40.0, 61.0)
     """
+    return quantile_intervals(values, (level,))[0]
+
+
+def quantile_intervals(values: Array, levels: Sequence[float]) -> list[tuple[float, float, float]]:
+    """Several quantiles of the same values, each as `quantile_interval`."""
+    ordered = np.sort(values)
+    found = []
+    for level in levels:
+        at, below, above = _places(values.size, level)
+        lower = float(ordered[below]) if below >= 0 else -math.inf
+        upper = float(ordered[above]) if above < values.size else math.inf
+        found.append((float(ordered[at]), lower, upper))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _places(n: int, level: float) -> tuple[int, int, int]:
+    """Places of a quantile and of its bounds among n ordered values, from 0; a bound may lie beyond them."""
     from scipy.special import bdtr
 
-    n = values.size
-    ordered = np.sort(values)
     # Eight standard deviations hold all but 1e-14 of the binomial.
     around = 8 * math.sqrt(n * level * (1 - level)) + 8
     least = max(0, math.floor(n * level - around))
@@ -249,13 +271,23 @@ def quantile_interval(values: Array, level: float) -> tuple[float, float, float]
     tail = (1 - LEVEL) / 2
     below = least + int(np.searchsorted(cumulative, tail, side="right"))
     above = least + int(np.searchsorted(cumulative, 1 - tail)) + 1
-    # 0.2 · 1000 may come out a little above 200.
-    at = max(1, math.ceil(n * level - 1e-9))
-    return (
-        float(ordered[at - 1]),
-        float(ordered[below - 1]) if below > 0 else -math.inf,
-        float(ordered[above - 1]) if above <= n else math.inf,
-    )
+    return _place(n, level), below - 1, above - 1
+
+
+def levels_of(values: Array, levels: Sequence[float]) -> list[float]:
+    """Quantiles alone, as in `quantile_interval`.
+
+    >>> levels_of(np.arange(1.0, 101.0), (0.1, 0.5))
+    [10.0, 50.0]
+    """
+    places = [_place(values.size, level) for level in levels]
+    ordered = np.partition(values, places)
+    return [float(ordered[place]) for place in places]
+
+
+def _place(n: int, level: float) -> int:
+    """Place of a quantile among n ordered values, from 0."""
+    return max(1, math.ceil(n * level - 1e-9)) - 1  # 0.2 · 1000 may come out a little above 200
 
 
 def _bound(of: str, side: str) -> dict[str, str | float]:

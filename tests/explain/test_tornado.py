@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from simengine.explain.intervals import Interval, difference, mean, median, proportion
-from simengine.explain.ranks import midranks, midranks_among
+from simengine.explain.ranks import midranks, midranks_among, ranks_of
 from simengine.explain.tornado import fifths, tornado
 
 # The mean of a standard normal variable in its top fifth: φ(0.8416) / 0.2.
@@ -58,7 +58,7 @@ def test_the_swing_of_a_linear_model():
     rng = np.random.default_rng(2)
     x = rng.normal(size=(20_000, 3))
     y = 100 + 5 * x[:, 0] - 2 * x[:, 1] + rng.normal(size=len(x))
-    found = tornado(x, y)
+    found = tornado(ranks_of(x), y)
     truth = 100 + TOP_FIFTH * np.array([5.0, -2.0, 0.0])
     for estimate, expected in ((found.top, truth), (found.bottom, 200 - truth), (found.swing, 2 * (truth - 100))):
         # At twice the 95 % half-width, nine of them: level 1e-3.
@@ -71,7 +71,7 @@ def test_the_swing_of_a_linear_model():
 def test_the_probability_of_a_hit_in_a_fifth():
     x = np.arange(1000.0)[:, None]
     hits = (x[:, 0] >= 900).astype(float)
-    found = tornado(x, hits, proportion)
+    found = tornado(ranks_of(x), hits, proportion)
     assert (found.bottom.estimate[0], found.top.estimate[0], found.swing.estimate[0]) == (0.0, 0.5, 0.5)
     # Wilson's bounds for 0 of 200 and 100 of 200, worked by hand: z² = 3.8415.
     assert found.bottom.upper[0] == pytest.approx(3.8415 / 203.8415, rel=1e-4)
@@ -79,7 +79,7 @@ def test_the_probability_of_a_hit_in_a_fifth():
 
 
 def test_the_tornado_of_no_input():
-    assert tornado(np.empty((200, 0)), np.arange(200.0)).swing.estimate.shape == (0,)
+    assert tornado([], np.arange(200.0)).swing.estimate.shape == (0,)
 
 
 def test_intervals_of_mean_median_and_proportion_enclose_their_estimates():

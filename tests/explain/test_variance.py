@@ -7,8 +7,10 @@ import pytest
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
+from simengine.explain import variance
 from simengine.explain.intervals import Z95, Interval
-from simengine.explain.variance import first_order_shares, standard_error
+from simengine.explain.ranks import ranks_of
+from simengine.explain.variance import Bins, FirstOrder, standard_error
 
 REPETITIONS, DRAWS = 400, 2000
 LEVEL = 1e-4  # of each acceptance test of a coverage
@@ -19,6 +21,10 @@ MOST_MISSES = int(binom.isf(LEVEL, REPETITIONS, 0.05))
 COEFFICIENTS = np.array([1.0, 0.7, 0.4, 0.2, 0.0])
 NOISE = 0.8
 SHARES = COEFFICIENTS**2 / (COEFFICIENTS @ COEFFICIENTS + NOISE**2)
+
+
+def first_order_shares(x: np.ndarray, y: np.ndarray) -> FirstOrder:
+    return variance.first_order_shares([Bins(ranks) for ranks in ranks_of(x)], y)
 
 
 def linear(rng: np.random.Generator, draws: int = DRAWS) -> tuple[np.ndarray, np.ndarray]:
