@@ -22,6 +22,8 @@ _NOTHING, _DIMENSIONS, _VARIABLES, _ATTRIBUTES = bytes(8), 10, 11, 12
 _CODES = {"i1": 1, "S1": 2, "i4": 4, "f8": 6}
 _LARGEST = 2**32 - 4
 """Bytes of one variable."""
+_AT_ONCE = 2**20
+"""Numbers turned around at once: they still are in the cache when they are written."""
 _INT32 = np.iinfo(np.int32)
 
 
@@ -71,7 +73,9 @@ class Image:
         """The file from its first byte to its last."""
         yield self._header
         for array in self._arrays:
-            yield np.ascontiguousarray(array.values, f">{array.kind}").reshape(-1).view(np.uint8).data
+            flat = np.ascontiguousarray(array.values).reshape(-1)
+            for first in range(0, len(flat), _AT_ONCE):
+                yield flat[first : first + _AT_ONCE].astype(f">{array.kind}").view(np.uint8).data
             yield bytes(-array.size % 4)
 
 

@@ -27,10 +27,19 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Replace a run that is in DIR.")
 @click.option(
     "--detail",
-    type=click.Choice(["headline", "segment"]),
+    type=click.Choice(["headline", "segment", "stream"]),
     default="headline",
     show_default=True,
-    help="What is kept by path: totals, or every segment.",
+    help="What is kept by path: totals, every segment, or, for millions of paths, the targets alone.",
+)
+@click.option(
+    "--memory",
+    "gigabytes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.0,
+    show_default=True,
+    metavar="GB",
+    help="Refuse a run that would need more memory.",
 )
 @click.option(
     "--require",
@@ -49,6 +58,7 @@ def command(
     output: Path | None,
     overwrite: bool,
     detail: Detail,
+    gigabytes: float,
     required: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -61,7 +71,8 @@ def command(
     checked = load(plan, overrides)
     demanded = requirements(checked, required)
     folder = output or default_folder(checked, seed, draws)
-    ds = kept(checked, draws, seed, folder, overwrite=overwrite or output is None, detail=detail)
+    replaced = overwrite or output is None
+    ds = kept(checked, draws, seed, folder, overwrite=replaced, detail=detail, memory=gigabytes * 1e9)
     told = story(ds, *ranked(ds), folder)
     told["required"] = compared(told["targets"], demanded)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import click
 
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from simengine.plan import Plan
 
-Detail = Literal["headline", "segment"]
+Detail = Literal["headline", "segment", "stream"]
+
+
+class Limits(TypedDict, total=False):
+    """What is kept by path, and the bytes that a run may need."""
+
+    detail: Detail
+    memory: float
+
 
 DRAWS = 16_384
 SEED = 7
@@ -27,19 +35,17 @@ draws_option = click.option(
 seed_option = click.option("--seed", type=int, default=SEED, show_default=True, metavar="N", help="Of all chance.")
 
 
-def kept(
-    plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, detail: Detail = "headline"
-) -> xr.Dataset:
+def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **limits: Unpack[Limits]) -> xr.Dataset:
     """Simulate, and write the run to `folder`; a folder that is in the way is refused before anything else."""
     from simengine.archive import check_place, save
 
     check_place(folder, overwrite=overwrite)
-    ds = simulated(plan, draws, seed, detail)
+    ds = simulated(plan, draws, seed, **limits)
     save(ds, plan, folder, overwrite=overwrite)
     return ds
 
 
-def simulated(plan: Plan, draws: int, seed: int, detail: Detail) -> xr.Dataset:
+def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr.Dataset:
     """Simulate with a progress bar on standard error, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -60,7 +66,7 @@ def simulated(plan: Plan, draws: int, seed: int, detail: Detail) -> xr.Dataset:
             bar.update(task, completed=paths, total=total)
 
         try:
-            return simulate(plan, draws=draws, seed=seed, detail=detail, progress=advance)
+            return simulate(plan, draws=draws, seed=seed, progress=advance, **limits)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"after {done:,} paths") from None
 

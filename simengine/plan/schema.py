@@ -51,7 +51,9 @@ RESERVED_LABELS = frozenset(
     )
 )
 """Words of results (docs/outputs.md), which no label may take; nor with an ending like `_by_segment` or `_twin`."""
-_FORM = re.compile("(_(by|of)_(segment|role|team|channel|territory))?(_twin|_baseline|_unwidened)?$")
+_FORM = re.compile(
+    "(_(by|of)_(segment|role|team|channel|territory))?(_twin|_baseline|_unwidened|_streamed|_histogram)?$"
+)
 
 
 class Scenario(Model):

@@ -27,7 +27,7 @@ from simengine.report.year import (
     whole_periods,
 )
 from simengine.results.outputs import OUTPUTS
-from simengine.results.targets import as_misses, at, hit_probability, quantile_interval, shortfall
+from simengine.results.targets import as_misses, at, every_path, hit_probability, quantile_interval, shortfall
 
 SAFE = 0.8
 """Confidence of the commit number."""
@@ -38,7 +38,7 @@ def facts(ds: xr.Dataset) -> Facts:
     """Everything that a summary tells of a run, without its ranking, in the order in which it is told."""
     years = whole_periods(ds, "FY{year}")
     first = years[0] if years else None
-    chances, stated = hit_probability(ds), hit_probability(ds, "_unwidened")
+    chances, stated = hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened")
     targets = [_target(ds, str(name), chances, stated) for name in ds["target"].values]
     return {
         "plan": {
@@ -74,7 +74,7 @@ def headline(ds: xr.Dataset) -> str:
 
 def target_facts(ds: xr.Dataset, name: str) -> Facts:
     """How likely a target is, what is safe, and what stands beside it."""
-    return _target(ds, name, hit_probability(ds), hit_probability(ds, "_unwidened"))
+    return _target(ds, name, hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened"))
 
 
 def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) -> Facts:
@@ -82,7 +82,8 @@ def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) 
     one = at(ds, "target", name)
     output = OUTPUTS[str(one["metric"].item())]
     at_least = not math.isnan(float(one["at_least"]))
-    values, cases = as_misses(one["target_value"].values, at_least=at_least), one["target_value_baseline"]
+    paths, cases = one[f"target_value{every_path(ds)}"].values, one["target_value_baseline"]
+    values = as_misses(paths, at_least=at_least)
     missing = shortfall(ds, name)
     return {
         "name": name,
@@ -96,7 +97,7 @@ def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) 
         "criterion": bool(one["criterion"]),
         "probability": _probability(chances, name),
         "probability_without_source_policy": _probability(stated, name),
-        "undefined": int(np.isnan(one["target_value"].values).sum()),
+        "undefined": int(np.isnan(paths).sum()),
         "commit": {"confidence": SAFE, **bounded(quantile_interval(values, 1 - SAFE if at_least else SAFE))},
         **spread(values),
         "mean": None if output.kind == "ratio" else mean(values)[0],

@@ -16,6 +16,7 @@ from simengine.plan.schema import Plan
 from simengine.results.books import Ledger, history, opening, whole_years
 from simengine.results.composition import PARTS
 from simengine.results.costs import groups_of
+from simengine.results.histogram import middles
 from simengine.results.outputs import FORMS, OUTPUTS, PATH_DIMS, Form, stored
 from simengine.results.paths import Array, Paths, cells_of, pools_of
 from simengine.results.reduction import Detail, Pass, Reduced, company_columns, target_values
@@ -36,6 +37,7 @@ class Collector:
         self._plan, self._draws, self._detail = plan, draws, detail
         self._columns = {use: _Columns(count) for use, count in draws.items()}
         self._sums: dict[tuple[Form, str], Array] = {}
+        self._counts: dict[str, NDArray[np.int64]] = {}
         self._cases: dict[str, dict[str, Array]] = {}
 
     def add(self, use: Pass, reduced: Reduced) -> None:
@@ -43,6 +45,8 @@ class Collector:
         self._columns[use].add(reduced)
         for key, values in reduced.sums.items():
             self._sums[key] = self._sums[key] + values if key in self._sums else values
+        for name, counts in reduced.counts.items():
+            self._counts[name] = self._counts[name] + counts if name in self._counts else counts
 
     def add_baseline(self, case: str, paths: Paths) -> None:
         """Take in the spreadsheet's answer at one set of values, in the shape of one path."""
@@ -58,6 +62,8 @@ class Collector:
         if self._cases:
             variables |= _path_variables(plan, "case", _stacked(self._cases.values()))
         variables |= self._mean_variables(names)
+        for name, counts in self._counts.items():
+            variables[f"{name}_histogram"] = _variable(plan, name, ("month", "bin"), counts)
         for name in stored("history"):
             values = history(plan, names.segments, capped=name == "gross_history")
             variables[name] = _variable(plan, name, FORMS["history"][1], values)
@@ -65,6 +71,8 @@ class Collector:
             values = np.array([opening(plan, segment)[name] for segment in names.segments])
             variables[name] = _variable(plan, name, FORMS["opening"][1], values)
         coords = _coordinates(plan, names, list(self._cases), self._draws)
+        if self._counts:
+            coords["bin"] = middles()
         return xr.Dataset(variables, coords, {**self._attributes(), **attrs})
 
     def _mean_variables(self, names: _Names) -> dict[str, xr.Variable]:
@@ -84,7 +92,7 @@ class Collector:
             "currency": header.currency,
             "start": month_label(header.start),
             "fiscal_year_start": header.fiscal_year_start,
-            "draws": self._draws["draw"],
+            "draws": max(self._draws["draw"], self._draws.get("draw_streamed", 0)),
             "twins": self._draws["twin"],
             "detail": self._detail,
             "source_policy": policy_text(self._plan.source_policy),
@@ -99,6 +107,7 @@ def digest(ds: xr.Dataset) -> str:
     if "target" in ds.coords:
         ds = ds.isel(target=np.argsort(ds["target"].values.astype(str), kind="stable"))
     total = hashlib.sha256()
+    content: bytes | memoryview
     for name in sorted(map(str, ds.variables)):
         variable = ds.variables[name]
         values = np.asarray(variable.values)
@@ -106,7 +115,7 @@ def digest(ds: xr.Dataset) -> str:
             kind, content = "text", json.dumps([str(v) for v in values.ravel()]).encode()
         else:
             values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-            kind, content = values.dtype.str, values.tobytes()
+            kind, content = values.dtype.str, values.reshape(-1).view(np.uint8).data
         total.update(json.dumps([name, list(map(str, variable.dims)), kind, list(variable.shape)]).encode())
         total.update(content)
     return total.hexdigest()
@@ -212,7 +221,9 @@ def _described(name: str) -> tuple[str, tuple[str, ...]]:
     return (name.removesuffix(suffix), dims) if name.endswith(suffix) else (name, ("month",))
 
 
-def _variable(plan: Plan, name: str, dims: tuple[str, ...], values: Array, **attrs: str) -> xr.Variable:
+def _variable(
+    plan: Plan, name: str, dims: tuple[str, ...], values: Array | NDArray[np.int64], **attrs: str
+) -> xr.Variable:
     return xr.Variable(dims, values, {**OUTPUTS[name].attributes(plan.plan.currency), **attrs})
 
 
@@ -254,7 +265,12 @@ def _coordinates(plan: Plan, names: _Names, cases: Sequence[str], lengths: Mappi
 
     A target is only a `criterion` where an event names it as its success and nobody has committed to it.
     """
-    coords: dict[str, Any] = {dim: np.arange(length) for dim, length in lengths.items() if length}
+    coords: dict[str, Any] = {
+        # Streamed draws are too many to be numbered one by one.
+        dim: np.arange(length)
+        for dim, length in lengths.items()
+        if length and dim != "draw_streamed"
+    }
     if cases:
         coords["case"] = list(cases)
     coords["month"] = [month_label(plan.plan.start + t) for t in range(plan.plan.months)]

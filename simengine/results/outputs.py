@@ -79,10 +79,19 @@ FORMS: dict[Form, tuple[str, tuple[str, ...]]] = {
 }
 """Suffix of the variable's name, and its dimensions. Without `draw`, it is the mean over draws, or known."""
 
-PathSuffix = Literal["", "_twin", "_baseline", "_unwidened"]
+PathSuffix = Literal["", "_twin", "_baseline", "_unwidened", "_streamed"]
 
-PATH_DIMS: dict[PathSuffix, str] = {"": "draw", "_twin": "twin", "_baseline": "case", "_unwidened": "draw_unwidened"}
+PATH_DIMS: dict[PathSuffix, str] = {
+    "": "draw",
+    "_twin": "twin",
+    "_baseline": "case",
+    "_unwidened": "draw_unwidened",
+    "_streamed": "draw_streamed",
+}
 """Dimension along which the paths of a variable are laid, by the last part of its name."""
+
+COUNTED = ("ending_arr", "net_new_arr", "bookings", "revenue", "cash")
+"""Outputs of which a streamed run keeps a histogram by month."""
 
 KERNEL_NAMES = {
     "rated_at_quota": "at_quota",
@@ -247,7 +256,10 @@ _BESIDE = (
     "## Beside the outputs",
     "",
     "- `target_value` (draw, target): the metric of each target, path by path; also with `_twin`, `_baseline`, and",
-    "  `_unwidened` (along `draw_unwidened`: paths drawn without the source policy).",
+    "  `_unwidened` (along `draw_unwidened`: paths drawn without the source policy). With the detail `stream`,",
+    "  `target_value_streamed` (draw_streamed, target) has every path, and all the rest the first 16,384 draws;",
+    f"  `{'`, `'.join(f'{name}_histogram' for name in COUNTED)}`",
+    "  (month, bin) count every path on a fixed grid, and `bin` is the middle of each bin.",
     "- `assumption_value`, `assumption_z` (draw, assumption): what was drawn for each path, in the assumption's unit",
     "  and as a normal score. Events (months in force) and shocks (mean level over the plan) stand among them.",
     "- `month` is written like 2027-01, `year` (whole fiscal years of the plan) like FY2027; `case` is operating plan,",

@@ -12,18 +12,20 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
 from simengine.results.books import Books, Chart, Ledger
 from simengine.results.composition import PARTS, composition_of
 from simengine.results.economics import metric
-from simengine.results.outputs import KERNEL_NAMES, Form, stored
+from simengine.results.histogram import counted
+from simengine.results.outputs import COUNTED, KERNEL_NAMES, Form, stored
 from simengine.results.paths import Array, Outputs, cells_of, pools_of
 from simengine.units import fiscal_period
 
-Detail = Literal["headline", "segment"]
-Pass = Literal["draw", "twin", "draw_unwidened"]
+Detail = Literal["headline", "segment", "stream"]
+Pass = Literal["draw", "twin", "draw_unwidened", "draw_streamed"]
 """What paths are simulated for; the dimension along which they are laid."""
 
 SPAN = 512
@@ -55,12 +57,16 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class Reduced:
-    """What is kept of the draws from `start` on: columns with a row for each path, and sums over the paths."""
+    """What is kept of the draws from `start` on.
+
+    `columns` have a row for each path, `sums` are over the paths, `counts` are the histograms of a streamed run.
+    """
 
     start: int
     paths: int
     columns: dict[str, Array]
     sums: dict[tuple[Form, str], Array]
+    counts: dict[str, NDArray[np.int64]]
 
 
 class Reduction:
@@ -69,7 +75,8 @@ class Reduction:
     Parameters
     ----------
     plan : the plan that is simulated
-    use : "draw" keeps everything, "twin" company outputs and targets, "draw_unwidened" targets alone
+    use : "draw" keeps everything, "twin" company outputs and targets, "draw_unwidened" targets alone, "draw_streamed"
+        targets and histograms
     detail : "headline" keeps segments as sums over paths, "segment" keeps them by path
     names : outputs of segments, seat groups, cells and pools, in the order of their axes
     """
@@ -77,8 +84,15 @@ class Reduction:
     def __init__(self, plan: Plan, use: Pass, detail: Detail, names: Mapping[str, Sequence[str]]) -> None:
         self.plan, self.use, self.detail, self.names = plan, use, detail, dict(names)
         self.chart, self.inputs = Chart(plan), tuple(plan.declared)
-        self.places = {kind: _runs(map(self.names[kind].index, asked)) for kind, asked in _asked(self).items()}
+        asked, self.path_bytes = _probed(self)
+        self.places = {kind: _runs(map(self.names[kind].index, names)) for kind, names in asked.items()}
         """By kind the places of outputs that the books will ask for, as runs of neighbours."""
+        of_outputs, entities = 8 * plan.plan.months, _entities(plan)
+        self.whole_bytes = of_outputs * sum(count * len(self.names[kind]) for kind, count in entities.items())
+        """Bytes of the outputs of one path."""
+        self.span_bytes = (
+            SPAN * of_outputs * sum(count * sum(map(len, self.places[kind])) for kind, count in entities.items())
+        )
 
     def begin(self, start: int, drawn: Drawn, paths: int) -> Span:
         """Begin a span: `paths` paths from draw `start` on, which are then taken in with `Span.take`."""
@@ -86,7 +100,7 @@ class Reduction:
 
     def columns(self, ledger: Ledger) -> Iterator[tuple[str, Array]]:
         """What is kept by path."""
-        if self.use != "draw_unwidened":
+        if self.use in ("draw", "twin"):
             yield from company_columns(ledger)
         yield "target_value", target_values(ledger)
         if self.use == "draw":
@@ -94,6 +108,11 @@ class Reduction:
             if self.detail == "segment":
                 for name in stored("segment"):
                     yield f"{name}_by_segment", ledger.paths.segment[name]
+
+    def counts(self, ledger: Ledger) -> dict[str, NDArray[np.int64]]:
+        """Histograms by month."""
+        company = ledger.books()
+        return {name: counted(company[name]) for name in COUNTED} if self.use == "draw_streamed" else {}
 
     def sums(self, ledger: Ledger) -> Iterator[tuple[tuple[Form, str], Array]]:
         """Sums over paths of what hangs on more than the kernel's outputs."""
@@ -145,7 +164,7 @@ class Span:
             for name, inputs in (("assumption_value", drawn.values), ("assumption_z", drawn.z)):
                 columns[name] = _side_by_side(inputs, reduction.inputs, self._paths)
         sums = {**dict(self._summed_outputs()), **dict(reduction.sums(ledger))}
-        return Reduced(self._start, self._paths, columns, sums)
+        return Reduced(self._start, self._paths, columns, sums, reduction.counts(ledger))
 
     def _add_up(self, kind: str, values: Array) -> None:
         """Go on with a sum over paths, one path after the other: the same bits wherever the span is cut."""
@@ -199,21 +218,27 @@ class _Noted(Mapping[str, Array]):
         return len(self._names)
 
 
-def _asked(reduction: Reduction) -> dict[str, tuple[str, ...]]:
-    """The outputs that a reduction works with, found by letting it work once."""
-    plan, months = reduction.plan, reduction.plan.plan.months
-    entities = {
+def _entities(plan: Plan) -> dict[str, int]:
+    return {
         "segment": len(plan.segments),
         "group": len(plan.team.seats),
         "cell": len(cells_of(plan)),
         "pool": len(pools_of(plan)),
     }
-    noted = {kind: _Noted(names, months, entities[kind]) for kind, names in reduction.names.items()}
+
+
+def _probed(reduction: Reduction) -> tuple[dict[str, tuple[str, ...]], int]:
+    """By kind the outputs that a reduction works with, and the bytes it keeps of a path: it is let work once to see."""
+    plan, months = reduction.plan, reduction.plan.plan.months
+    noted = {kind: _Noted(reduction.names[kind], months, count) for kind, count in _entities(plan).items()}
     values = {name: np.array([value]) for name, value in plan.planned.items()}
     ledger = Ledger(plan, _Kept(**noted, reached=_no_stages(1, months), values=values, shocks=None), reduction.chart)
-    for _ in (*reduction.columns(ledger), *reduction.sums(ledger)):
+    kept = sum(column.nbytes for _, column in reduction.columns(ledger))
+    if reduction.use == "draw":
+        kept += 2 * 8 * len(reduction.inputs)
+    for _ in (*reduction.sums(ledger), *reduction.counts(ledger)):
         pass
-    return {kind: tuple(outputs.asked) for kind, outputs in noted.items()}
+    return {kind: tuple(outputs.asked) for kind, outputs in noted.items()}, kept
 
 
 def _no_stages(paths: int, months: int) -> Array:

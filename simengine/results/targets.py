@@ -56,6 +56,11 @@ def period_values(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "
     return xr.DataArray(value, {dim: ds[dim]}, [dim], name, attrs)
 
 
+def every_path(ds: xr.Dataset) -> PathSuffix:
+    """The suffix of what is known on every path: a streamed run keeps its targets on more paths than all the rest."""
+    return "_streamed" if "target_value_streamed" in ds.variables else ""
+
+
 def hits(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.DataArray:
     """Whether each path reaches each target, (draw, target); an undefined value reaches none."""
     values = ds["target_value" + suffix]
@@ -71,7 +76,7 @@ def hit_probability(ds: xr.Dataset, suffix: PathSuffix = "") -> xr.Dataset:
     Parameters
     ----------
     ds : result of a run
-    suffix : "_unwidened" takes the paths without the source policy
+    suffix : "_unwidened" takes the paths without the source policy, "_streamed" every path of a streamed run
 
     Returns
     -------
@@ -106,7 +111,7 @@ def event_success(ds: xr.Dataset) -> xr.Dataset:
     Dataset
         `p`, `lower`, `upper` along `event`, those with a criterion; `success` is its target
     """
-    found = hit_probability(ds)[["p", "lower", "upper"]]
+    found = hit_probability(ds, every_path(ds))[["p", "lower", "upper"]]
     named = ds["success"].values != ""
     events = {name: ds[name][named] for name in ("event", "kind", "event_owner", "success")}
     chosen = found.sel(target=events["success"].values)
@@ -186,7 +191,8 @@ def shortfall(ds: xr.Dataset, target: str) -> xr.Dataset:
     if target not in names:
         raise SimengineError(f"no target is named {target!r}; the plan has {', '.join(names) or 'none'}")
     one = at(ds, "target", target)
-    values, at_least, at_most = one["target_value"].values, float(one["at_least"]), float(one["at_most"])
+    values = one[f"target_value{every_path(ds)}"].values
+    at_least, at_most = float(one["at_least"]), float(one["at_most"])
     missing = values - at_most if math.isnan(at_least) else at_least - values
     missed = missing[~(missing <= 0)]
     known = bool(np.isfinite(missed).all())

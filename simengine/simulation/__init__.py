@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from operator import index
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.draws import Array, draw, latent
@@ -22,6 +22,7 @@ from simengine.plan.schema import Plan
 from simengine.results.dataset import Collector
 from simengine.results.paths import Outputs
 from simengine.results.reduction import SPAN, Detail, Drawn, Pass, Reduced, Reduction, Whole
+from simengine.simulation.memory import MOST_MEMORY, bytes_needed, check_memory
 from simengine.simulation.pack import Packed, pack
 from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_levels
 
@@ -39,8 +40,12 @@ NAMES = {
 Progress = Callable[[int, int], None]
 
 MOST_TWINS = 2048
+MOST_KEPT = 16_384
+"""Draws of a streamed run of which more is kept than their targets."""
 OTHER_LUCK = 1
 """Stream of the twin paths."""
+_CACHE = 2**21
+"""Bytes of outputs that a processor's cache holds."""
 _AHEAD = 4
 """Blocks under way at once: two for each of two workers, so that none waits for the collector."""
 
@@ -93,7 +98,8 @@ def simulate(
     twins: int | None = None,
     detail: Detail = "headline",
     executor: Executor | None = None,
-    block: int = 16,
+    block: int | None = None,
+    memory: float = MOST_MEMORY,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Simulate a plan.
@@ -104,9 +110,11 @@ def simulate(
     draws : number of paths
     seed : of all chance; the same plan, seed and draws give the same bits on one platform
     twins : paths run again with other random variation, to tell it from the assumptions; at most 2,048 by default
-    detail : "segment" keeps every output by path and segment, "headline" keeps totals by path and means by segment
+    detail : "segment" keeps every output by path and segment, "headline" keeps totals by path and means by segment,
+        "stream" keeps the targets on every path, histograms by month, and all the rest on the first 16,384 draws
     executor : runs the blocks; by default one thread for each processor, for the kernel holds no lock
-    block : paths simulated at once, few enough for the processor's cache; changes no bit of the result
+    block : paths simulated at once; by default as many as the processor's cache holds; changes no bit of the result
+    memory : bytes that the run may need; what would need more is refused before anything is allocated
     progress : called with (paths done, paths in all)
 
     Returns
@@ -116,21 +124,28 @@ def simulate(
     Raises
     ------
     SimengineError
-        if `draws`, `twins`, `block` or `seed` is out of range, or more is drawn than can be simulated.
+        if `draws`, `twins`, `block` or `seed` is out of range, the run would need more than `memory`, or more is drawn
+        than can be simulated.
     """
     draws = _whole("draws", draws, 1, 2**32 - 1)
     seed = _whole("seed", seed, 0, 2**64 - 1)
-    block = _whole("block", block, 1, 2**32 - 1)
-    twins = min(draws, MOST_TWINS) if twins is None else _whole("twins", twins, 0, draws)
-    if detail not in ("headline", "segment"):
-        raise SimengineError(f"detail is {detail!r}; choose 'headline' or 'segment'")
-    passes = _passes(plan, seed, {"draw": draws, "twin": twins, "draw_unwidened": _unwidened(draws)}, detail, block)
-    jobs = [(run, start, min(start + SPAN, count)) for run, count in passes for start in range(0, count, SPAN)]
+    block = None if block is None else _whole("block", block, 1, 2**32 - 1)
+    if detail not in get_args(Detail):
+        raise SimengineError(f"detail is {detail!r}; choose {', '.join(map(repr, get_args(Detail)))}")
+    whole = min(draws, MOST_KEPT) if detail == "stream" else draws
+    twins = min(whole, MOST_TWINS) if twins is None else _whole("twins", twins, 0, whole)
+    counts: dict[Pass, int] = {"draw": whole, "twin": twins, "draw_unwidened": _unwidened(whole)}
+    if detail == "stream":
+        counts["draw_streamed"] = draws
+    passes = _passes(plan, seed, counts, detail, block)
+    needed = bytes_needed(((run.reduction, count) for run, count in passes), _processors())
+    check_memory(needed, memory, detail)
+    jobs = ((run, start, min(start + SPAN, count)) for run, count in passes for start in range(0, count, SPAN))
     collector = Collector(plan, {run.reduction.use: count for run, count in passes}, detail)
     done, total = 0, sum(count for _, count in passes)
     with _workers(executor) as workers:
-        for (run, *_), reduced in zip(jobs, in_order(workers, _simulated, jobs, _AHEAD), strict=True):
-            collector.add(run.reduction.use, reduced)
+        for use, reduced in in_order(workers, _simulated, jobs, _AHEAD):
+            collector.add(use, reduced)
             done += reduced.paths
             if progress is not None:
                 progress(done, total)
@@ -147,20 +162,27 @@ def simulate(
     )
 
 
-def _passes(plan: Plan, seed: int, counts: Mapping[Pass, int], detail: Detail, block: int) -> list[tuple[Run, int]]:
+def _passes(
+    plan: Plan, seed: int, counts: Mapping[Pass, int], detail: Detail, block: int | None
+) -> list[tuple[Run, int]]:
     """The passes of a run and their numbers of paths: the draws, their twins, and draws without the source policy."""
     packed, dependence, beliefs = pack(plan, seed), plan.dependence.copula(), plan.widened()
-    draws = Run(plan, packed, beliefs, dependence, seed, Reduction(plan, "draw", detail, NAMES), block)
+    reduction = Reduction(plan, "draw", detail, NAMES)
+    at_once = block or max(1, min(SPAN, _CACHE // reduction.whole_bytes))
+    draws = Run(plan, packed, beliefs, dependence, seed, reduction, at_once)
     twins = replace(draws, packed=pack(plan, seed, OTHER_LUCK), reduction=Reduction(plan, "twin", detail, NAMES))
     unwidened = replace(
         draws, beliefs=plan.widened(policy=False), reduction=Reduction(plan, "draw_unwidened", detail, NAMES)
     )
-    return [(run, counts[run.reduction.use]) for run in (draws, twins, unwidened)]
+    streamed = replace(draws, reduction=Reduction(plan, "draw_streamed", detail, NAMES))
+    return [
+        (run, counts[run.reduction.use]) for run in (draws, twins, unwidened, streamed) if run.reduction.use in counts
+    ]
 
 
-def _simulated(job: tuple[Run, int, int]) -> Reduced:
+def _simulated(job: tuple[Run, int, int]) -> tuple[Pass, Reduced]:
     run, start, stop = job
-    return run.reduced(start, stop)
+    return run.reduction.use, run.reduced(start, stop)
 
 
 def _whole(name: str, value: int, low: int, high: int) -> int:
@@ -175,14 +197,17 @@ def _unwidened(draws: int) -> int:
     return max(1, draws // 4)
 
 
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def _workers(executor: Executor | None) -> Iterator[Executor]:
     """The caller's executor, or threads for the time of one run, one for each processor that we may use."""
     if executor is not None:
         yield executor
         return
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = ThreadPoolExecutor(processors)
+    threads = ThreadPoolExecutor(_processors())
     try:
         yield threads
     finally:
