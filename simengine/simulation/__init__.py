@@ -170,7 +170,7 @@ def _passes(
     reduction = Reduction(plan, "draw", detail, NAMES)
     at_once = block or max(1, min(SPAN, _CACHE // reduction.whole_bytes))
     draws = Run(plan, packed, beliefs, dependence, seed, reduction, at_once)
-    twins = replace(draws, packed=pack(plan, seed, OTHER_LUCK), reduction=Reduction(plan, "twin", detail, NAMES))
+    twins = replace(draws, packed=packed.with_luck(seed, OTHER_LUCK), reduction=Reduction(plan, "twin", detail, NAMES))
     unwidened = replace(
         draws, beliefs=plan.widened(policy=False), reduction=Reduction(plan, "draw_unwidened", detail, NAMES)
     )

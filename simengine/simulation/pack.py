@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,12 @@ class Packed:
     segments: tuple[str, ...]
     groups: tuple[str, ...]
     cells: tuple[CellName, ...]
+    keys: Keys
+
+    def with_luck(self, seed: int, stream: int) -> Packed:
+        """The same plan with other random variation, without packing it again."""
+        keys = Keys(seed, stream, self.keys.rows)
+        return replace(self, tables=self.tables._replace(keys=keys.table()), keys=keys)
 
 
 def pack(plan: Plan, seed: int, stream: int = 0) -> Packed:
@@ -96,7 +102,7 @@ def pack(plan: Plan, seed: int, stream: int = 0) -> Packed:
         varying=slots.find_varying(plan),
         keys=keys.table(),
     )
-    return Packed(tables, slots, tuple(names.segments), tuple(names.groups), cells)
+    return Packed(tables, slots, tuple(names.segments), tuple(names.groups), cells, keys)
 
 
 def _owner_and_kind(band: BandRow) -> tuple[int, int]:

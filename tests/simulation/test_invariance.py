@@ -124,6 +124,15 @@ def timelines(plan, draw, seed=7):
     }
 
 
+def test_other_luck_changes_the_keys_and_nothing_else():
+    plan = load(NORTHSTAR)
+    packed, other = pack(plan, 7), pack(plan, 7, 1)
+    again = packed.with_luck(7, 1)
+    for name in again.tables._fields:
+        np.testing.assert_array_equal(getattr(again.tables, name), getattr(other.tables, name), err_msg=name)
+    assert (again.tables.keys != packed.tables.keys).any()
+
+
 FIVE_MORE = {
     "in a month with hires": ("hires: {2027-02: 1, 2027-04: 1}", "hires: {2027-02: 6, 2027-04: 1}"),
     "in a month without": ("hires: {2027-02: 1, 2027-04: 1}", "hires: {2027-02: 1, 2027-03: 5, 2027-04: 1}"),
