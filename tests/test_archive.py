@@ -136,8 +136,8 @@ def test_files_of_the_plan_keep_their_folders(ds, tmp_path):
 def test_any_flipped_bit_is_found(run, name):
     path = run / name
     good = path.read_bytes()
-    # The manifest byte by byte, of the others every 97th part: the digest sees all bytes alike.
-    for place in range(0, len(good), 1 if name == "manifest.json" else max(1, len(good) // 97)):
+    # Of the manifest every third byte, of the others every 97th part: the digest sees all bytes alike.
+    for place in range(0, len(good), 3 if name == "manifest.json" else max(1, len(good) // 97)):
         bad = bytearray(good)
         bad[place] ^= 1 << (place % 8)
         path.write_bytes(bad)

@@ -15,7 +15,7 @@ from simengine.results.allocation import spend_by_cell
 from simengine.results.cash import Cash, cash_of, opening_bills
 from simengine.results.costs import Costs, amortised, costs, groups_of
 from simengine.results.outputs import KERNEL_NAMES, OUTPUTS
-from simengine.results.paths import Array, Paths, added, cells_of, over_period
+from simengine.results.paths import Array, Paths, added, cells_of, over_period, summed
 from simengine.timeline import Timeline
 from simengine.units import MONTHS_PER_YEAR, Period, fiscal_period
 
@@ -232,6 +232,8 @@ class Ledger:
         return spend
 
     def _sum(self, outputs: Array, members: Sequence[int]) -> Array:
+        if members and members[-1] - members[0] + 1 == len(members):
+            return summed(outputs[:, :, members[0] : members[-1] + 1])
         return added((outputs[:, :, i] for i in members), self.shape)
 
     def _at_the_start(self, name: str, members: Sequence[int]) -> Array:

@@ -88,6 +88,13 @@ def added(terms: Iterable[Array], shape: tuple[int, ...]) -> Array:
     return total
 
 
+def summed(values: Array) -> Array:
+    """Sum over the last axis, term by term from the first: the same bits for one path and for many."""
+    if values.shape[0] > 1 and values.strides[-1] > values.strides[0]:
+        return np.asarray(np.add.reduce(values, axis=-1))  # which then runs along the paths
+    return added((values[..., i] for i in range(values.shape[-1])), values.shape[:-1])
+
+
 def over_period(monthly: Array, kind: Kind, first: int, last: int) -> Array:
     """A flow or stock over months: the sum, or the last.
 
@@ -101,4 +108,4 @@ def over_period(monthly: Array, kind: Kind, first: int, last: int) -> Array:
     """
     if kind == "stock":
         return monthly[..., last]
-    return added((monthly[..., t] for t in range(first, last + 1)), monthly.shape[:-1])
+    return summed(monthly[..., first : last + 1])

@@ -5,7 +5,7 @@ import pytest
 
 from simengine.results.books import Books, Ledger, revenue
 from simengine.results.economics import metric
-from simengine.results.paths import added, over_period
+from simengine.results.paths import added, over_period, summed
 from tests.results.blocks import flat_block, random_block, small_plan
 
 
@@ -293,3 +293,15 @@ def test_groups_add_up_to_the_company() -> None:
     for output in ("new_arr", "live_arr", "billings", "pipeline", "revenue", "bookings"):
         parts = sum(ledger.books(where)[output] for where in names)
         np.testing.assert_allclose(parts, ledger.books()[output], rtol=1e-9, err_msg=output)
+
+
+def test_sums_have_the_same_bits_for_one_path_and_for_many() -> None:
+    rows = np.random.default_rng(6).lognormal(8, 3, (300, 17))
+    expected = np.zeros(300)
+    for column in rows.T:
+        expected = expected + column
+    for layout in (rows, np.asfortranarray(rows)):
+        assert summed(layout).tobytes() == expected.tobytes()
+        assert np.concatenate([summed(layout[i : i + 1]) for i in range(300)]).tobytes() == expected.tobytes()
+    # NumPy by itself adds up a row that lies side by side in another order.
+    assert rows.sum(axis=-1).tobytes() != expected.tobytes()
