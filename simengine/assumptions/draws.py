@@ -126,9 +126,11 @@ def _joined(names: Sequence[str], dependence: Dependence, streams: Sequence[str]
     own = dict(zip(streams, scores, strict=True))
     z = np.empty((len(names), scores.shape[1]))
     for row, name in enumerate(names):
+        if name not in dependence.residual:
+            z[row] = own[name]
+            continue
         factors = [(_factor(factor), loading) for factor, loading in dependence.loadings.get(name, ())]
-        weights = [*factors, *dependence.residual.get(name, ((name, 1.0),))]
-        z[row] = sum(weight * own[stream] for stream, weight in weights)
+        z[row] = sum(weight * own[stream] for stream, weight in (*factors, *dependence.residual[name]))
     return z
 
 
