@@ -18,7 +18,9 @@ from simengine.errors import MachineError, SimengineError
 INTERRUPTED = 130
 NOBODY_READS = 141
 
-_COMMANDS = {name: f"simengine.cli.{name}" for name in ("demo", "check", "describe", "run", "rank", "figures")}
+_COMMANDS = {
+    name: f"simengine.cli.{name}" for name in ("demo", "check", "describe", "run", "rank", "figures", "warmup")
+}
 
 
 class Commands(click.Group):

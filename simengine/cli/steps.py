@@ -47,7 +47,7 @@ def simulated(plan: Plan, draws: int, seed: int, detail: Detail) -> xr.Dataset:
     from simengine.simulation import is_compiled, simulate
 
     if not is_compiled():
-        click.echo("Compiling the simulation for this machine: half a minute, only this once.", err=True)
+        print_compiling()
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -63,6 +63,11 @@ def simulated(plan: Plan, draws: int, seed: int, detail: Detail) -> xr.Dataset:
             return simulate(plan, draws=draws, seed=seed, detail=detail, progress=advance)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"after {done:,} paths") from None
+
+
+def print_compiling() -> None:
+    """Say why nothing else is said for a while."""
+    click.echo("Compiling the simulation for this machine; it takes half a minute.", err=True)
 
 
 def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:

@@ -16,7 +16,7 @@ from simengine.assumptions.draws import Array, draw, latent
 from simengine.assumptions.laws import Distribution
 from simengine.baseline import CASES, baseline, spreadsheet_values
 from simengine.errors import SimengineError
-from simengine.kernel.run import STREAM_VERSION, in_order, is_compiled, run_block
+from simengine.kernel.run import STREAM_VERSION, folder, in_order, is_compiled, ready, run_block
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, Results, SegmentOut
 from simengine.plan.schema import Plan
 from simengine.results.dataset import Block, Collector
@@ -26,7 +26,7 @@ from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_lev
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["is_compiled", "simulate"]
+__all__ = ["folder", "is_compiled", "ready", "simulate"]
 
 Progress = Callable[[int, int], None]
 Span = tuple[int, int]
