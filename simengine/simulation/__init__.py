@@ -118,11 +118,13 @@ def simulate(
     twins = min(draws, MOST_TWINS) if twins is None else _whole("twins", twins, 0, draws)
     if detail not in ("headline", "segment"):
         raise SimengineError(f"detail is {detail!r}; choose 'headline' or 'segment'")
-    packed, dependence, beliefs = pack(plan, seed), plan.dependence.copula(), plan.widened()
+    cases = {case: baseline(plan, spreadsheet_values(plan, case)) for case in CASES}
+    packed, twin = (pack(plan, seed, stream, cases["operating plan"]) for stream in (0, OTHER_LUCK))
+    dependence, beliefs = plan.dependence.copula(), plan.widened()
     collector = Collector(plan, draws, twins, detail)
     passes = (
         (Run(plan, packed, beliefs, dependence, seed), draws, collector.add),
-        (Run(plan, pack(plan, seed, OTHER_LUCK), beliefs, dependence, seed), twins, collector.add_twin),
+        (Run(plan, twin, beliefs, dependence, seed), twins, collector.add_twin),
         (Run(plan, packed, plan.widened(policy=False), dependence, seed), _unwidened(draws), collector.add_unwidened),
     )
     done, total = 0, sum(count for _, count, _ in passes)
@@ -133,8 +135,8 @@ def simulate(
                 done += len(result.reached)
                 if progress is not None:
                     progress(done, total)
-    for case in CASES:
-        collector.add_baseline(case, baseline(plan, spreadsheet_values(plan, case)))
+    for case, worked_out in cases.items():
+        collector.add_baseline(case, worked_out)
     return collector.finish(
         {
             "seed": str(seed),
