@@ -180,15 +180,9 @@ class Pools:
         Whoever has the least load for their room comes first, until all who are given any have as much. On a pool's
         only seat it is theirs with the chance that it is them.
         """
-        some, whole = room > 0, room.sum(axis=1, keepdims=True)
-        has = np.where(some, has, 0.0)
-        loaded = np.divide(has, room, out=np.full_like(room, np.inf), where=some)
-        order = np.argsort(loaded, axis=1, kind="stable")
-        rooms, loads = (np.cumsum(np.take_along_axis(each, order, axis=1), axis=1) for each in (room, has))
-        levels = np.divide(load[:, None] + loads, rooms, out=np.full_like(room, np.inf), where=rooms > 0)
-        level = np.where(whole > 0, levels.min(axis=1, keepdims=True), 0.0)
-        share = np.where(self.one_seat | (load <= 0)[:, None], room, np.maximum(0.0, level * room - has))
-        share[:, -1] += whole[:, 0] == 0
+        by_room = self.one_seat | (load <= 0)[:, None]
+        share = room.copy() if by_room.all() else np.where(by_room, room, _levelled(room, has, load))
+        share[:, -1] += room.sum(axis=1) == 0
         return np.asarray(share / share.sum(axis=1, keepdims=True))
 
     def _hand_over(self, t: int, deals: Array, totals: Array) -> None:
@@ -210,7 +204,19 @@ class Pools:
         """Who takes over from an owner: those who stay; on a pool's only seat, whoever follows, (pool, owner)."""
         staying = self.staying[t]
         shared = ~self.one_seat & (staying.sum(axis=1, keepdims=True) > 0)
-        return np.where(shared, self._owned(staying, has, load), self.heir[:, o])
+        return np.where(shared, self._owned(staying, has, load), self.heir[:, o]) if shared.any() else self.heir[:, o]
+
+
+def _levelled(room: Array, has: Array, load: Array) -> Array:
+    """Parts of a load (pool,) by which those with the least load for their room come to the same, (pool, owner)."""
+    some, pools = room > 0, np.arange(len(room))[:, None]
+    has = np.where(some, has, 0.0)
+    loaded = np.divide(has, room, out=np.full_like(room, np.inf), where=some)
+    order = np.argsort(loaded, axis=1, kind="stable")
+    rooms, loads = np.cumsum(room[pools, order], axis=1), np.cumsum(has[pools, order], axis=1)
+    levels = np.divide(load[:, None] + loads, rooms, out=np.full_like(room, np.inf), where=rooms > 0)
+    level = np.where(rooms[:, -1] > 0, levels.min(axis=1), 0.0)
+    return np.maximum(0.0, level[:, None] * room - has)
 
 
 def _late(scheduled: Array, delays: Whole) -> Array:
