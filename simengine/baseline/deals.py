@@ -187,18 +187,23 @@ class Pools:
 
     def _hand_over(self, t: int, deals: Array, totals: Array) -> None:
         """At the end of month t what leavers own goes to those who stay, later and less likely to be won."""
-        leaving = self.leaving[t]
-        orphans, sums = deals * leaving[..., None, None], totals * leaving[..., None]
-        deals -= orphans
-        totals -= sums
-        for o in np.flatnonzero(leaving.any(axis=0)):
-            times = self.times[t, :, o, None]
-            heirs = self._heirs(t, int(o), totals[LOAD].sum(axis=2), sums[LOAD, :, o].sum(axis=1))
-            moved, total = _late(orphans[:, :, o], self.delay[:, o]), _late(sums[:, :, o], self.delay[:, o])
+        leaving, orphans = self.leaving[t], {}
+        for o in np.flatnonzero(leaving.any(axis=0)).tolist():
+            theirs, sums = deals[:, :, o] * leaving[:, o, None, None], totals[:, :, o] * leaving[:, o, None]
+            deals[:, :, o] -= theirs
+            totals[:, :, o] -= sums
+            orphans[o] = theirs, sums
+        for o, (theirs, sums) in orphans.items():
+            times, heirs = (
+                self.times[t, :, o, None],
+                self._heirs(t, o, totals[LOAD].sum(axis=2), sums[LOAD].sum(axis=1)),
+            )
+            moved, total = _late(theirs, self.delay[:, o]), _late(sums, self.delay[:, o])
             total[LOST] += moved[WON].sum(axis=1) * (1 - times)
             moved *= times[:, None]
-            deals += heirs[..., None, None] * moved[:, :, None]
             totals += heirs[..., None] * total[:, :, None]
+            for heir in np.flatnonzero(heirs.any(axis=0)):
+                deals[:, :, heir] += heirs[:, heir, None, None] * moved
 
     def _heirs(self, t: int, o: int, has: Array, load: Array) -> Array:
         """Who takes over from an owner: those who stay; on a pool's only seat, whoever follows, (pool, owner)."""
@@ -220,14 +225,14 @@ def _levelled(room: Array, has: Array, load: Array) -> Array:
 
 
 def _late(scheduled: Array, delays: Whole) -> Array:
-    """What is scheduled, later by each pool's months; the last month is everything after the plan."""
-    late = scheduled.copy()
-    for months in set(delays[delays > 0].tolist()):
-        before = scheduled[:, delays == months]
-        after = np.zeros_like(before)
-        after[..., months:] = before[..., :-months]
-        after[..., -1] += before[..., -months:].sum(axis=-1)
-        late[:, delays == months] = after
+    """What is scheduled (kind, pool, …, month), later by each pool's months; the last is everything after the plan."""
+    late = np.empty_like(scheduled)
+    for months in set(delays.tolist()):
+        pools = slice(None) if (delays == months).all() else delays == months
+        before, after = scheduled[:, pools], np.zeros_like(scheduled[:, pools])
+        after[..., months:] = before[..., : before.shape[-1] - months]
+        after[..., -1:] += before[..., max(0, before.shape[-1] - months) :].sum(axis=-1, keepdims=True)
+        late[:, pools] = after
     return late
 
 
