@@ -144,12 +144,6 @@ class Book:
             self.gaps[month % self.billing, 0] += customers.sum()
         self._remember(-1)
 
-    @property
-    def loads(self) -> dict[str, float]:
-        """Customers and ARR there now."""
-        live = slice(self.billing)
-        return {"customers": float(self.customers[live].sum()), "arr": float(self.arr[live].sum())}
-
     def _add(self, t: int, ends: int, earliest: int, row: int | slice, amounts: Array) -> None:
         """Let a term end in month `ends`: renewal is decided then, early or late, by the habits of month t.
 
@@ -164,23 +158,24 @@ class Book:
                 self.books[:, row, at, left + self.late_months] += share * amounts
 
     def _remember(self, t: int) -> None:
-        """Keep the customers at the end of month t as a cohort."""
+        """Keep the customers at the end of month t as a cohort, and how many they are as next month's load."""
         row = self.billing + (t + 1) % (MONTHS_PER_YEAR + 1)
         for book in (self.customers, self.arr, self.gaps):
             book[row] = book[: self.billing].sum(axis=0)
         self.capped[row] = self.arr[row]
+        self.loads = {"customers": float(self.customers[row].sum()), "arr": float(self.arr[row].sum())}
 
     def month(self, t: int, renewal: float, expansion: float, customers: Array, arr: Array) -> None:
         """Month t at these coverages, with new customers and their ARR by rank of size."""
         self._renew(t, renewal)
         self._expand(t, expansion)
         self._join(t, customers, arr)
-        out, live = self.out, slice(self.billing)
-        out["ending_arr"][t], out["customers"][t] = self.arr[live].sum(), self.customers[live].sum()
+        out = self.out
         out["billings"][t] += self.arr[t % self.billing].sum() * self.billing / MONTHS_PER_YEAR
         cohort = self.billing + max(0, t + 1 - MONTHS_PER_YEAR) % (MONTHS_PER_YEAR + 1)
         out["nrr_arr"][t], out["grr_arr"][t] = self.arr[cohort].sum(), self.capped[cohort].sum()
         self._remember(t)
+        out["ending_arr"][t], out["customers"][t] = self.loads["arr"], self.loads["customers"]
 
     def _renew(self, t: int, coverage: float) -> None:
         """What is decided in month t."""
