@@ -87,12 +87,7 @@ class Pools:
         self.capacity = np.array([pool.capacity for pool in pools])
         self.one_seat = np.array([pool.one_seat for pool in pools])[:, None]
         shape = months, len(pools), most + 1
-        self.room, self.leaving, self.staying, self.times = (
-            np.zeros(shape),
-            np.zeros(shape),
-            np.zeros(shape),
-            np.ones(shape),
-        )
+        self.room, self.leaving, self.staying, self.times = np.zeros((4, *shape))
         self.delay, self.heir = np.zeros(shape[1:], np.int64), np.zeros((*shape[1:], most + 1))
         """`heir` is 1 for whoever follows an owner on a pool's only seat, (pool, owner, heir)."""
         for p, pool in enumerate(pools):
@@ -181,7 +176,9 @@ class Pools:
         only seat it is theirs with the chance that it is them.
         """
         by_room = self.one_seat | (load <= 0)[:, None]
-        share = room.copy() if by_room.all() else np.where(by_room, room, _levelled(room, has, load))
+        share = room if by_room.all() else np.where(by_room, room, _levelled(room, has, load))
+        # of a load that is nothing beside what they have, rounding leaves no part to anybody
+        share = np.where(share.any(axis=1, keepdims=True), share, room)
         share[:, -1] += room.sum(axis=1) == 0
         return np.asarray(share / share.sum(axis=1, keepdims=True))
 
@@ -194,10 +191,8 @@ class Pools:
             totals[:, :, o] -= sums
             orphans[o] = theirs, sums
         for o, (theirs, sums) in orphans.items():
-            times, heirs = (
-                self.times[t, :, o, None],
-                self._heirs(t, o, totals[LOAD].sum(axis=2), sums[LOAD].sum(axis=1)),
-            )
+            heirs = self._heirs(t, o, totals[LOAD].sum(axis=2), sums[LOAD].sum(axis=1))
+            times = self.times[t, :, o, None]
             moved, total = _late(theirs, self.delay[:, o]), _late(sums, self.delay[:, o])
             total[LOST] += moved[WON].sum(axis=1) * (1 - times)
             moved *= times[:, None]
@@ -230,8 +225,9 @@ def _late(scheduled: Array, delays: Whole) -> Array:
     for months in set(delays.tolist()):
         pools = slice(None) if (delays == months).all() else delays == months
         before, after = scheduled[:, pools], np.zeros_like(scheduled[:, pools])
-        after[..., months:] = before[..., : before.shape[-1] - months]
-        after[..., -1:] += before[..., max(0, before.shape[-1] - months) :].sum(axis=-1, keepdims=True)
+        inside = max(0, before.shape[-1] - months)
+        after[..., months:] = before[..., :inside]
+        after[..., -1:] += before[..., inside:].sum(axis=-1, keepdims=True)
         late[:, pools] = after
     return late
 

@@ -51,7 +51,7 @@ class _NotKeptError(Exception):
     """There is no place that can be trusted with machine code."""
 
 
-def load_or_compile(function: Callable[..., None], signature: Any, self_test: SelfTest) -> Any:
+def load_or_compile(function: Callable[..., Any], signature: Any, self_test: SelfTest) -> Any:
     """The function, compiled: from its folder, or now and into it, or for this process only where there is none.
 
     Parameters
@@ -82,7 +82,7 @@ def load_or_compile(function: Callable[..., None], signature: Any, self_test: Se
     return compiled
 
 
-def is_kept(function: Callable[..., None]) -> bool:
+def is_kept(function: Callable[..., Any]) -> bool:
     """Whether the function's folder can be trusted and has the function."""
     try:
         place = folder_of(function)
@@ -91,7 +91,7 @@ def is_kept(function: Callable[..., None]) -> bool:
         return False
 
 
-def folder_of(function: Callable[..., None]) -> Path:
+def folder_of(function: Callable[..., Any]) -> Path:
     """Where a compiled function is kept: one folder for each version of sources, libraries and processor."""
     home = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
@@ -102,7 +102,7 @@ def folder_of(function: Callable[..., None]) -> Path:
         raise _NotKeptError("you have no home folder") from error
 
 
-def _digest(function: Callable[..., None]) -> str:
+def _digest(function: Callable[..., Any]) -> str:
     """Digest of all that machine code depends on. numba's own key sees only the file of the function itself."""
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
     processor = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
@@ -151,7 +151,7 @@ def _locked(place: Path, *, shared: bool) -> Iterator[None]:
         yield
 
 
-def _load(place: Path, function: Callable[..., None], signature: Any, self_test: SelfTest) -> Any:
+def _load(place: Path, function: Callable[..., Any], signature: Any, self_test: SelfTest) -> Any:
     """The function from its folder; None where it is missing, damaged, or gives another answer than it gave once."""
     answer = _answer(place)
     if answer is None:
@@ -167,7 +167,7 @@ def _load(place: Path, function: Callable[..., None], signature: Any, self_test:
         return None
 
 
-def _compile_into(place: Path, function: Callable[..., None], signature: Any, self_test: SelfTest) -> Any:
+def _compile_into(place: Path, function: Callable[..., Any], signature: Any, self_test: SelfTest) -> Any:
     """Compile the function and keep it, in place of what is there. Where keeping fails, it is compiled all the same."""
     _clear(place)
     compiled = _dispatcher(place, function)
@@ -184,7 +184,7 @@ def _compile_into(place: Path, function: Callable[..., None], signature: Any, se
     return compiled
 
 
-def _dispatcher(place: Path, function: Callable[..., None]) -> Any:
+def _dispatcher(place: Path, function: Callable[..., Any]) -> Any:
     """The function for numba to load from the folder or to compile into it; numba notes the folder at once."""
     before = config.CACHE_DIR
     config.CACHE_DIR = str(place)
