@@ -6,6 +6,7 @@ failed us; 4 a required confidence was not reached; 130 interrupted; 141 nobody 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -82,4 +83,8 @@ def main() -> None:
         # A console that cannot show a sign of a plan's text must not end the run.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    cli(prog_name="simengine")
+    try:
+        cli(prog_name="simengine")
+    finally:
+        # Python would search all that the libraries hold for cycles, to free it just before the process ends.
+        gc.freeze()
