@@ -79,6 +79,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the command `simengine`."""
+    # Paths run in threads of our own: those of NumPy's and SciPy's linear algebra would only cost their start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a sign of a plan's text must not end the run.
         if hasattr(stream, "reconfigure"):
