@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.plan.evidence import Event, Shock
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
 from simengine.units import month_label
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+class _Change(NamedTuple):
+    """By how much a number is multiplied, then what is added to it, (n, months) each; (1, 1) where always the same."""
+
+    times: Array
+    plus: Array
 
 
 class Timeline:
@@ -33,8 +40,10 @@ class Timeline:
         self._values = {name: np.atleast_1d(np.asarray(value, np.float64)) for name, value in values.items()}
         self._shocks = shocks
         self.paths = max((len(column) for column in (*self._values.values(), *(shocks or {}).values())), default=1)
+        self._touched = _touched(plan)
+        self._ages: dict[str, Array] = {}
         self._shares: dict[str, Array] = {}
-        self._changes: dict[str, tuple[Array, Array]] = {}
+        self._changes: dict[str, _Change] = {}
 
     def of(self, quantity: Quantity, *also: str, low: float = 0.0, high: float = math.inf) -> Array:
         """A number in every month, (n, months), or (n, 1) where it never changes.
@@ -45,14 +54,29 @@ class Timeline:
         also : what else an event or shock may call it: a volume is also named by its channel, and channel/segment
         low, high : where a number that an event or shock changes is cut off
         """
-        if not changes(self._plan, quantity, *also):
-            return np.broadcast_to(self._base(quantity)[:, None], (self.paths, 1))
-        start, out = self._plan.plan.start, np.empty((self.paths, self._months))
-        held = [quantity.at(start + t) for t in range(self._months)]
-        for step in dict.fromkeys(held):
-            where = np.array([other == step for other in held])
-            out[:, where] = self._changed(step, also, low, high)[:, where]
+        if not self.changes(quantity, *also):
+            return self._base(quantity)[:, None]
+        shape = self.paths, self._months
+        steps = _steps(quantity, self._plan.plan.start, self._months)
+        if len(steps) == 1:
+            return np.broadcast_to(self._changed(steps[0][0], also, low, high), shape)
+        out = np.empty(shape)
+        for step, where in steps:
+            out[:, where] = np.broadcast_to(self._changed(step, also, low, high), shape)[:, where]
         return out
+
+    def changes(self, quantity: Quantity, *also: str) -> bool:
+        """Whether a number changes from month to month."""
+        return bool(quantity.later) or not self._touched.isdisjoint((quantity.assumption, *also))
+
+    def differs(self, quantity: Quantity, *also: str) -> bool:
+        """Whether a number differs from path to path."""
+        return any(step.assumption for step in quantity.steps) or not self._touched.isdisjoint(also)
+
+    def _base(self, quantity: Quantity) -> Array:
+        """A number in the first month before events and shocks, (n,): what one that never changes is in every month."""
+        value = quantity.of(self._values)
+        return np.full(self.paths, value) if np.size(value) == 1 else np.asarray(value)
 
     def share(self, event: str) -> Array:
         """How much of an event's effect is felt in every month, (n, months): 0 before it begins and after it ends."""
@@ -74,29 +98,25 @@ class Timeline:
 
     def _age(self, event: str) -> Array:
         """Months since it began; NaN where it does not happen."""
-        in_force = self._values[event][:, None]
-        begin = np.where(in_force > 0, self._months - in_force, np.nan)
-        return np.asarray(np.arange(float(self._months)) - begin)
-
-    def _base(self, quantity: Quantity) -> Array:
-        value = np.atleast_1d(np.asarray(quantity.of(self._values), np.float64))
-        return np.broadcast_to(value, self.paths)
+        if event not in self._ages:
+            in_force = self._values[event][:, None]
+            begin = np.where(in_force > 0, self._months - in_force, np.nan)
+            self._ages[event] = np.arange(float(self._months)) - begin
+        return self._ages[event]
 
     def _changed(self, step: Quantity, also: tuple[str, ...], low: float, high: float) -> Array:
-        names = [name for name in (step.assumption, *also) if name is not None]
-        if not any(_touches(self._plan, name) for name in names):
-            return np.broadcast_to(self._base(step)[:, None], (self.paths, self._months))
-        times, plus = np.ones((self.paths, self._months)), np.zeros((self.paths, self._months))
+        value = self._base(step)[:, None]
+        names = [name for name in (step.assumption, *also) if name is not None and name in self._touched]
         for name in names:
-            factor, amount = self._change(name)
-            times = times * factor
-            plus = plus + amount * (step.number if name == step.assumption else 1.0)
-        return np.clip(self._base(step)[:, None] * times + plus, low, high)
+            value = value * self._change(name).times
+        for name in names:
+            value = value + self._change(name).plus * (step.number if name == step.assumption else 1.0)
+        return np.clip(value, low, high) if names else value
 
-    def _change(self, name: str) -> tuple[Array, Array]:
-        """By how much all events and shocks multiply what is called `name`, and what they add, in its own unit."""
+    def _change(self, name: str) -> _Change:
+        """What all events and shocks do to what is called `name`."""
         if name not in self._changes:
-            times, plus = np.ones((self.paths, self._months)), np.zeros((self.paths, self._months))
+            times, plus = np.ones((1, 1)), np.zeros((1, 1))
             for event, entry in sorted(self._plan.events.items()):
                 effect = entry.effect.get(name)
                 if effect is None:
@@ -110,19 +130,21 @@ class Timeline:
                 loading = loadings.loadings.get(name, 0.0)
                 if loading and self._shocks is not None:
                     times = times * np.exp(loading * self._shocks[shock] - loading * loading / 2.0)
-            self._changes[name] = times, plus
+            self._changes[name] = _Change(times, plus)
         return self._changes[name]
 
 
-def changes(plan: Plan, quantity: Quantity, *also: str) -> bool:
-    """Whether a number changes from month to month."""
-    names = {step.assumption for step in quantity.steps if step.assumption is not None}
-    return bool(quantity.later) or any(_touches(plan, name) for name in (*names, *also))
+def _touched(plan: Plan) -> frozenset[str]:
+    """Everything that an event or a shock changes, by name."""
+    events = (name for event in plan.events.values() for name in event.effect)
+    return frozenset((*events, *(name for shock in plan.shocks.values() for name in shock.loadings)))
 
 
-def _touches(plan: Plan, name: str) -> bool:
-    entries: list[Event | Shock] = [*plan.events.values(), *plan.shocks.values()]
-    return any(name in (entry.effect if isinstance(entry, Event) else entry.loadings) for entry in entries)
+@lru_cache(maxsize=4096)
+def _steps(quantity: Quantity, start: int, months: int) -> tuple[tuple[Quantity, Mask], ...]:
+    """What a number is in some month, each once, with the months in which it is that, (months,)."""
+    held = [quantity.at(start + t) for t in range(months)]
+    return tuple((step, np.array([other == step for other in held])) for step in dict.fromkeys(held))
 
 
 def shock_columns(plan: Plan, shock: str) -> list[str]:

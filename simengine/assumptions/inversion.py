@@ -22,7 +22,7 @@ class Inverse:
     """The inverse of an increasing function.
 
     A table brackets each target; false position in the Illinois form (Dowell and Jarratt 1971) closes the bracket,
-    every fourth step being a bisection. Each element takes its own course whatever its neighbours are, so that a
+    every eighth step being a bisection. Each element takes its own course whatever its neighbours are, so that a
     block of targets gives the same bits as the whole.
 
     Parameters
@@ -51,7 +51,10 @@ class Inverse:
             if not left.size:
                 break
             middle = a + 0.5 * (b - a)
-            c = middle if step % 4 == 3 else b - fb * ((b - a) / (fb - fa))
+            known = _NARROW * np.maximum(np.abs(a), np.abs(b)) + self._absolute
+            c = middle if step % 8 == 7 else b - fb * ((b - a) / (fb - fa))
+            # Half of what is allowed away from an end that is as good as the answer: the next bracket is the last.
+            c = np.clip(c, a + 0.5 * known, b - 0.5 * known)
             c = np.where((a < c) & (c < b), c, middle)
             fc = self._f(c) - goal
             over = fc >= 0
@@ -61,9 +64,8 @@ class Inverse:
             side = np.where(over, 1.0, -1.0)
 
             close = np.abs(fc) <= _CLOSE * np.abs(goal)
-            narrow = b - a <= _NARROW * np.maximum(np.abs(a), np.abs(b)) + self._absolute
             x[left] = np.where(close, c, b)
-            keep = ~(close | narrow | (np.nextafter(a, b) >= b))
+            keep = ~(close | (b - a <= known) | (np.nextafter(a, b) >= b))
             left = left[keep]
             a, b, fa, fb, goal, side = (v[keep] for v in (a, b, fa, fb, goal, side))
         return x

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from simengine.assumptions import metalog
 from simengine.assumptions.inversion import Inverse
 from simengine.assumptions.spec import share as percent
 from simengine.assumptions.spec import shown
+from simengine.assumptions.tabulation import tabulate
 from simengine.errors import SimengineError
 
 Array = NDArray[np.float64]
@@ -68,7 +69,16 @@ class Distribution(ABC):
 
     def support(self) -> tuple[float, float]:
         """Return the smallest and largest possible value."""
+        return self._ends_of_support
+
+    @cached_property
+    def _ends_of_support(self) -> tuple[float, float]:
         return self._support()
+
+    @cached_property
+    def table(self) -> Array:
+        """Its quantile function in normal scores, as far as it is smooth; see `tabulation`."""
+        return _table_of(self)
 
     def atoms(self) -> Array:
         """Return the single values that have a probability of their own, in increasing order."""
@@ -101,6 +111,12 @@ class Distribution(ABC):
 
     def _atoms(self) -> Array:
         return np.empty(0)
+
+
+@lru_cache(maxsize=1024)
+def _table_of(law: Distribution) -> Array:
+    """The table of a law, made once for all equal ones: a plan that is run again has new objects of the same laws."""
+    return tabulate(law.ppf, law.support(), law.atoms())
 
 
 @dataclass(frozen=True)
@@ -487,23 +503,35 @@ class Metalog(Distribution):
         return ", ".join(["metalog", *quantiles, *bounds])
 
 
-@dataclass(frozen=True)
-class Discrete(Distribution):
-    """A few possible values, in increasing order, each with its probability."""
+class Stepped(Distribution):
+    """A law of single values."""
 
-    values: tuple[float, ...]
-    probabilities: tuple[float, ...]
     _discrete: ClassVar[bool] = True
 
     @cached_property
     def _steps(self) -> tuple[Array, Array]:
-        cumulative = np.cumsum(self.probabilities)
+        """The possible values and P(X ≤ value), both increasing, the last probability exactly 1."""
+        values, cumulative = self._values_and_probabilities()
         cumulative[-1] = 1.0
-        return np.array(self.values), cumulative
+        return values, cumulative
+
+    @abstractmethod
+    def _values_and_probabilities(self) -> tuple[Array, Array]: ...
 
     def _ppf(self, u: Array) -> Array:
         values, cumulative = self._steps
         return values[np.searchsorted(cumulative, u, side="left")]
+
+
+@dataclass(frozen=True)
+class Discrete(Stepped):
+    """A few possible values, in increasing order, each with its probability."""
+
+    values: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+    def _values_and_probabilities(self) -> tuple[Array, Array]:
+        return np.array(self.values), np.cumsum(self.probabilities)
 
     def _cdf(self, x: Array) -> Array:
         values, cumulative = self._steps

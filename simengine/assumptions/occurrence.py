@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from simengine.assumptions.laws import LARGEST_U, SMALLEST_U, Array, Distribution
+from simengine.assumptions.laws import Array, Distribution, Stepped
 
 
 @dataclass(frozen=True)
-class Occurrence(Distribution):
+class Occurrence(Stepped):
     """Months in force in a plan of `months` from `start` on, of an event that happens with some probability.
 
     It begins in month floor(S), S of the law `starts` (months since year 0): V = start + months − floor(S), kept in
-    0 … months; 0 where it does not happen. Its quantile at u is 0 for u ≤ 1 − p, else V at the quantile
-    1 − (u − (1 − p))/p of S: a late start is a low value.
+    0 … months; 0 where it does not happen: a late start is a low value.
 
     >>> from simengine.assumptions.laws import Fixed
     >>> Occurrence(0.25, Fixed(24324.0), 24324, 12).ppf([0.7, 0.8]).tolist()
@@ -29,14 +27,9 @@ class Occurrence(Distribution):
     start: int
     months: int
 
-    _discrete: ClassVar[bool] = True
-
-    def _ppf(self, u: Array) -> Array:
-        p = self.probability
-        happens = u > 1.0 - p
-        within = np.clip(1.0 - (u - (1.0 - p)) / p if p > 0 else u, SMALLEST_U, LARGEST_U)
-        in_force = np.clip(self.start + self.months - np.floor(self.starts.ppf(within)), 0.0, float(self.months))
-        return np.where(happens, in_force, 0.0)
+    def _values_and_probabilities(self) -> tuple[Array, Array]:
+        values = self.atoms()
+        return values, self.cdf(values)
 
     def _cdf(self, x: Array) -> Array:
         return np.array([1.0 - self._more_than(float(value)) for value in x])

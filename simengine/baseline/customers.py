@@ -103,7 +103,8 @@ class Book:
         self.late = np.minimum(1 - self.early, fraction(base.late.share if base.late else None))
         rows, kinds = self.billing + MONTHS_PER_YEAR + 1, len(self.grid) + len(accounts)
         shape = rows, self.months + 1, self.early_months + self.late_months + 1, kinds
-        self.customers, self.arr, self.capped = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self.books = np.zeros((3, *shape))
+        self.customers, self.arr, self.capped = self.books
         self.gaps = np.zeros((rows, self.months + 1))
         """Customers by the month in which the wait for their next expansion opportunity began."""
         self.out = {output: np.zeros(self.months) for output in OUTPUTS}
@@ -139,55 +140,49 @@ class Book:
             one = np.arange(kinds) == len(self.grid) + i
             cohorts.append((account.renews - start, 1.0 * one, account.arr * self.rate * one))
         for month, customers, sizes in cohorts:
-            self._add(0, month, 0, month % self.billing, customers, sizes, sizes)
+            self._add(0, month, 0, month % self.billing, np.stack([customers, sizes, sizes]))
             self.gaps[month % self.billing, 0] += customers.sum()
         self._remember(-1)
 
-    @property
-    def loads(self) -> dict[str, float]:
-        """Customers and ARR there now."""
-        live = slice(self.billing)
-        return {"customers": float(self.customers[live].sum()), "arr": float(self.arr[live].sum())}
+    def _add(self, t: int, ends: int, earliest: int, row: int | slice, amounts: Array) -> None:
+        """Let a term end in month `ends`: renewal is decided then, early or late, by the habits of month t.
 
-    def _add(
-        self, t: int, ends: int, earliest: int, row: int | slice, customers: Array, arr: Array, capped: Array
-    ) -> None:
-        """Let a term end in month `ends`: renewal is decided then, early or late, by the habits of month t."""
+        `amounts` are the customers, their ARR and the capped one, by row if there are several, and by kind.
+        """
         early, late = float(self.early[t]), float(self.late[t])
         for shift, share in ((-self.early_months, early), (0, 1 - early - late), (self.late_months, late)):
             if share > 0:
                 decided = max(ends + shift, earliest)
                 # after the plan nobody asks how long a term had to run
                 at, left = (self.months, 0) if decided >= self.months else (decided, ends - decided)
-                for book, amount in ((self.customers, customers), (self.arr, arr), (self.capped, capped)):
-                    book[row, at, left + self.late_months] += share * amount
+                self.books[:, row, at, left + self.late_months] += share * amounts
 
     def _remember(self, t: int) -> None:
-        """Keep the customers at the end of month t as a cohort."""
+        """Keep the customers at the end of month t as a cohort, and how many they are as next month's load."""
         row = self.billing + (t + 1) % (MONTHS_PER_YEAR + 1)
         for book in (self.customers, self.arr, self.gaps):
             book[row] = book[: self.billing].sum(axis=0)
         self.capped[row] = self.arr[row]
+        self.loads = {"customers": float(self.customers[row].sum()), "arr": float(self.arr[row].sum())}
 
     def month(self, t: int, renewal: float, expansion: float, customers: Array, arr: Array) -> None:
         """Month t at these coverages, with new customers and their ARR by rank of size."""
         self._renew(t, renewal)
         self._expand(t, expansion)
         self._join(t, customers, arr)
-        out, live = self.out, slice(self.billing)
-        out["ending_arr"][t], out["customers"][t] = self.arr[live].sum(), self.customers[live].sum()
+        out = self.out
         out["billings"][t] += self.arr[t % self.billing].sum() * self.billing / MONTHS_PER_YEAR
         cohort = self.billing + max(0, t + 1 - MONTHS_PER_YEAR) % (MONTHS_PER_YEAR + 1)
         out["nrr_arr"][t], out["grr_arr"][t] = self.arr[cohort].sum(), self.capped[cohort].sum()
         self._remember(t)
+        out["ending_arr"][t], out["customers"][t] = self.loads["arr"], self.loads["customers"]
 
     def _renew(self, t: int, coverage: float) -> None:
         """What is decided in month t."""
         out, live = self.out, slice(self.billing)
         before = self.customers.sum(axis=(1, 2, 3))
-        decided = [book[:, t].copy() for book in (self.customers, self.arr, self.capped)]
-        for book in (self.customers, self.arr, self.capped):
-            book[:, t] = 0.0
+        decided = self.books[:, :, t].copy()
+        self.books[:, :, t] = 0.0
         rates = np.clip(self.renewal_rates[t] * coverage ** self.elasticity[t], 0.0, 1.0)
         contracted, depth, price = np.minimum(self.contracting[t], rates), self.depth[t], 1 + self.price[t]
         kept = rates - contracted * depth
@@ -197,16 +192,16 @@ class Book:
         out["churned_customers"][t] = (due * (1 - rates)).sum()
         out["churned_arr"][t], out["contraction_arr"][t] = (atr * (1 - rates)).sum(), (atr * contracted * depth).sum()
         out["price_arr"][t] = (atr * kept).sum() * self.price[t]
-        for left in range(decided[0].shape[1]):
-            if not decided[0][:, left].any():
+        factors = np.stack([rates, kept * price, capped])[:, None]
+        for left in range(decided.shape[2]):
+            if not decided[0, :, left].any():
                 continue
             ends = t + left - self.late_months
             if ends < self.months:
                 out["atr"][ends] += atr[left].sum()
-            factors = (rates, kept * price, capped)
-            renewed = [book[:, left] * factor for book, factor in zip(decided, factors, strict=True)]
+            renewed = decided[:, :, left] * factors
             for term, share in self.base.term_shares.items():
-                self._add(t, ends + term, t + 1, slice(None), *(share * amount for amount in renewed))
+                self._add(t, ends + term, t + 1, slice(None), share * renewed)
         after = self.customers.sum(axis=(1, 2, 3))
         self.gaps *= np.divide(after, before, out=np.zeros_like(after), where=before > 0)[:, None]
 
@@ -233,16 +228,14 @@ class Book:
     def _join(self, t: int, customers: Array, arr: Array) -> None:
         """New customers go live, and their first term begins, after a lag that is rounded by chance."""
         whole, row = math.floor(self.go_live[t]), t % self.billing
-        ranked = [np.zeros(self.customers.shape[-1]) for _ in range(2)]
-        for padded, known in zip(ranked, (customers, arr), strict=True):
-            padded[: len(self.grid)] = known
+        ranked = np.zeros((3, self.customers.shape[-1]))
+        ranked[:, : len(self.grid)] = customers, arr, arr
         for live, share in ((t + whole, whole + 1 - self.go_live[t]), (t + whole + 1, self.go_live[t] - whole)):
             if share > 0:
                 if live < self.months:
                     self.out["went_live"][live] += share * arr.sum()
                 for term, part in self.base.term_shares.items():
-                    count, sizes = (share * part * amount for amount in ranked)
-                    self._add(t, live + term, t + 1, row, count, sizes, sizes)
+                    self._add(t, live + term, t + 1, row, share * part * ranked)
         self.gaps[row, t + 1] += customers.sum()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simengine.baseline.deals import BOOKED, LOST, WON, Owner, Pool, Stream
+from simengine.baseline.deals import BOOKED, WON, Owner, Pool, Pools, Stream
 from simengine.baseline.demand import Arrivals, CellName, Member, members
 from simengine.baseline.numbers import Array, Numbers
 from simengine.baseline.people import Seats
@@ -53,31 +53,38 @@ def work_segment(
     reached = {name: demand[name].reached.copy() for name in names}
     for name, cell in zip(names, cells, strict=True):
         reached[name][:, 0] += cell.reached
-    pools = _pools(numbers, segment, members(plan, segment, people))
-    shares = potentials(numbers, segment) or {"": np.ones(months)}
-    house = Pool([], np.full(months, np.inf), in_money=False, one_seat=False)
+    territories, sellers = _sellers(numbers, segment, members(plan, segment, people))
+    house = Pools([Pool([], np.full(months, np.inf), one_seat=False)], in_money=False)
+    potential = potentials(numbers, segment) or {"": np.ones(months)}
     stale = numbers.fraction(plan.funnel.stale)
     out = {output: np.zeros(months) for output in SEGMENT_OUTPUTS}
     by_cell = [{output: np.zeros(months) for output in ("won", "bookings")} for _ in names]
     found = Market(out, {}, reached, {}, {}, np.zeros((months, len(grid))), np.zeros((months, len(grid))))
-    for territory, pool in [*pools.items(), (None, house)]:
-        streams, resumed = _of(numbers, names, [cell.streams for cell in cells], territory is not None), []
+    for pools, shares, sold in (
+        (sellers, np.array([potential[name] for name in territories]), True),
+        (house, np.ones((1, months)), False),
+    ):
+        streams, resumed = _of(numbers, names, [cell.streams for cell in cells], sold), []
         offset = 0
         for name, cell in zip(names, cells, strict=True):
-            if (plan.funnel.channels[name.channel].sold_by == "sellers") == (territory is not None):
+            if (plan.funnel.channels[name.channel].sold_by == "sellers") == sold:
                 resumed += [row._replace(stream=row.stream + offset) for row in cell.resumed]
                 offset += len(cell.streams)
-        share = np.ones(months) if territory is None else shares[territory]
-        pool.run(streams, resumed, share, stale)
-        arrived = sum((stream.arrivals * share for stream in streams), np.zeros(months))
-        opened = float(share[0]) * sum(row.number for row in resumed)
-        _add(numbers, found, by_cell, pool, streams, arrived, opened)
-        if territory is not None:
-            out["capacity"] += pool.capacity
-            found.pool[territory] = {
-                **{"arrived": arrived, "started": pool.started, "stale": pool.stale, "waiting": pool.waiting},
-                **{"load": pool.taken, "capacity": pool.capacity, "credited": pool.closed[BOOKED].sum(axis=(0, 1))},
-            }
+        if not sold and not streams:
+            continue
+        pools.run(streams, resumed, shares, stale)
+        arrived = shares * sum((stream.arrivals for stream in streams), np.zeros(months))
+        opened = shares[:, 0].sum() * sum(row.number for row in resumed)
+        _add(numbers, found, by_cell, pools, streams, arrived.sum(axis=0), opened)
+        if sold:
+            out["capacity"] += pools.capacity.sum(axis=0)
+            credited = pools.closed[BOOKED].sum(axis=(1, 2))
+            for p, territory in enumerate(territories):
+                found.pool[territory] = {
+                    **{"arrived": arrived[p], "started": pools.started[p], "stale": pools.stale[p]},
+                    **{"waiting": pools.waiting[p], "load": pools.taken[p]},
+                    **{"capacity": pools.capacity[p], "credited": credited[p]},
+                }
     once = plan.segments[segment].sells == "once"
     bookings = np.asarray(sum((each["bookings"] for each in by_cell), np.zeros(months)))
     out["one_off_bookings" if once else "new_arr"] += bookings
@@ -112,46 +119,49 @@ def _add(
     numbers: Numbers,
     found: Market,
     by_cell: list[dict[str, Array]],
-    pool: Pool,
+    pools: Pools,
     streams: list[Stream],
     arrived: Array,
     opened: float,
 ) -> None:
-    """Add what a pool has made to its segment, cells and groups."""
-    out, closed = found.segment, pool.closed
-    won, lost = closed[WON].sum(axis=(0, 1)), closed[LOST].sum(axis=(0, 1))
-    flows = {"opportunities": arrived, "started": pool.started, "stale": pool.stale, "waiting": pool.waiting}
-    flows |= {"won": won, "lost": lost, "pipeline": pool.value}
-    flows["open"] = opened + np.cumsum(pool.started - won - lost)
+    """Add what pools have made to their segment, cells and groups."""
+    out, closed = found.segment, pools.closed
+    started, stale, waiting, value, lost = (
+        each.sum(axis=0) for each in (pools.started, pools.stale, pools.waiting, pools.value, pools.lost)
+    )
+    deals, bookings = closed[WON].sum(axis=(0, 1)), closed[BOOKED].sum(axis=(0, 1))
+    won = deals.sum(axis=0)
+    flows = {"opportunities": arrived, "started": started, "stale": stale, "waiting": waiting, "pipeline": value}
+    flows |= {"won": won, "lost": lost, "open": opened + np.cumsum(started - won - lost)}
     for output, flow in flows.items():
         out[output] += flow
-    for i, stream in enumerate(streams):
-        wins, booked = closed[WON, :, i].sum(axis=0), closed[BOOKED, :, i].sum(axis=0)
+    for stream, wins, booked in zip(streams, deals, bookings, strict=True):
         by_cell[stream.cell]["won"] += wins
         by_cell[stream.cell]["bookings"] += booked
         found.customers += wins[:, None] * stream.customers
         found.arr += booked[:, None] * stream.arr
         if stream.opening:
             out["new_from_pipeline"] += booked
-            continue
-        out["new_without_seller"] += closed[BOOKED, -1, i]
+    new = closed[BOOKED][:, :, [not stream.opening for stream in streams]].sum(axis=2)
+    by_owner = closed[BOOKED].sum(axis=2)
+    out["new_without_seller"] += new[:, -1].sum(axis=0)
+    for p, pool in enumerate(pools.pools):
         for o, owner in enumerate(pool.owners):
-            out["new_from_existing" if owner.existing else "new_from_hires"] += closed[BOOKED, o, i]
-    for o, owner in enumerate(pool.owners):
-        before = found.credited.get(owner.group, np.zeros(numbers.months))
-        found.credited[owner.group] = before + closed[BOOKED, o].sum(axis=0)
+            out["new_from_existing" if owner.existing else "new_from_hires"] += new[p, o]
+            before = found.credited.get(owner.group, np.zeros(numbers.months))
+            found.credited[owner.group] = before + by_owner[p, o]
 
 
-def _pools(numbers: Numbers, segment: str, workers: list[Member]) -> dict[str, Pool]:
-    """The pools of a segment by territory, in order: one that is called '' where it has none."""
+def _sellers(numbers: Numbers, segment: str, workers: list[Member]) -> tuple[list[str], Pools]:
+    """The pools of a segment and their territories, in order: one that is called '' where it has none."""
     team = numbers.plan.team
     names = [territory.name for territory in team.territories_of(segment)] or [""]
     selling = [team.roles[group.role] for group in team.seats if group.segment == segment]
     in_money = any(isinstance(r.capacity, Capacity) and r.capacity.pipeline is not None for r in selling)
-    return {name: _pool(numbers, [w for w in workers if w.territory == name], in_money) for name in names}
+    return names, Pools([_pool(numbers, [w for w in workers if w.territory == name]) for name in names], in_money)
 
 
-def _pool(numbers: Numbers, workers: list[Member], in_money: bool) -> Pool:
+def _pool(numbers: Numbers, workers: list[Member]) -> Pool:
     owners: list[Owner] = []
     capacity, seats = np.zeros(numbers.months), 0.0
     for worker in workers:
@@ -178,7 +188,7 @@ def _pool(numbers: Numbers, workers: list[Member], in_money: bool) -> Pool:
         capacity = capacity + room * (out["ramped"] + out["ahead"])
         if role.capacity == "unlimited":
             capacity[out["working"] > 0] = np.inf
-    return Pool(owners, capacity, in_money, one_seat=round(seats) == 1)
+    return Pool(owners, capacity, one_seat=round(seats) == 1)
 
 
 def _room(numbers: Numbers, role: Role) -> Array:

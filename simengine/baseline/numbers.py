@@ -26,13 +26,17 @@ class Numbers:
     def __init__(self, plan: Plan, values: Values) -> None:
         self.plan, self.months, self.start = plan, plan.plan.months, plan.plan.start
         self._timeline = Timeline(plan, values, None)
+        self._found: dict[tuple[Quantity, tuple[str, ...], float, float], Array] = {}
 
     def of(self, quantity: Quantity | None, *also: str, low: float = 0.0, high: float = math.inf) -> Array:
         """A number by month, (months,); zero where the plan does not state it. See `Timeline.of`."""
         if quantity is None:
             return np.zeros(self.months)
-        found = self._timeline.of(quantity, *also, low=low, high=high)[0]
-        return np.array(np.broadcast_to(found, self.months))
+        asked = quantity, also, low, high
+        if asked not in self._found:
+            found = self._timeline.of(quantity, *also, low=low, high=high)[0]
+            self._found[asked] = np.repeat(found, self.months) if len(found) == 1 else found
+        return self._found[asked].copy()
 
     def fraction(self, quantity: Quantity | None) -> Array:
         """A number from 0 to 1 by month, (months,)."""

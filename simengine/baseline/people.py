@@ -16,6 +16,8 @@ from simengine.plan.people import Ramp, Role, SeatGroup
 _QUARTER = 3
 _OUTPUTS = (
     *("headcount", "starts", "leavers", "working", "ramped", "recruited", "involuntary", "promoted", "rated"),
+    # leavers but for the promoted
+    "attrition",
     # of those working: the existing people's part, what hires to come are worked for, and who leaves at the month's end
     *("existing", "ahead", "leaving_existing", "leaving_hired"),
     # months of quota; people whose commission is sure, and what they work
@@ -23,24 +25,24 @@ _OUTPUTS = (
 )
 
 Steps = list[tuple[float, Array]]
-"""What holds from a tenure on, by month of the plan."""
+"""What holds from a tenure on, by month of the plan, (months, 1)."""
 
 
-def _level(steps: Steps, before: float, tenure: Array, t: int) -> Array:
-    """What the steps say at each tenure in month t."""
+def _level(steps: Steps, before: float, tenure: Array) -> Array:
+    """What the steps say at each tenure; its first axis is the month, or `steps` are those of one."""
     found = np.full_like(tenure, before)
     for first, numbers in steps:
-        found[tenure >= first] = numbers[t]
+        found = np.where(tenure >= first, numbers, found)
     return found
 
 
-def _integral(steps: Steps, before: float, low: Array, high: Array, t: int) -> Array:
-    """∫ of the steps over tenures from `low` to `high`."""
+def _integral(steps: Steps, before: float, low: Array, high: Array) -> Array:
+    """∫ of the steps over tenures from `low` to `high`, as `_level`."""
     ends = [first for first, _ in (*steps, (math.inf, None))][1:]
     first = steps[0][0] if steps else math.inf
     total = before * (np.minimum(high, first) - np.minimum(low, first))
     for (begin, numbers), end in zip(steps, ends, strict=True):
-        total = total + numbers[t] * (np.clip(high, begin, end) - np.clip(low, begin, end))
+        total = total + numbers * (np.clip(high, begin, end) - np.clip(low, begin, end))
     return total
 
 
@@ -65,7 +67,7 @@ class Rules:
         never = ramp.never
         self.never_level = fraction(never.level if never else None)
         self.shape = ramp.shape if ramp.bookings is None else "bookings"
-        self.booked = [(float(_QUARTER * i), fraction(r)) for i, r in enumerate((*(ramp.bookings or ()), ONE))]
+        self.booked = [(float(_QUARTER * i), fraction(r)[:, None]) for i, r in enumerate((*(ramp.bookings or ()), ONE))]
         self.cycle = of(ramp.cycle)
         drawn = np.array([of(ramp.workload), of(ramp.spread), fraction(never.share if never else None)])
         self.kinds, self.kind = np.unique(drawn, axis=1, return_inverse=True)
@@ -75,10 +77,30 @@ class Rules:
         self._varies = any((entry != entry[0]).any() for entry in monthly)
         self._lags: dict[tuple[float, float], Array] = {}
         self._tables: dict[tuple[bool, int], tuple[Array, Array]] = {}
+        self._by_tenure()
 
     def _steps(self, multiples: Mapping[int, object]) -> Steps:
         of = self.numbers.of
-        return [(float(month), of(times)) for month, times in sorted(multiples.items())]  # type: ignore[arg-type]
+        return [(float(month), of(times)[:, None]) for month, times in sorted(multiples.items())]  # type: ignore[arg-type]
+
+    def _by_tenure(self) -> None:
+        """What every month says of those who exist and of those who started in each month, (month, 1 + month)."""
+        t = np.arange(float(self.months))
+        since = np.maximum(0.0, t[:, None] - t)  # those to come are nobody yet
+        tenure = np.column_stack([self.tenure + t, since])
+        hazard = (self.voluntary + self.involuntary)[:, None]
+        self.leaving = -np.expm1(-hazard * _integral(self.multiples, 1.0, tenure, tenure + 1.0))
+        on_the_way = np.clip(tenure + 1.0 - self.promotion_after[:, None], 0.0, 1.0)
+        self.readying = -np.expm1(-self.promotion[:, None] * on_the_way)
+        self.quota = _level(self.quota_multiples, 1.0, tenure + 0.5)
+        self.sure = tenure + 0.5 < self.sure_months
+        at_once = [(m, m + 1) for m in range(self.months)] if self._varies else [(0, self.months)]
+        existing, hired = (
+            np.concatenate([self.workload(begin, ages[begin:end], old) for begin, end in at_once], axis=1)
+            for ages, old in ((t[:, None], True), (since, False))
+        )
+        self.load = np.concatenate([existing, hired], axis=2).transpose(1, 0, 2)
+        """Mean share of a full workload, (month, kind, 1 + month)."""
 
     def starts(self, first: int, lag: float, spread: float) -> Array:
         """Share that starts in each month from `first` on, (horizon,); the last entry is everybody later."""
@@ -112,11 +134,11 @@ class Rules:
         if self.shape != "bookings":
             length, spread = float(kind[0]), float(kind[1])
             return np.array([mean_workload(self.shape, float(x), length, spread, cap) for x in tenure])
-        cycle = self.cycle[t]
+        cycle, booked = self.cycle[t], [(first, numbers[t]) for first, numbers in self.booked]
         if cycle == 0:
-            return np.minimum(cap, _level(self.booked, 0.0, tenure, t))
+            return np.minimum(cap, _level(booked, 0.0, tenure))
         end = tenure + 0.5
-        return np.asarray(np.minimum(cap, _integral(self.booked, 0.0, end, end + cycle, t) / cycle))
+        return np.asarray(np.minimum(cap, _integral(booked, 0.0, end, end + cycle) / cycle))
 
 
 class Seats:
@@ -137,38 +159,23 @@ class Seats:
         for month, heads in hires.items():
             self.due[month] += heads * rules.starts(month, float(rules.delay[month]), float(rules.delay_spread[month]))
         self.moving_in = np.zeros(kinds)
+        self.at_work, self.left = np.zeros((months, *self.people.shape)), np.zeros((months, *self.people.shape))
+        """People in every month, and who of them leaves at its end."""
 
     def month(self, t: int) -> None:
         """Who starts, works and leaves in month t."""
         rules, out, people = self.rules, self.out, self.people
-        recruited = self.due[:, t].copy()
+        recruited = np.bincount(rules.kind, self.due[:, t], len(people))
         self.due[:, t] = 0.0
-        np.add.at(people[:, 1 + t], rules.kind, recruited)
         out["recruited"][t] = recruited.sum()
         out["starts"][t] = out["recruited"][t] + self.moving_in.sum()
-        people[:, 1 + t] += self.moving_in
+        people[:, 1 + t] += recruited + self.moving_in
         self.moving_in[:] = 0.0
-
-        tenure = np.concatenate(([rules.tenure + t], t - np.arange(rules.months, dtype=np.float64)))
-        tenure = np.maximum(tenure, 0.0)  # those to come are nobody yet
-        load = np.concatenate(
-            [rules.workload(t, np.array([t]), True), rules.workload(t, tenure[1:], False)],
-            axis=1,
-        )
-        hazard = rules.voluntary[t] + rules.involuntary[t]
-        leaving = -np.expm1(-hazard * _integral(rules.multiples, 1.0, tenure, tenure + 1.0, t))
-        on_the_way = np.clip(tenure + 1.0 - rules.promotion_after[t], 0.0, 1.0)
-        self.ready += (people - self.ready) * -np.expm1(-rules.promotion[t] * on_the_way)
-        worked = people * load
-        out["working"][t], out["ramped"][t], out["existing"][t] = people.sum(), worked.sum(), worked[:, 0].sum()
+        self.at_work[t] = people
+        if rules.role.promotion is not None:
+            self.ready += (people - self.ready) * rules.readying[t]
         self._ahead(t)
-        quota = _level(rules.quota_multiples, 1.0, tenure + 0.5, t)
-        out["quota_months"][t] = ((worked if rules.role.quota_relief == "ramp" else people) * quota).sum()
-        sure = tenure + 0.5 < rules.sure_months
-        out["sure"][t], out["sure_ramped"][t] = people[:, sure].sum(), worked[:, sure].sum()
-        self._leave(t, leaving, load, "leavers")
-        if hazard > 0:
-            out["involuntary"][t] = out["leavers"][t] * rules.involuntary[t] / hazard
+        self._leave(t, rules.leaving[t], promoted=False)
 
     def _ahead(self, t: int) -> None:
         """Work that colleagues begin for those who are to start."""
@@ -177,23 +184,20 @@ class Seats:
             shares = self.rules.workload(t, (t - coming).astype(np.float64), False)
             self.out["ahead"][t] = (self.due[:, t + 1 : -1] * shares[self.rules.kind]).sum()
 
-    def _leave(self, t: int, share: Array | float, load: Array, why: str) -> None:
+    def _leave(self, t: int, share: Array | float, *, promoted: bool) -> None:
         """A share of the people, or of those who are ready, leave at the end of month t; others are to follow."""
-        leavers = (self.ready if why == "promoted" else self.people) * share
+        leavers = (self.ready if promoted else self.people) * share
         self.people -= leavers
-        self.ready -= leavers if why == "promoted" else self.ready * share
-        count, worked = float(leavers.sum()), (leavers * load).sum(axis=0)
-        self.out["leavers"][t] += count
-        self.out["promoted"][t] += count if why == "promoted" else 0.0
-        self.out["leaving_existing"][t] += worked[0]
-        self.out["leaving_hired"][t] += worked[1:].sum()
-        self._load = load
+        self.ready -= leavers if promoted else self.ready * share
+        self.left[t] += leavers
+        count = float(leavers.sum())
+        self.out["promoted" if promoted else "attrition"][t] += count
         if self.rules.backfill is not None and count > 0:
             self.due[t] += count * self.rules.starts(t + 1, float(self.rules.backfill[t]), 0.0)
 
     def promote(self, t: int, share: float) -> None:
         """That share of those who are ready are promoted at the end of month t."""
-        self._leave(t, share, self._load, "promoted")
+        self._leave(t, share, promoted=True)
 
     def waiting(self, t: int) -> float:
         """Seats that nobody is on after month t and whose next start is later than the month after."""
@@ -205,15 +209,31 @@ class Seats:
         self.due[: t + 2, t + 2 :] -= moved
         np.add.at(self.moving_in, self.rules.kind[: t + 2], moved.sum(axis=1))
 
-    def end(self, t: int) -> None:
-        """Count who is there at the end of month t, and whom the fiscal year's quota is held against."""
-        self.out["headcount"][t] = self.people.sum()
+    def add_up(self) -> None:
+        """What follows from who was at work and who left, when all months have passed."""
+        rules, out, at_work, left = self.rules, self.out, self.at_work, self.left
+        worked, leaving, everybody = at_work * rules.load, left * rules.load, (1, 2)
+        out["working"], out["ramped"] = at_work.sum(axis=everybody), worked.sum(axis=everybody)
+        out["leavers"], out["headcount"] = left.sum(axis=everybody), (at_work - left).sum(axis=everybody)
+        out["existing"], out["leaving_existing"] = worked[..., 0].sum(axis=1), leaving[..., 0].sum(axis=1)
+        out["leaving_hired"] = leaving[..., 1:].sum(axis=everybody)
+        carrying = worked if rules.role.quota_relief == "ramp" else at_work
+        out["quota_months"] = (carrying * rules.quota[:, None]).sum(axis=everybody)
+        out["sure"], out["sure_ramped"] = ((who * rules.sure[:, None]).sum(axis=everybody) for who in (at_work, worked))
+        hazard = rules.voluntary + rules.involuntary
+        part = np.divide(rules.involuntary, hazard, out=np.zeros_like(hazard), where=hazard > 0)
+        out["involuntary"] = out["attrition"] * part
+        self._rate()
+
+    def _rate(self) -> None:
+        """Whom a fiscal year's quota is held against: those who worked half of it, at its end."""
         numbers = self.rules.numbers
-        if numbers.fiscal_months(t + 1) == 0 or t + 1 == numbers.months:
-            months = numbers.fiscal_months(t) + 1
-            since = np.concatenate(([0.0], np.arange(numbers.months)))
-            worked = np.minimum(months, t + 1 - since)
-            self.out["rated"][t] = self.people[:, 2 * worked >= months].sum()
+        since = np.concatenate(([0.0], np.arange(numbers.months)))
+        for t in range(numbers.months):
+            if numbers.fiscal_months(t + 1) == 0 or t + 1 == numbers.months:
+                months = numbers.fiscal_months(t) + 1
+                long = 2 * np.minimum(months, t + 1 - since) >= months
+                self.out["rated"][t] = (self.at_work[t] - self.left[t])[:, long].sum()
 
 
 def people(numbers: Numbers) -> dict[str, list[Seats]]:
@@ -238,9 +258,9 @@ def people(numbers: Numbers) -> dict[str, list[Seats]]:
                 block.month(t)
         for seats in found.values():
             _promote(t, seats, found)
-        for seats in found.values():
-            for block in seats:
-                block.end(t)
+    for seats in found.values():
+        for block in seats:
+            block.add_up()
     return found
 
 

@@ -6,6 +6,7 @@ failed us; 4 a required confidence was not reached; 130 interrupted; 141 nobody 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -18,7 +19,9 @@ from simengine.errors import MachineError, SimengineError
 INTERRUPTED = 130
 NOBODY_READS = 141
 
-_COMMANDS = {name: f"simengine.cli.{name}" for name in ("demo", "check", "describe", "run", "rank", "figures")}
+_COMMANDS = {
+    name: f"simengine.cli.{name}" for name in ("demo", "check", "describe", "run", "rank", "figures", "warmup")
+}
 
 
 class Commands(click.Group):
@@ -76,8 +79,14 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the command `simengine`."""
+    # Paths run in threads of our own: those of NumPy's and SciPy's linear algebra would only cost their start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a sign of a plan's text must not end the run.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    cli(prog_name="simengine")
+    try:
+        cli(prog_name="simengine")
+    finally:
+        # Python would search all that the libraries hold for cycles, to free it just before the process ends.
+        gc.freeze()

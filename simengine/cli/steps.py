@@ -53,7 +53,7 @@ def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr
     from simengine.simulation import is_compiled, simulate
 
     if not is_compiled():
-        click.echo("Compiling the simulation for this machine: half a minute, only this once.", err=True)
+        print_compiling()
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -69,6 +69,11 @@ def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr
             return simulate(plan, draws=draws, seed=seed, progress=advance, **limits)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"after {done:,} paths") from None
+
+
+def print_compiling() -> None:
+    """Say why nothing else is said for a while."""
+    click.echo("Compiling the simulation for this machine; it takes half a minute.", err=True)
 
 
 def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:

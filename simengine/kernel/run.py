@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
-import llvmlite
 import numba
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from simengine.kernel import path
+from simengine.kernel import path, random
+from simengine.kernel.cache import folder_of, is_kept, load_or_compile
+from simengine.kernel.selftest import digest, published_words, smallest_plan
 from simengine.kernel.tables import Calendar, CellOut, GroupOut, PoolOut, Results, SegmentOut, Tables
 
 STREAM_VERSION = 2
@@ -38,44 +37,42 @@ _B = TypeVar("_B")
 _R = TypeVar("_R")
 
 
-def cache_folder() -> Path:
-    """Where compiled kernels are kept: one folder for each version of the kernel's sources, numba and Python.
-
-    numba itself notices only changes of the file that it compiles, not of those which that file calls. Raises
-    RuntimeError where the user has no home.
-    """
-    digest = hashlib.sha256(f"{sys.version} {numba.__version__} {llvmlite.__version__} {np.__version__}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "simengine" / f"kernel-{digest.hexdigest()[:16]}"
+_ONE_AT_A_TIME = Lock()
 
 
 def is_compiled() -> bool:
     """Whether a run can start at once, without compiling first."""
-    try:
-        return bool(numba.config.DISABLE_JIT) or any(cache_folder().glob("**/*.nbi"))
-    except (OSError, RuntimeError):
-        return False
+    if numba.config.DISABLE_JIT:
+        return True
+    return is_kept(random.philox.py_func) and is_kept(path.simulate_paths.py_func)
+
+
+def folder() -> Path:
+    """Where the compiled kernel is kept."""
+    return folder_of(getattr(path.simulate_paths, "py_func", path.simulate_paths))
+
+
+def ready() -> Any:
+    """The kernel, loaded or compiled once a process: a run's threads all ask for it at the same time."""
+    with _ONE_AT_A_TIME:
+        return path.simulate_paths if numba.config.DISABLE_JIT else _compiled()
 
 
 @cache
 def _compiled() -> Any:
-    """The kernel with its one signature: from the cache, into the cache, or without one where there can be none."""
+    load_or_compile(random.philox.py_func, (types.uint64,) * 6, published_words)
+    return load_or_compile(path.simulate_paths.py_func, _signature(), _answer)
+
+
+def _answer(kernel: Any) -> str:
+    return digest(_run(kernel, *smallest_plan(), 0))
+
+
+def _signature() -> Any:
     ints, floats = types.int64, types.float64
     tables = types.NamedTuple([_COLUMNS.get(name, ints[:, ::1]) for name in Tables._fields], Tables)
     results = types.NamedUniTuple(types.Array(floats, 4, "C"), len(Results._fields), Results)
-    signature = types.void(tables, floats[:, ::1], floats[:, :, ::1], ints, results)
-    before = numba.config.CACHE_DIR
-    try:
-        folder = cache_folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        numba.config.CACHE_DIR = str(folder)
-        return njit(signature, nogil=True, cache=True)(path.simulate_paths.py_func)
-    except (OSError, RuntimeError):
-        return njit(signature, nogil=True)(path.simulate_paths.py_func)
-    finally:
-        numba.config.CACHE_DIR = before
+    return types.void(tables, floats[:, ::1], floats[:, :, ::1], ints, results)
 
 
 def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Results:
@@ -84,6 +81,10 @@ def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Resu
     `varying` (path, month, n) holds what changes from month to month; the slots it stands for, `tables.varying`, are
     overwritten. Returns arrays (path, month, entity, output) and, for `reached`, (path, month, cell, stage).
     """
+    return _run(ready(), tables, slots, varying, first_draw)
+
+
+def _run(kernel: Any, tables: Tables, slots: Any, varying: Any, first_draw: int) -> Results:
     paths, months = slots.shape[0], int(tables.calendar[Calendar.MONTHS])
     n_segments, n_groups, n_cells = tables.segments.shape[0], tables.groups.shape[0], tables.cells.shape[0]
     results = Results(
@@ -93,7 +94,6 @@ def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Resu
         pool=np.zeros((paths, len(PoolOut), months, tables.pools.shape[0])),
         reached=np.zeros((paths, months, n_cells, tables.rates.shape[1] + 1)),
     )
-    kernel = path.simulate_paths if numba.config.DISABLE_JIT else _compiled()
     kernel(tables, slots, varying, first_draw, results)
     # Until the kernel itself lays outputs last.
     outputs_last = (np.ascontiguousarray(np.moveaxis(array, 1, 3)) for array in results[:-1])

@@ -16,7 +16,7 @@ from simengine.assumptions.draws import Array, draw, latent
 from simengine.assumptions.laws import Distribution
 from simengine.baseline import CASES, baseline, spreadsheet_values
 from simengine.errors import SimengineError
-from simengine.kernel.run import STREAM_VERSION, in_order, is_compiled, run_block
+from simengine.kernel.run import STREAM_VERSION, folder, in_order, is_compiled, ready, run_block
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, Results, SegmentOut
 from simengine.plan.schema import Plan
 from simengine.results.dataset import Collector
@@ -29,7 +29,7 @@ from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_lev
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["is_compiled", "simulate"]
+__all__ = ["folder", "is_compiled", "ready", "simulate"]
 
 NAMES = {
     kind: tuple(output.name.lower() for output in outputs)
@@ -137,7 +137,8 @@ def simulate(
     counts: dict[Pass, int] = {"draw": whole, "twin": twins, "draw_unwidened": _unwidened(whole)}
     if detail == "stream":
         counts["draw_streamed"] = draws
-    passes = _passes(plan, seed, counts, detail, block)
+    cases = {case: baseline(plan, spreadsheet_values(plan, case)) for case in CASES}
+    passes = _passes(plan, pack(plan, seed, operating_plan=cases["operating plan"]), seed, counts, detail, block)
     needed = bytes_needed(((run.reduction, count) for run, count in passes), _processors())
     check_memory(needed, memory, detail)
     jobs = ((run, start, min(start + SPAN, count)) for run, count in passes for start in range(0, count, SPAN))
@@ -149,8 +150,8 @@ def simulate(
             done += reduced.paths
             if progress is not None:
                 progress(done, total)
-    for case in CASES:
-        collector.add_baseline(case, baseline(plan, spreadsheet_values(plan, case)))
+    for case, worked_out in cases.items():
+        collector.add_baseline(case, worked_out)
     return collector.finish(
         {
             "seed": str(seed),
@@ -163,13 +164,12 @@ def simulate(
 
 
 def _passes(
-    plan: Plan, seed: int, counts: Mapping[Pass, int], detail: Detail, block: int | None
+    plan: Plan, packed: Packed, seed: int, counts: Mapping[Pass, int], detail: Detail, block: int | None
 ) -> list[tuple[Run, int]]:
     """The passes of a run and their numbers of paths: the draws, their twins, and draws without the source policy."""
-    packed, dependence, beliefs = pack(plan, seed), plan.dependence.copula(), plan.widened()
     reduction = Reduction(plan, "draw", detail, NAMES)
     at_once = block or max(1, min(SPAN, _CACHE // reduction.whole_bytes))
-    draws = Run(plan, packed, beliefs, dependence, seed, reduction, at_once)
+    draws = Run(plan, packed, plan.widened(), plan.dependence.copula(), seed, reduction, at_once)
     twins = replace(draws, packed=packed.with_luck(seed, OTHER_LUCK), reduction=Reduction(plan, "twin", detail, NAMES))
     unwidened = replace(
         draws, beliefs=plan.widened(policy=False), reduction=Reduction(plan, "draw_unwidened", detail, NAMES)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simengine.baseline import baseline, spreadsheet_values
+from simengine.baseline import Baseline, baseline, spreadsheet_values
 from simengine.kernel.tables import Band, Calendar, Cell, Group, Segment, Tables
 from simengine.plan.fields import ONE, ZERO
 from simengine.plan.money import MONTHS_BILLED
@@ -37,8 +37,15 @@ class Packed:
         return replace(self, tables=self.tables._replace(keys=keys.table()), keys=keys)
 
 
-def pack(plan: Plan, seed: int, stream: int = 0) -> Packed:
-    """A plan as plain arrays. `stream` 1 is the other random variation of twin paths."""
+def pack(plan: Plan, seed: int, stream: int = 0, operating_plan: Baseline | None = None) -> Packed:
+    """A plan as plain arrays.
+
+    Parameters
+    ----------
+    seed : of all chance
+    stream : 1 is the other random variation of twin paths
+    operating_plan : the plan's baseline at plan values; worked out here if it is needed and not given
+    """
     slots, keys = Slots(), Keys(seed, stream)
     funnel, team, start = plan.funnel, plan.team, plan.plan.start
     groups = sorted(team.seats, key=lambda group: group.name)
@@ -85,7 +92,7 @@ def pack(plan: Plan, seed: int, stream: int = 0) -> Packed:
         rates=_stage_table([rates_row for rates_row, _ in stages], len(funnel.stages) - 1),
         stage_lags=_stage_table([lags_row for _, lags_row in stages], len(funnel.stages) - 1),
         season=np.array([season_row(demand) for demand in demands]).reshape(-1, 2 * MONTHS_PER_YEAR),
-        planned=_planned_bookings(plan),
+        planned=_planned_bookings(plan, operating_plan),
         segments=table(
             (
                 segment_row(plan.base.get(name), pools.spans[s], first_terms[s], rates[name], slots)
@@ -139,10 +146,10 @@ def _calendar(plan: Plan, slots: Slots) -> Table:
     return np.array([entries[entry] for entry in Calendar], np.int64)
 
 
-def _planned_bookings(plan: Plan) -> Column:
+def _planned_bookings(plan: Plan, operating_plan: Baseline | None) -> Column:
     """Bookings of the operating plan by month, where a hiring freeze looks at them."""
     if plan.team.hiring_freeze is None:
         return np.empty(0)
-    flows = baseline(plan, spreadsheet_values(plan, "operating plan")).segment
+    flows = (operating_plan or baseline(plan, spreadsheet_values(plan, "operating plan"))).segment
     bookings: Column = (flows["new_arr"] + flows["one_off_bookings"]).sum(axis=2)[0]
     return bookings

@@ -15,7 +15,7 @@ from simengine.baseline import log_sigma
 from simengine.errors import SimengineError
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
-from simengine.timeline import Timeline, changes
+from simengine.timeline import Timeline
 from simengine.units import MONTHS_PER_YEAR, MOST_LEAVING
 
 Column = NDArray[np.float64]
@@ -44,6 +44,14 @@ class Slot(NamedTuple):
     """Bounds of the numbers of the plan, where events or shocks change them."""
     scale: float
 
+    def has(self, property_of: Callable[..., bool]) -> bool:
+        """Whether a property of numbers and of what else they are called holds for one of its numbers."""
+        return any(property_of(quantity, *self.also) for quantity in self.quantities)
+
+
+Entry = tuple[Slot, int]
+Filled = tuple[Column, NDArray[np.float64]]
+
 
 @dataclass
 class Slots:
@@ -52,9 +60,12 @@ class Slots:
     entries: dict[Slot, int] = field(default_factory=dict)
     most: dict[int, float] = field(default_factory=dict)
     """The largest value of a slot that can be simulated at all, where there is one."""
-    varying: tuple[int, ...] = ()
-    """Slots whose numbers change from month to month."""
-    months: int = 0
+    varying: dict[int, int] = field(default_factory=dict)
+    """Slots whose numbers change from month to month, and the column of each."""
+    uncertain: tuple[Entry, ...] = ()
+    """Slots whose numbers differ from path to path."""
+    certain: Filled = (np.empty((1, 0)), np.empty((1, 0, 0)))
+    """All other numbers, in their places."""
 
     def add(
         self,
@@ -89,32 +100,42 @@ class Slots:
         return self.add(per_year, function=monthly_hazard, high=1.0)
 
     def find_varying(self, plan: Plan) -> Table:
-        """Find the slots that change from month to month, (n, 1); call it when all are added."""
-        self.months = plan.plan.months
-        self.varying = tuple(
-            index
-            for slot, index in self.entries.items()
-            if any(changes(plan, quantity, *slot.also) for quantity in slot.quantities)
-        )
-        return table(((index,) for index in self.varying), 1)
+        """Find the slots that change from month to month, (n, 1); call it when all are added.
 
-    def fill(self, timeline: Timeline, draws: int) -> tuple[Column, NDArray[np.float64]]:
+        What no path changes is filled in here, once. Raises SimengineError where a value is stated that would take more
+        time and memory than there is.
+        """
+        stated = Timeline(plan, {})
+        varying = [index for slot, index in self.entries.items() if slot.has(stated.changes)]
+        self.varying = {index: column for column, index in enumerate(varying)}
+        self.uncertain = tuple((slot, index) for slot, index in self.entries.items() if slot.has(stated.differs))
+        self.certain = np.zeros((1, len(self.entries))), np.zeros((1, plan.plan.months, len(varying)))
+        self._place(self.entries.items() - set(self.uncertain), stated, self.certain)
+        return table(((index,) for index in varying), 1)
+
+    def fill(self, timeline: Timeline, draws: int) -> Filled:
         """The value of every slot in the first month, (draws, slot), and of those that vary, (draws, months, n).
 
         Raises SimengineError where a value is drawn that would take more time and memory than there is.
         """
-        slots = np.empty((draws, len(self.entries)))
-        varying = np.empty((draws, self.months, len(self.varying)))
-        for slot, index in self.entries.items():
+        first, by_month = self.certain
+        filled = np.repeat(first, draws, axis=0), np.repeat(by_month, draws, axis=0)
+        self._place(self.uncertain, timeline, filled)
+        return filled
+
+    def _place(self, entries: Iterable[Entry], timeline: Timeline, filled: Filled) -> None:
+        first, by_month = filled
+        for slot, index in entries:
             numbers = (timeline.of(q, *slot.also, low=slot.low, high=slot.high) for q in slot.quantities)
             value = slot.scale * slot.function(*numbers)
             self._check(value, slot, index)
-            slots[:, index] = value[:, 0]
+            first[:, index] = value[:, 0]
             if index in self.varying:
-                varying[:, :, self.varying.index(index)] = value
-        return slots, varying
+                by_month[:, :, self.varying[index]] = value
 
     def _check(self, value: Column, slot: Slot, index: int) -> None:
+        if math.isinf(self.most[index]):
+            return
         worst = value.max(initial=0.0)
         if worst > self.most[index]:
             name = next((step.assumption for q in slot.quantities for step in q.steps if step.assumption), None)

@@ -57,21 +57,21 @@ GOLDEN = {
 @pytest.mark.parametrize("key", GOLDEN)
 def test_the_stream_is_the_recorded_one(key):
     seed, name, start = key
-    assert [hex(w) for w in raw_words(seed, name, start, start + 5)] == GOLDEN[key]
+    assert [hex(w) for w in raw_words(seed, [name], start, start + 5)[0]] == GOLDEN[key]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, 2**64 - 1])
 @pytest.mark.parametrize("start", [0, 1, 4, 10**12 + 3])
 def test_the_stream_is_philox_by_its_definition(seed, start):
-    for name in ("win_rate.enterprise-na", "factor:market", "größe"):
-        words = raw_words(seed, name, start, start + 9)
-        assert [int(w) for w in words] == [philox_word(seed, name, start + k) for k in range(9)]
+    names = ("win_rate.enterprise-na", "factor:market", "größe")
+    words = raw_words(seed, names, start, start + 9)
+    assert words.tolist() == [[philox_word(seed, name, start + k) for k in range(9)] for name in names]
 
 
 def test_uniforms_are_the_upper_52_bits():
-    words = raw_words(7, "x", 0, 100)
+    words = raw_words(7, ["x"], 0, 100)[0]
     exact = [math.ldexp(int(w) >> 12, -52) + 2.0**-53 for w in words]
-    assert uniforms(7, "x", 0, 100).tolist() == exact
+    assert uniforms(7, ["x"], 0, 100)[0].tolist() == exact
     # 52 bits: the extreme words stay within (0, 1).
     ends = (np.array([0, MASK], dtype=np.uint64) >> np.uint64(12)).astype(float)
     assert ((ends + 0.5) * 2.0**-52).tolist() == [SMALLEST_U, LARGEST_U]
@@ -79,13 +79,14 @@ def test_uniforms_are_the_upper_52_bits():
 
 
 def test_any_range_is_the_slice_of_a_longer_one():
-    whole = uniforms(5, "ramp", 0, 5000)
+    whole = uniforms(5, ["ramp", "leads"], 0, 5000)
     for start, stop in [(0, 0), (0, 1), (1, 2), (3, 9), (1023, 2047), (4097, 5000)]:
-        assert np.array_equal(uniforms(5, "ramp", start, stop), whole[start:stop])
+        assert np.array_equal(uniforms(5, ["ramp", "leads"], start, stop), whole[:, start:stop])
+        assert np.array_equal(uniforms(5, ["leads"], start, stop)[0], whole[1, start:stop])
 
 
 def test_names_and_seeds_have_their_own_streams():
-    columns = [uniforms(s, n, 0, N) for s in (0, 1) for n in ("a", "b", "1/a")]
+    columns = [*uniforms(0, ["a", "b", "1/a"], 0, N), *uniforms(1, ["a", "b", "1/a"], 0, N)]
     # Correlation of independent uniforms: ±4.892/sqrt(N) at a level of 1e-6; 15 pairs, so 1.5e-5 in all.
     r = np.corrcoef(columns)[np.triu_indices(6, 1)]
     assert np.abs(r).max() < 4.892 / math.sqrt(N)
@@ -131,8 +132,14 @@ def test_shape_and_layout():
     for array in (WHOLE.z, WHOLE.values):
         assert array.shape == (5000, len(PLAN))
         assert array.dtype == np.float64
-        assert array.flags.c_contiguous
+        assert array.flags.f_contiguous  # a column at a time is what is read
         assert np.isfinite(array).all()
+
+
+def test_a_plan_without_assumptions_has_draws_without_columns():
+    nothing = draw({}, Dependence(), 42, 3, 10)
+    assert nothing.names == ()
+    assert nothing.z.shape == nothing.values.shape == (7, 0)
 
 
 @pytest.mark.parametrize("block", [1, 7, 1023, 4097])
@@ -172,12 +179,17 @@ def test_another_law_moves_no_other_column():
     assert np.array_equal(column(other, "slip")[0], column(WHOLE, "slip")[0])
 
 
+def is_law_of_its_uniform(values, law, u):
+    return bool(np.all(np.abs(values - law.ppf(u)) <= 1e-12 * np.abs(values)))
+
+
 def test_an_assumption_without_dependence_is_its_quantile_function_of_its_uniform():
-    u = uniforms(42, "churn", 0, 5000)
+    u = uniforms(42, ["churn"], 0, 5000)[0]
     z, values = column(WHOLE, "churn")
-    assert np.array_equal(values, PLAN["churn"].ppf(u))
+    assert is_law_of_its_uniform(values, PLAN["churn"], u)
     # Φ(z) returns to u: z is the normal score of the same uniform.
     assert stats.norm.cdf(z) == pytest.approx(u, rel=1e-12)
+    assert not is_law_of_its_uniform(values, PLAN["churn"], u * (1 + 1e-10))
 
 
 def test_values_are_increasing_in_their_scores():

@@ -8,6 +8,8 @@ import pytest
 from scipy import stats
 
 from simengine.baseline import baseline
+from simengine.baseline.deals import Owner, Pool, Pools, Resumed, Stream
+from simengine.baseline.laws import closing_shares
 from simengine.plan import Plan
 from tests.baseline.support import CENT, SOLD, by_month, plan_of, selling
 
@@ -268,3 +270,58 @@ def test_who_is_new_catches_up() -> None:
     # and 10: the same. In May they have 10 and 20: all ten are theirs again.
     assert by_month(found, "new_from_existing") == pytest.approx([0, 0, 0, 10_000, 10_000, 0, 0, 10_000], abs=CENT)
     assert by_month(found, "new_from_hires") == pytest.approx([0, 0, 0, 0, 0, 10_000, 10_000, 0], abs=CENT)
+
+
+MONTHS = 8
+
+
+def worker(rng: np.random.Generator, group: str, existing: bool, delay: int) -> Owner:
+    room = rng.uniform(1.0, 5.0, MONTHS)
+    leaving = room * rng.uniform(0.0, 0.3, MONTHS)
+    return Owner(group, existing, room, leaving, room - leaving, delay, rng.uniform(0.5, 1.0, MONTHS), refilled=True)
+
+
+def pool_of(rng: np.random.Generator, groups: int, *, delay: int = 1, one_seat: bool = False) -> Pool:
+    owners = [worker(rng, f"g{i}", existing, delay) for i in range(groups) for existing in (True, False)]
+    capacity = np.sum([owner.room for owner in owners], axis=0) if owners else np.zeros(MONTHS)
+    return Pool(owners, np.asarray(capacity), one_seat)
+
+
+@pytest.mark.parametrize("in_money", [False, True])
+def test_pools_worked_at_once_are_pools_worked_alone(in_money: bool) -> None:
+    rng = np.random.default_rng(11)
+    one = np.ones(1)
+    streams = []
+    for cell in range(3):
+        closing = closing_shares(rng.uniform(1.0, 3.0, MONTHS), np.full(MONTHS, 0.5), rng.uniform(0.5, 1.5, MONTHS))
+        arrivals, expected = rng.uniform(0.0, 9.0, MONTHS), rng.uniform(0.5, 2.0, MONTHS)
+        streams.append(Stream(cell, False, arrivals, expected, expected, 0.3 * closing, 0.7 * closing, one, one))
+    ends = np.full(MONTHS + 1, 0.5 / (MONTHS + 1))
+    resumed = [Resumed(1, owner, 4.0, 1.5, 1.2, ends, ends) for owner in (None, "g1")]
+    pools = [
+        pool_of(rng, 1, one_seat=True),
+        pool_of(rng, 3, delay=0),
+        pool_of(rng, 0),  # nobody
+        pool_of(rng, 2, delay=MONTHS + 3),
+        pool_of(rng, 2)._replace(capacity=np.full(MONTHS, np.inf)),
+    ]
+    shares, stale = rng.uniform(0.1, 1.0, (len(pools), MONTHS)), np.full(MONTHS, 0.1)
+    together = Pools(pools, in_money)
+    together.run(streams, resumed, shares, stale)
+    for p, pool in enumerate(pools):
+        alone, owners = Pools([pool], in_money), len(pool.owners)
+        alone.run(streams, resumed, shares[p : p + 1], stale)
+        for name in ("started", "stale", "waiting", "taken", "value", "lost"):
+            assert getattr(together, name)[p] == pytest.approx(getattr(alone, name)[0], rel=1e-12, abs=1e-12), name
+        assert together.closed[:, p, :owners] == pytest.approx(alone.closed[:, 0, :owners], rel=1e-12, abs=1e-12)
+        assert together.closed[:, p, -1] == pytest.approx(alone.closed[:, 0, -1], rel=1e-12, abs=1e-12)
+        assert not together.closed[:, p, owners:-1].any()
+    assert together.started[0] != pytest.approx(together.started[1])  # the pools differ
+
+
+def test_a_load_that_is_nothing_beside_what_there_is_still_has_an_owner() -> None:
+    pools = Pools([pool_of(np.random.default_rng(1), 1)], in_money=False)
+    owned = pools._owned(np.array([[5.0, 7.0, 0.0]]), np.array([[1e3, 1.4e3, 0.0]]), np.array([1e-18]))
+    assert owned.sum() == pytest.approx(1.0)
+    assert owned.min() >= 0
+    assert owned[0, -1] == 0

@@ -369,6 +369,29 @@ def test_the_first_compilation_is_announced(monkeypatch, tmp_path):
     assert call("run", TINY, "-n", 8, "-o", tmp_path / "run2").stderr == ""
 
 
+def test_warmup_says_what_was_done_and_where_it_is(monkeypatch, tmp_path):
+    ready = []
+    monkeypatch.setattr("simengine.simulation.is_compiled", lambda: bool(ready))
+    monkeypatch.setattr("simengine.simulation.ready", lambda: ready.append(1))
+    monkeypatch.setattr("simengine.simulation.folder", lambda: tmp_path)
+    first = call("warmup")
+    assert "Compiling" in first.stderr
+    assert re.fullmatch(rf"Compiled in \d+ s\. It is kept in {tmp_path}\.\n", first.stdout)
+    again = call("warmup")
+    assert again.stderr == ""
+    assert again.stdout == f"The simulation was compiled before, and is right. It is kept in {tmp_path}.\n"
+    told = document(call("warmup", "--json"))
+    assert (told["already"], told["folder"]) == (True, str(tmp_path))
+
+
+def test_warmup_that_cannot_keep_what_it_compiled_is_3(monkeypatch):
+    monkeypatch.setattr("simengine.simulation.is_compiled", lambda: False)
+    monkeypatch.setattr("simengine.simulation.ready", lambda: None)
+    result = call("warmup")
+    assert result.exit_code == 3
+    assert "not kept" in result.stderr
+
+
 def piped(command, reader):
     """Exit code and standard error of a command whose output another one reads."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -425,6 +448,7 @@ def test_every_key_is_documented(run, tmp_path):
         document(call("rank", folder, "--json")),
         document(call("figures", folder, "-o", tmp_path / "out", "--json")),
         document(call("check", TINY, "--explain", "--json")),
+        document(call("warmup", "--json")),
     ]
     sources = {"historical", "benchmark", "judgment"}
     missing = {key for key in keys_of(documents) if f"`{key}`" not in page} - sources

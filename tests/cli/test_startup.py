@@ -1,5 +1,6 @@
 """What nobody needs yet is not imported, and so costs no time."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,26 @@ def test_importing_the_package_imports_nothing_else():
     code = "import sys; import simengine; print(*(m for m in sys.modules if m.startswith('simengine')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["simengine"]
+
+
+def threads_after_check(**environment):
+    """Threads of a process in which `check` has imported NumPy and SciPy."""
+    code = (
+        "import os, sys\n"
+        "from simengine.cli import main\n"
+        f"sys.argv = ['simengine', 'check', {str(NORTHSTAR)!r}]\n"
+        "try: main()\n"
+        "except SystemExit: print('THREADS', len(os.listdir('/proc/self/task')))\n"
+    )
+    inherited = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=inherited | environment
+    )
+    return int(done.stdout.split()[-1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux does")
+def test_no_threads_are_started_that_nobody_uses():
+    assert threads_after_check() == 1
+    if os.cpu_count() > 1:
+        assert threads_after_check(OPENBLAS_NUM_THREADS="2") > 1  # and whoever asks for them has them

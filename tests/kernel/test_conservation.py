@@ -6,7 +6,7 @@ import pytest
 from simengine.kernel.tables import Cell, Opening, Pool, Row
 from simengine.plan import loads
 from simengine.simulation.pack import pack
-from simengine.timeline import changes
+from simengine.timeline import Timeline
 from tests.generated import PLANS, generated_plan, generated_shocks, generated_values
 from tests.kernel.support import simulate
 
@@ -115,7 +115,7 @@ def test_what_is_won_goes_live_when_it_should(run):
     run.at_most(live, signed)
     for column, name in enumerate(run.segments):
         lag = run.plan.base[name].go_live if name in run.plan.base else None
-        if lag is None or changes(run.plan, lag):
+        if lag is None or Timeline(run.plan, {}).changes(lag):
             continue
         months = int(lag.of(run.values))
         before = np.pad(signed[..., [column]], ((0, 0), (months + 1, 0), (0, 0)))[:, : signed.shape[1] + 1]

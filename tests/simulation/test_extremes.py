@@ -1,8 +1,4 @@
-"""What a distribution without end can draw, and where a compiled kernel cannot be kept."""
-
-import os
-import subprocess
-import sys
+"""What a distribution without end can draw."""
 
 import numpy as np
 import pytest
@@ -58,23 +54,3 @@ def test_more_arrivals_than_can_be_simulated_are_refused_with_the_name_of_the_as
     plan = loads(PLAN.format(**{**CALM, "unit": "count per month", "volume": "wild"}))
     with pytest.raises(SimengineError, match=r"wild: a value of .* cut its distribution off"):
         simulate(plan, draws=2000)
-
-
-@pytest.mark.parametrize("home", ["no home", "a home that is a file"])
-def test_without_a_place_for_it_the_kernel_is_compiled_for_this_run_only(tmp_path, home):
-    (tmp_path / "file").write_text("")
-    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
-    if home != "no home":
-        environment["XDG_CACHE_HOME"] = str(tmp_path / "file")
-    code = (
-        "import pwd\n"
-        "def nobody(uid): raise KeyError(uid)\n"
-        "pwd.getpwuid = nobody\n"
-        "from simengine.kernel import run\n"
-        "run.njit = lambda *a, **k: (lambda f: (a, k))\n"  # what would be compiled, without the half minute it takes
-        "assert not run.is_compiled()\n"
-        "_, how = run._compiled()\n"
-        "assert 'cache' not in how, how\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """A run is a function of plan, seed and draws; an edit changes what it causes and nothing else."""
 
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from simengine.baseline import CASES, baseline
 from simengine.errors import SimengineError
 from simengine.kernel import seats
 from simengine.kernel.crew import STATES, TRAITS, open_crew
@@ -192,3 +194,18 @@ def test_northstar_with_five_more_sellers_keeps_its_leads_and_the_renewals_of_it
 def test_what_cannot_be_run_is_refused_with_words(tiny, wrong):
     with pytest.raises(SimengineError, match="choose"):
         simulate(tiny, **wrong)
+
+
+def test_each_case_of_the_baseline_is_worked_out_once_a_run(monkeypatch):
+    plan = load(NORTHSTAR)
+    assert plan.team.hiring_freeze is not None  # which looks at the operating plan
+    asked = []
+
+    def counted(plan, values):
+        asked.append(tuple(values.values()))
+        return baseline(plan, values)
+
+    for module in ("simengine.simulation", "simengine.simulation.pack"):
+        monkeypatch.setattr(import_module(module), "baseline", counted)
+    simulate(plan, draws=1)
+    assert len(asked) == len(set(asked)) == len(CASES)
