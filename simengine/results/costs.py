@@ -79,7 +79,7 @@ def amortised(paid: Array, months: int) -> Array:
     [[2.0, 2.0, 3.0, 1.0]]
     """
     total = paid.shape[-1]
-    out = np.zeros(paid.shape)
+    out = np.zeros_like(paid)
     for t in range(total):
         out[..., t : t + months] += paid[..., t : t + 1] / months
     return out

@@ -207,6 +207,23 @@ def test_wrong_usage_is_2(tmp_path, wrong):
     assert "Traceback" not in result.stderr
 
 
+def test_a_run_that_needs_too_much_memory_is_refused_before_it_begins(tmp_path):
+    result = call("run", TINY, "-n", "3000000", "-o", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "4.0 GB are allowed; simulate fewer draws, keep less of each with --detail stream" in result.stderr
+    assert call("run", TINY, *FEW, "-o", tmp_path / "run", "--memory", "0.2").exit_code == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_streamed_run_is_kept_and_told_like_any_other(run, tmp_path):
+    streamed = document(call("run", TINY, *FEW, "-o", tmp_path / "run", "--detail", "stream", "--json"))
+    assert streamed["run"].pop("detail") == "stream"
+    expected = {**run[1], "folder": str(tmp_path / "run"), "run": {**run[1]["run"]}}
+    assert expected["run"].pop("detail") == "headline"
+    assert streamed == expected
+    assert document(call("rank", tmp_path / "run", "--json")) == document(call("rank", run[0], "--json"))
+
+
 def test_names_are_text_and_no_markup(capsys):
     table = Table("target")
     table.add_row("[EMEA] :smile: [/]")
