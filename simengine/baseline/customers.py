@@ -105,8 +105,6 @@ class Book:
         shape = rows, self.months + 1, self.early_months + self.late_months + 1, kinds
         self.books = np.zeros((3, *shape))
         self.customers, self.arr, self.capped = self.books
-        self.gaps = np.zeros((rows, self.months + 1))
-        """Customers by the month in which the wait for their next expansion opportunity began."""
         self.out = {output: np.zeros(self.months) for output in OUTPUTS}
         self._open()
 
@@ -141,7 +139,6 @@ class Book:
             cohorts.append((account.renews - start, 1.0 * one, account.arr * self.rate * one))
         for month, customers, sizes in cohorts:
             self._add(0, month, 0, month % self.billing, np.stack([customers, sizes, sizes]))
-            self.gaps[month % self.billing, 0] += customers.sum()
         self._remember(-1)
 
     def _add(self, t: int, ends: int, earliest: int, row: int | slice, amounts: Array) -> None:
@@ -160,7 +157,7 @@ class Book:
     def _remember(self, t: int) -> None:
         """Keep the customers at the end of month t as a cohort, and how many they are as next month's load."""
         row = self.billing + (t + 1) % (MONTHS_PER_YEAR + 1)
-        for book in (self.customers, self.arr, self.gaps):
+        for book in (self.customers, self.arr):
             book[row] = book[: self.billing].sum(axis=0)
         self.capped[row] = self.arr[row]
         self.loads = {"customers": float(self.customers[row].sum()), "arr": float(self.arr[row].sum())}
@@ -180,7 +177,6 @@ class Book:
     def _renew(self, t: int, coverage: float) -> None:
         """What is decided in month t."""
         out, live = self.out, slice(self.billing)
-        before = self.customers.sum(axis=(1, 2, 3))
         decided = self.books[:, :, t].copy()
         self.books[:, :, t] = 0.0
         rates = np.clip(self.renewal_rates[t] * coverage ** self.elasticity[t], 0.0, 1.0)
@@ -202,28 +198,18 @@ class Book:
             renewed = decided[:, :, left] * factors
             for term, share in self.base.term_shares.items():
                 self._add(t, ends + term, t + 1, slice(None), share * renewed)
-        after = self.customers.sum(axis=(1, 2, 3))
-        self.gaps *= np.divide(after, before, out=np.zeros_like(after), where=before > 0)[:, None]
 
     def _expand(self, t: int, coverage: float) -> None:
-        """Expansion opportunities of month t: gaps last as the rates of the months say in which they began."""
-        now, rates = self.meeting[t], self.meeting[: t + 1]
-        first = -np.expm1(-rates)
-        again = 1 - np.divide(first, rates, out=np.ones_like(rates), where=rates > 0)
-        met = self.gaps[:, : t + 1] @ (first + now * again)
-        over = self.gaps[:, : t + 1] * first
-        self.gaps[:, : t + 1] -= over
-        self.gaps[:, t] += over.sum(axis=1)
-        won = met * coverage * self.win_rate[t]
-        total = self.customers.sum(axis=(1, 2, 3))
-        each = np.divide(won, total, out=np.zeros_like(won), where=total > 0)
-        self.arr += self.customers * (each * self.size[t])[:, None, None, None]
-        out, live = self.out, slice(self.billing)
-        out["expansions_met"][t] = met[live].sum()
-        out["expansions_worked"][t] = met[live].sum() * coverage
-        out["expansions"][t], out["expansion_arr"][t] = won[live].sum(), won[live].sum() * self.size[t]
+        """Expansion opportunities of month t: every customer who stays meets them at the same rate."""
+        worked = self.meeting[t] * coverage
+        won, size = worked * self.win_rate[t], self.size[t]
+        self.arr += self.customers * (won * size)
+        out, live = self.out, self.customers[: self.billing].sum(axis=(1, 2, 3))
+        there = live.sum()
+        out["expansions_met"][t], out["expansions_worked"][t] = there * self.meeting[t], there * worked
+        out["expansions"][t], out["expansion_arr"][t] = there * won, there * won * size
         until_bill = (np.arange(self.billing) - t) % self.billing
-        out["billings"][t] += (won[live] * until_bill).sum() * self.size[t] / MONTHS_PER_YEAR
+        out["billings"][t] += (live * until_bill).sum() * won * size / MONTHS_PER_YEAR
 
     def _join(self, t: int, customers: Array, arr: Array) -> None:
         """New customers go live, and their first term begins, after a lag that is rounded by chance."""
@@ -236,7 +222,6 @@ class Book:
                     self.out["went_live"][live] += share * arr.sum()
                 for term, part in self.base.term_shares.items():
                     self._add(t, live + term, t + 1, row, share * part * ranked)
-        self.gaps[row, t + 1] += customers.sum()
 
 
 def coverages(

@@ -1,377 +1,424 @@
-"""Step 5: customers. They renew, contract, churn and expand one by one."""
+"""Steps 5 and 6: customers renew, contract, churn and expand, and what their ARR adds up to."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
-import numpy as np
+from simengine.kernel.jit import NONE, ZERO, inlined, step
+from simengine.kernel.random import (
+    EXPANSION,
+    ONCE,
+    TERM,
+    UNSOLD,
+    WIDTH,
+    anywhere,
+    exponential,
+    lognormal_factor,
+    neighbours,
+    poisson,
+    purpose_and_number,
+    uniforms,
+    word,
+)
 
-from simengine.kernel.jit import ZERO, allocating, integer, step
-from simengine.kernel.random import EXPANSION, ONCE, RENEWAL, TERM, UPSELL, exponential, lognormal_factor, uniforms
-from simengine.kernel.tables import Calendar, Group, Opening, Segment, SegmentOut
-
-
-class Book(NamedTuple):
-    """The customers of one path."""
-
-    rows: Any
-    """(customer, column)."""
-    arr: Any
-    """(customer,): ARR now; zero of those who left."""
-    ranks: Any
-    """(customer,): rank by size among customers of their kind, 0 … 1."""
-    meets: Any
-    """(customer,): when the next expansion opportunity comes, in months from the start."""
-    due: Any
-    """(month,): first customer of the list whose renewal is decided in the month."""
-    meetings: Any
-    """(month,): first customer of the list that has an expansion opportunity in the month."""
-    ring: Any
-    """(13, customer): ARR at the end of the last thirteen months; month t stands in row (t + 1) % 13."""
-    there: Any
-    """(13,): customers that there had ever been by then."""
-    loads: Any
-    """(segment, 2): customers and ARR at the beginning of the month."""
-
-
-SEGMENT, KEY, ORDINAL, PERIOD, RENEWALS, MEETINGS, NEXT_DUE, NEXT_MEETING, THERE, ENDS, PHASE, RATE = range(12)
-"""Columns of a row.
-
-RENEWALS counts them; MEETINGS numbers the expansion opportunity to come, NOT_YET before the first gap begins; ENDS is
-the month in which the term ends; PHASE is where bills fall in the billing rhythm; RATE is the slot of an own renewal
-rate or NONE.
-"""
-COLUMNS = 12
-NONE = NOT_YET = integer(-1)
-CUSTOMERS, ARR = 0, 1
 COHORT_MONTHS = 12
-RING = COHORT_MONTHS + 1
 _YEAR = 12
+_OWN = -1
 _RENEWAL, _EXPANSION, _BY_ARR = 1, 2, 4
 
 
-@allocating
-def open_book(room, tables):
-    """A book with room for `room` customers."""
-    months = tables.calendar[Calendar.MONTHS]
-    return Book(
-        rows=np.empty((room, COLUMNS), np.int64),
-        arr=np.empty(room),
-        ranks=np.empty(room),
-        meets=np.empty(room),
-        due=np.empty(months, np.int64),
-        meetings=np.empty(months, np.int64),
-        ring=np.empty((RING, room)),
-        there=np.empty(RING, np.int64),
-        loads=np.empty((tables.segments.shape[0], 2)),
-    )
-
-
 @step
-def copy_book(n, source, target):
-    """Copy n customers, every list of them and the months that are remembered."""
-    for i in range(n):
-        target.arr[i], target.ranks[i], target.meets[i] = source.arr[i], source.ranks[i], source.meets[i]
-        for column in range(COLUMNS):
-            target.rows[i, column] = source.rows[i, column]
-        for row in range(RING):
-            target.ring[row, i] = source.ring[row, i]
-    for t in range(source.due.shape[0]):
-        target.due[t], target.meetings[t] = source.due[t], source.meetings[t]
-    for row in range(RING):
-        target.there[row] = source.there[row]
-    for s in range(source.loads.shape[0]):
-        target.loads[s, CUSTOMERS], target.loads[s, ARR] = source.loads[s, CUSTOMERS], source.loads[s, ARR]
-
-
-@step
-def clear(book):
+def clear_base(firm, segments, due, phases, upsells):
     """No customer yet."""
-    for t in range(book.due.shape[0]):
-        book.due[t], book.meetings[t] = NONE, NONE
-    for s in range(book.loads.shape[0]):
-        book.loads[s, CUSTOMERS], book.loads[s, ARR] = 0.0, 0.0
+    firm.customers = 0
+    firm.settled = 0
+    firm.events = 0
+    for s in range(segments.shape[0]):
+        segment = segments[s]
+        segment.there = 0
+        segment.standing = 0
+        segment.spent = 0.0
+        segment.arr = 0.0
+        segment.net = 0.0
+        segment.gross = 0.0
+        for phase in range(phases.shape[1]):
+            phases[s, phase] = 0.0
+        for part in range(upsells.shape[1]):
+            upsells[s, part] = NONE
+    for t in range(due.shape[0]):
+        due[t, 0] = NONE
+        due[t, 1] = NONE
+
+
+@inlined
+def change_arr(n, arr, firm, customers, segment, phases, events):
+    """Let customer n have `arr` from now on; `phases` are the segment's ARR by month of billing."""
+    customer = customers[n]
+    change, then = arr - customer.arr, customer.then
+    segment.arr += change
+    phases[customer.phase] += change
+    if then > 0.0:
+        segment.net += change
+        segment.gross += min(arr, then) - min(customer.arr, then)
+    customer.arr = arr
+    event = events[firm.events]
+    event.customer = n
+    event.arr = arr
+    firm.events += 1
 
 
 @step
-def enter(n, segment, key, ordinal, period, arr, rank, rate, phase, since, book, tables):
-    """Write customer n, open to expansion from month `since` on."""
-    rows = book.rows
-    rows[n, SEGMENT] = segment
-    rows[n, KEY] = key
-    rows[n, ORDINAL] = ordinal
-    rows[n, PERIOD] = period
-    rows[n, RENEWALS] = 0
-    rows[n, MEETINGS] = NOT_YET
-    rows[n, THERE] = 1
-    rows[n, PHASE] = phase % tables.calendar[Calendar.BILLING]
-    rows[n, RATE] = rate
-    book.arr[n] = arr
-    book.ranks[n] = rank
-    book.meets[n] = float(since)
-    if since < book.meetings.shape[0]:
-        rows[n, NEXT_MEETING] = book.meetings[since]
-        book.meetings[since] = n
+def remember(first, last, customers, segments, events):
+    """Let what customers had at the end of a month, `events[first:last]`, be their ARR of twelve months ago."""
+    for i in range(first, last):
+        event = events[i]
+        customer = customers[event.customer]
+        segment = segments[customer.segment]
+        arr, then = customer.arr, customer.then
+        if then > 0.0:
+            segment.net -= arr
+            segment.gross -= min(arr, then)
+        if event.arr > 0.0:
+            segment.net += arr
+            segment.gross += min(arr, event.arr)
+        customer.then = event.arr
 
 
-@step
-def set_due(n, ends, earliest, book, tables, value, draw):
-    """Let customer n's term end in month `ends`: its renewal is decided then, early or late, not before `earliest`."""
-    rows, segments = book.rows, tables.segments
-    s = rows[n, SEGMENT]
-    rows[n, ENDS] = ends
-    early, late = segments[s, Segment.EARLY_MONTHS], segments[s, Segment.LATE_MONTHS]
-    decided = ends
-    if early + late > 0:
-        number = rows[n, RENEWALS]
-        _, u = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, PERIOD], RENEWAL, number)
-        if u < value[segments[s, Segment.EARLY_SHARE]]:
-            decided = ends - early
-        elif u >= 1.0 - value[segments[s, Segment.LATE_SHARE]]:
-            decided = ends + late
+@inlined
+def part_of(hazard, segment, upsells):
+    """The part of a segment's calendar of expansions in which a hazard stands."""
+    return min(int(hazard / segment.hazard * upsells.shape[0]), upsells.shape[0] - 1)
+
+
+@inlined
+def await_upsell(n, customer, since, u, u_size, segment, upsells):
+    """Let customer n win the next expansion when the segment has used up −ln(1 − u) of its hazard beyond `since`."""
+    customer.upsell_size = u_size
+    # what cannot be reached in the whole plan needs no logarithm
+    if u < segment.reached and since + exponential(u) <= segment.hazard:
+        customer.upsell_at = since + exponential(u)
+        part = part_of(customer.upsell_at, segment, upsells)
+        customer.next_upsell = upsells[part]
+        upsells[part] = n
+
+
+@inlined
+def decide(n, customer, segment, u_timing, earliest, customers, due):
+    """Set down in which month the end of customer n's term is decided: early, late or when it ends."""
+    decided = customer.ends
+    if segment.early_months + segment.late_months > 0:
+        if u_timing < segment.early_share:
+            decided -= segment.early_months
+        elif u_timing >= 1.0 - segment.late_share:
+            decided += segment.late_months
         decided = max(decided, earliest)
-    if decided < book.due.shape[0]:
-        rows[n, NEXT_DUE] = book.due[decided]
-        book.due[decided] = n
-
-
-@step
-def term_length(s, u, tables):
-    """Length of a term: the shortest of the segment's whose cumulated share exceeds u."""
-    i = tables.segments[s, Segment.FIRST_TERM]
-    last = i + tables.segments[s, Segment.TERMS] - 1
-    while i < last and tables.term_shares[i] <= u:
-        i += 1
-    return tables.terms[i, 0]
-
-
-@step
-def admit(t, n, segment, key, ordinal, period, arr, rank, book, tables, value, draw, out):
-    """A deal won in month t is customer n: first term from the month in which it goes live."""
-    segments = tables.segments
-    enter(n, segment, key, ordinal, period, arr, rank, NONE, t, t + 1, book, tables)
-    go_live, live, u_length = value[segments[segment, Segment.GO_LIVE]], t, 0.0
-    if go_live > 0.0 or segments[segment, Segment.TERMS] > 1:
-        u_length, u_live = uniforms(tables.keys, key, draw, ordinal, period, TERM, ONCE)
-        live += math.floor(go_live + u_live)
-    if live < book.due.shape[0]:
-        out[SegmentOut.WENT_LIVE, live, segment] += arr
-    set_due(n, live + term_length(segment, u_length, tables), t + 1, book, tables, value, draw)
-
-
-@step
-def admit_base(book, tables, value, draw):
-    """The customers there when the plan starts, remembered as they are then; returns how many."""
-    opening, numbers = tables.customers, tables.customer_numbers
-    for n in range(opening.shape[0]):
-        s, ends, arr = opening[n, Opening.SEGMENT], opening[n, Opening.DUE], numbers[n, 0]
-        enter(
-            n, s, opening[n, Opening.KEY], opening[n, Opening.ORDINAL], opening[n, Opening.PERIOD], arr, numbers[n, 1],
-            opening[n, Opening.RENEWAL_RATE], ends, ZERO, book, tables,
-        )  # fmt: skip
-        set_due(n, ends, ZERO, book, tables, value, draw)
-        book.ring[0, n] = arr
-        book.loads[s, CUSTOMERS] += 1.0
-        book.loads[s, ARR] += arr
-    book.there[0] = opening.shape[0]
-    return opening.shape[0]
-
-
-@step
-def serves(g, s, tables):
-    """Whether group g looks after the customers of segment s."""
-    if tables.groups[g, Group.SERVES] == 0:
-        return False
-    own = tables.groups[g, Group.SEGMENT]
-    return own == s if own != NONE else tables.segments[s, Segment.SUBSCRIPTION] == 1
-
-
-@step
-def cover(t, service, book, tables, out):
-    """Coverage of each segment in month t: Σ capacity/load over the groups that serve it, at most 1."""
-    n_segments = tables.segments.shape[0]
-    for s in range(n_segments):
-        out[SegmentOut.RENEWAL_COVERAGE, t, s] = NOT_YET
-        out[SegmentOut.EXPANSION_COVERAGE, t, s] = NOT_YET
-    for g in range(tables.groups.shape[0]):
-        duties = tables.groups[g, Group.SERVES]
-        measure = ARR if duties & _BY_ARR else CUSTOMERS
-        load = 0.0
-        for s in range(n_segments):
-            if serves(g, s, tables):
-                load += book.loads[s, measure]
-        share = service[g] / load if load > 0.0 else 1.0
-        for s in range(n_segments):
-            if serves(g, s, tables):
-                if duties & _RENEWAL:
-                    out[SegmentOut.RENEWAL_COVERAGE, t, s] = max(0.0, out[SegmentOut.RENEWAL_COVERAGE, t, s]) + share
-                if duties & _EXPANSION:
-                    out[SegmentOut.EXPANSION_COVERAGE, t, s] = (
-                        max(0.0, out[SegmentOut.EXPANSION_COVERAGE, t, s]) + share
-                    )
-    for s in range(n_segments):
-        for duty in (SegmentOut.RENEWAL_COVERAGE, SegmentOut.EXPANSION_COVERAGE):
-            out[duty, t, s] = 1.0 if out[duty, t, s] < 0.0 else min(1.0, out[duty, t, s])
-
-
-@step
-def renewal_rate(t, n, book, tables, value, out):
-    """Chance that customer n renews in month t: by size where dollars renew unlike logos, and less at low coverage."""
-    segments, s, own = tables.segments, book.rows[n, SEGMENT], book.rows[n, RATE]
-    rate = value[own if own != NONE else segments[s, Segment.RENEWAL_RATE]]
-    tilt, elasticity = value[segments[s, Segment.TILT]], value[segments[s, Segment.ELASTICITY]]
-    if own == NONE and tilt != 0.0:
-        rate = min(1.0, max(0.0, rate + tilt * (2.0 * book.ranks[n] - 1.0)))
-    if elasticity > 0.0:
-        rate *= out[SegmentOut.RENEWAL_COVERAGE, t, s] ** elasticity
-    return rate
-
-
-@step
-def renew_month(t, book, tables, value, draw, out):
-    """Renewals decided in month t: in full, contracted, or churned, by one uniform each; then the price."""
-    rows, segments = book.rows, tables.segments
-    n = book.due[t]
-    while n != NONE:
-        after = rows[n, NEXT_DUE]
-        s = rows[n, SEGMENT]
-        u, _ = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, PERIOD], RENEWAL, rows[n, RENEWALS])
-        rate, depth = renewal_rate(t, n, book, tables, value, out), value[segments[s, Segment.DEPTH]]
-        due, ends = book.arr[n], rows[n, ENDS]
-        out[SegmentOut.RENEWALS_DUE, t, s] += 1.0
-        if ends < book.due.shape[0]:
-            out[SegmentOut.ATR, ends, s] += due
-        if u >= rate:
-            out[SegmentOut.CHURNED_ARR, t, s] += due
-            out[SegmentOut.CHURNED_CUSTOMERS, t, s] += 1.0
-            book.arr[n] = 0.0
-            rows[n, THERE] = 0
+    if decided < due.shape[0]:
+        customer.next = NONE
+        last = due[decided, 1]
+        if last == NONE:
+            due[decided, 0] = n
         else:
-            kept = due
-            contraction = value[segments[s, Segment.CONTRACTION]]
-            if contraction > 0.0 and depth > 0.0 and u >= rate - contraction / depth:
-                out[SegmentOut.CONTRACTION_ARR, t, s] += due * depth
-                kept = due - due * depth
-            increase = kept * value[segments[s, Segment.PRICE]]
-            out[SegmentOut.PRICE_ARR, t, s] += increase
-            out[SegmentOut.RENEWALS, t, s] += 1.0
-            book.arr[n] = kept + increase
-            renew(t, n, book, tables, value, draw)
+            customers[last].next = n
+        due[decided, 1] = n
+
+
+@inlined
+def term_length(segment, u, terms):
+    """Length of a term: the shortest of the segment's whose cumulated share exceeds u."""
+    i = segment.first_term
+    last = i + segment.terms - 1
+    while i < last and terms[i].share <= u:
+        i += 1
+    return terms[i].months
+
+
+@step
+def admit_base(firm, customers, opening, segments, due, phases, upsells, luck, draw):
+    """The customers who are there when the plan starts; `luck` is room for uniforms."""
+    i = 0
+    while i < opening:
+        first, count = customers[i], min(customers[i].run, luck.shape[1])
+        neighbours(first.k0, first.k1, draw, first.ordinal, count, first.period, TERM, luck)
+        neighbours(first.k0, first.k1, draw, first.ordinal, count, first.period, EXPANSION, luck[4:])
+        segment = segments[first.segment]
+        for k in range(count):
+            n = i + k
+            customer = customers[n]
+            customer.term = 0
+            customer.ends = customer.first_due
+            customer.arr = customer.opening
+            customer.then = customer.opening
+            customer.luck = luck[0, k]
+            decide(n, customer, segment, luck[1, k], ZERO, customers, due)
+            customer.there = 1
+            customer.upsells = 0
+            await_upsell(n, customer, 0.0, luck[4, k], luck[5, k], segment, upsells[customer.segment])
+            segment.arr += customer.opening
+            phases[customer.segment, customer.phase] += customer.opening
+        segment.there += count
+        segment.standing += count
+        i += count
+    for s in range(segments.shape[0]):
+        segments[s].net = segments[s].arr
+        segments[s].gross = segments[s].arr
+        segments[s].load_customers = segments[s].there
+        segments[s].load_arr = segments[s].arr
+    firm.customers = opening
+    firm.settled = opening
+
+
+@step
+def admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, events, draw, out_segment):
+    """A deal won in month t is a new customer: first term from the month in which it goes live."""
+    n, s = firm.customers, cell.segment
+    firm.customers += 1
+    customer, segment = customers[n], segments[s]
+    k0, k1 = cell.k0, cell.k1
+    if opportunity.opening == 1:
+        k0, k1 = cell.open_k0, cell.open_k1
+    customer.k0 = k0
+    customer.k1 = k1
+    customer.segment = s
+    customer.ordinal = opportunity.ordinal
+    customer.period = opportunity.arrival
+    customer.phase = t % firm.billing
+    customer.term = 0
+    customer.rate = _OWN
+    customer.rank = opportunity.rank
+    customer.arr = 0.0
+    customer.then = 0.0
+    u_end, u_timing, u_length, u_live = uniforms(k0, k1, draw, customer.ordinal, customer.period, TERM, ONCE)
+    customer.luck = u_end
+    live = t
+    if segment.go_live > 0.0:
+        live += math.floor(segment.go_live + u_live)
+    if live < due.shape[0]:
+        out_segment[live, s].went_live += opportunity.amount
+    customer.ends = live + term_length(segment, u_length, terms)
+    decide(n, customer, segment, u_timing, t + 1, customers, due)
+    customer.there = 1
+    segment.there += 1
+    change_arr(n, opportunity.amount, firm, customers, segment, phases[s], events)
+
+
+@inlined
+def serves(group, s, segment):
+    """Whether a group looks after the customers of segment s."""
+    if group.serves == 0:
+        return False
+    return group.segment == s if group.segment != NONE else segment.subscription == 1
+
+
+@inlined
+def served_by(group, segments):
+    """First and last of the segments that a group may look after: its own, or all."""
+    if group.segment != NONE:
+        return group.segment, group.segment + 1
+    return ZERO, segments.shape[0]
+
+
+@step
+def cover(groups, segments, out):
+    """Coverage of each segment in the month: Σ capacity/load over the groups that serve it, at most 1."""
+    for s in range(segments.shape[0]):
+        out[s].renewal_coverage = -1.0
+        out[s].expansion_coverage = -1.0
+    for g in range(groups.shape[0]):
+        group = groups[g]
+        if group.serves == 0:
+            continue
+        load = 0.0
+        first, last = served_by(group, segments)
+        for s in range(first, last):
+            if serves(group, s, segments[s]):
+                load += segments[s].load_arr if group.serves & _BY_ARR else segments[s].load_customers
+        share = group.service / load if load > 0.0 else 1.0
+        for s in range(first, last):
+            if serves(group, s, segments[s]):
+                if group.serves & _RENEWAL:
+                    out[s].renewal_coverage = max(0.0, out[s].renewal_coverage) + share
+                if group.serves & _EXPANSION:
+                    out[s].expansion_coverage = max(0.0, out[s].expansion_coverage) + share
+    for s in range(segments.shape[0]):
+        renewal, expansion = out[s].renewal_coverage, out[s].expansion_coverage
+        out[s].renewal_coverage = 1.0 if renewal < 0.0 else min(1.0, renewal)
+        out[s].expansion_coverage = 1.0 if expansion < 0.0 else min(1.0, expansion)
+
+
+@inlined
+def renewal_rate(customer, segment):
+    """Chance that a customer renews: by size where dollars renew unlike logos, and less at low coverage."""
+    rate = customer.rate
+    if rate < 0.0:
+        rate = segment.renewal_rate
+        if segment.tilt != 0.0:
+            rate = min(1.0, max(0.0, rate + segment.tilt * (2.0 * customer.rank - 1.0)))
+    return rate * segment.served
+
+
+@step
+def serve(segments, out):
+    """What is left of each segment's renewals at its coverage: κ^ε."""
+    for s in range(segments.shape[0]):
+        segment = segments[s]
+        segment.served = 1.0
+        if segment.elasticity > 0.0 and out[s].renewal_coverage < 1.0:
+            segment.served = out[s].renewal_coverage ** segment.elasticity
+
+
+@step
+def renew_month(t, firm, customers, segments, terms, due, phases, events, picked, addresses, luck, draw, out_segment):
+    """Renewals decided in month t: in full, contracted, or churned, by one uniform each; then the price."""
+    serve(segments, out_segment[t])
+    n, kept_on = due[t, 0], 0
+    while n != NONE:
+        customer = customers[n]
+        after, s, arr = customer.next, customer.segment, customer.arr
+        segment, out = segments[s], out_segment[t, s]
+        u = customer.luck
+        rate = renewal_rate(customer, segment)
+        out.renewals_due += 1.0
+        if customer.ends < due.shape[0]:
+            out_segment[customer.ends, s].atr += arr
+        if u >= rate:
+            out.churned_arr += arr
+            out.churned_customers += 1.0
+            churn(n, firm, customers, segment, phases[s], events)
+        else:
+            kept = arr
+            if segment.contraction > 0.0 and segment.depth > 0.0 and u >= rate - segment.contraction / segment.depth:
+                out.contraction_arr += arr * segment.depth
+                kept = arr - arr * segment.depth
+            increase = kept * segment.price
+            out.price_arr += increase
+            out.renewals += 1.0
+            if kept + increase != arr:
+                change_arr(n, kept + increase, firm, customers, segment, phases[s], events)
+            picked[kept_on] = n
+            kept_on += 1
+            if kept_on == WIDTH:
+                renew(t, kept_on, picked, customers, segments, terms, due, addresses, luck, draw)
+                kept_on = 0
         n = after
+    renew(t, kept_on, picked, customers, segments, terms, due, addresses, luck, draw)
 
 
 @step
-def renew(t, n, book, tables, value, draw):
-    """Begin customer n's next term where the last one ends, whenever that was decided."""
-    rows = book.rows
-    s, u = rows[n, SEGMENT], 0.0
-    rows[n, RENEWALS] += 1
-    if tables.segments[s, Segment.TERMS] > 1:
-        u, _ = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, PERIOD], TERM, rows[n, RENEWALS])
-    set_due(n, rows[n, ENDS] + term_length(s, u, tables), t + 1, book, tables, value, draw)
+def churn(n, firm, customers, segment, phases, events):
+    """Customer n is gone."""
+    customers[n].there = 0
+    segment.there -= 1
+    segment.standing -= 1
+    change_arr(n, 0.0, firm, customers, segment, phases, events)
 
 
 @step
-def next_meeting(n, book, tables, value, draw):
-    """Draw when customer n next has an expansion opportunity and put it on the calendar."""
-    rows = book.rows
-    rate = value[tables.segments[rows[n, SEGMENT], Segment.EXPANSION_RATE]]
-    rows[n, MEETINGS] += 1
+def renew(t, count, picked, customers, segments, terms, due, addresses, luck, draw):
+    """Begin the next terms of `picked[:count]` where the last ones end, whenever that was decided."""
+    for k in range(count):
+        customer = customers[picked[k]]
+        customer.term += 1
+        addresses[0, k] = customer.k0
+        addresses[1, k] = customer.k1
+        addresses[2, k] = word(customer.ordinal)
+        addresses[3, k] = word(customer.period)
+        addresses[4, k] = purpose_and_number(TERM, customer.term)
+    anywhere(draw, count, addresses, luck)
+    for k in range(count):
+        n = picked[k]
+        customer = customers[n]
+        segment = segments[customer.segment]
+        customer.luck = luck[0, k]
+        customer.ends += term_length(segment, luck[2, k], terms)
+        decide(n, customer, segment, luck[1, k], t + 1, customers, due)
+
+
+@step
+def upsell(t, n, limit, firm, customers, segment, phases, events, upsells, draw, out):
+    """The expansions that customer n wins in month t: those at which no more than `limit` of the hazard is used up."""
+    customer = customers[n]
+    until_bill = (customer.phase - t) % firm.billing
+    while True:
+        size = segment.expansion_size * lognormal_factor(segment.expansion_sigma, customer.upsell_size)
+        out.expansions += 1.0
+        out.expansions_met += 1.0
+        out.expansions_worked += 1.0
+        out.expansion_arr += size
+        out.billings += size * until_bill / _YEAR
+        if firm.events == events.shape[0]:
+            firm.full = 1
+            return
+        change_arr(n, customer.arr + size, firm, customers, segment, phases, events)
+        customer.upsells += 1
+        u, u_size, _, _ = uniforms(
+            customer.k0, customer.k1, draw, customer.ordinal, customer.period, EXPANSION, customer.upsells
+        )
+        at = customer.upsell_at + exponential(u)
+        if at > limit:
+            await_upsell(n, customer, customer.upsell_at, u, u_size, segment, upsells)
+            return
+        customer.upsell_at = at
+        customer.upsell_size = u_size
+
+
+@step
+def expand_segment(t, s, firm, customers, segment, phases, events, upsells, draw, out):
+    """Expansion opportunities of a segment's customers in month t: worked if somebody has time, and won or not."""
+    coverage, rate = out.expansion_coverage, segment.expansion_rate
     if rate <= 0.0:
         return
-    key, number = rows[n, KEY], rows[n, MEETINGS]
-    u_gap, _ = uniforms(tables.keys, key, draw, rows[n, ORDINAL], rows[n, PERIOD], EXPANSION, number)
-    book.meets[n] += exponential(u_gap) / rate
-    if book.meets[n] < book.meetings.shape[0]:
-        month = math.floor(book.meets[n])
-        rows[n, NEXT_MEETING] = book.meetings[month]
-        book.meetings[month] = n
+    limit = segment.spent + rate * coverage * segment.expansion_win_rate
+    if limit > segment.spent:
+        for part in range(part_of(segment.spent, segment, upsells), part_of(limit, segment, upsells) + 1):
+            n = upsells[part]
+            upsells[part] = NONE
+            while n != NONE:
+                customer = customers[n]
+                after = customer.next_upsell
+                if customer.upsell_at > limit:
+                    customer.next_upsell = upsells[part]
+                    upsells[part] = n
+                elif customer.there == 1:
+                    upsell(t, n, limit, firm, customers, segment, phases, events, upsells, draw, out)
+                n = after
+    segment.spent = limit
+    u_lost, u_idle, _, _ = uniforms(segment.k0, segment.k1, draw, ZERO, firm.start + t, UNSOLD, ONCE)
+    mean = segment.standing * rate
+    lost = poisson(mean * coverage * (1.0 - segment.expansion_win_rate), u_lost)
+    idle = poisson(mean * (1.0 - coverage), u_idle)
+    out.expansions_met += lost + idle
+    out.expansions_worked += lost
 
 
 @step
-def meet(t, n, book, tables, value, draw, out):
-    """An expansion opportunity of customer n in month t: worked if somebody has time for it, and won or not."""
-    rows, segments = book.rows, tables.segments
-    s, coverage = rows[n, SEGMENT], out[SegmentOut.EXPANSION_COVERAGE, t, rows[n, SEGMENT]]
-    key, ordinal, period, number = rows[n, KEY], rows[n, ORDINAL], rows[n, PERIOD], rows[n, MEETINGS]
-    out[SegmentOut.EXPANSIONS_MET, t, s] += 1.0
-    if coverage < 1.0:
-        _, u_time = uniforms(tables.keys, key, draw, ordinal, period, UPSELL, number)
-        if u_time >= coverage:
-            return
-    out[SegmentOut.EXPANSIONS_WORKED, t, s] += 1.0
-    _, u_won = uniforms(tables.keys, key, draw, ordinal, period, EXPANSION, number)
-    if u_won >= value[segments[s, Segment.EXPANSION_WIN_RATE]]:
-        return
-    u_size, _ = uniforms(tables.keys, key, draw, ordinal, period, UPSELL, number)
-    size = value[segments[s, Segment.EXPANSION_SIZE]]
-    size *= lognormal_factor(value[segments[s, Segment.EXPANSION_SIGMA]], u_size)
-    book.arr[n] += size
-    out[SegmentOut.EXPANSION_ARR, t, s] += size
-    out[SegmentOut.EXPANSIONS, t, s] += 1.0
-    until_bill = (rows[n, PHASE] - t) % tables.calendar[Calendar.BILLING]
-    out[SegmentOut.BILLINGS, t, s] += size * until_bill / _YEAR
+def settle(firm, customers, segments, upsells, draw):
+    """The new customers of the month are open to expansion from the next one on."""
+    for n in range(firm.settled, firm.customers):
+        customer = customers[n]
+        segment = segments[customer.segment]
+        segment.standing += 1
+        customer.upsells = 0
+        u, u_size, _, _ = uniforms(customer.k0, customer.k1, draw, customer.ordinal, customer.period, EXPANSION, ONCE)
+        await_upsell(n, customer, segment.spent, u, u_size, segment, upsells[customer.segment])
+    firm.settled = firm.customers
 
 
 @step
-def expand_month(t, book, tables, value, draw, out):
-    """Expansion opportunities of month t, of those customers who are still there."""
-    rows = book.rows
-    while book.meetings[t] != NONE:
-        n = book.meetings[t]
-        book.meetings[t] = rows[n, NEXT_MEETING]
-        if rows[n, THERE] == 1:
-            if rows[n, MEETINGS] != NOT_YET:
-                meet(t, n, book, tables, value, draw, out)
-            next_meeting(n, book, tables, value, draw)
-
-
-@step
-def close_books(t, n_customers, book, tables, out):
-    """Bills of month t, and step 6: what there is at its end, and what is left of those there twelve months before.
-
-    `ring[(t + 1) % 13]` holds each customer's ARR at the end of month t, `there` how many rows were filled.
-    """
-    rows, arr, ring = book.rows, book.arr, book.ring
-    months = tables.calendar[Calendar.BILLING]
-    now, phase = (t + 1) % RING, t % months
-    book.there[now] = n_customers
-    s, ending, count, billed = 0, 0.0, 0, 0.0
-    for n in range(n_customers):
-        ring[now, n] = arr[n]
-        if rows[n, SEGMENT] != s:  # neighbours mostly share a segment, and its totals stay in registers
-            out[SegmentOut.ENDING_ARR, t, s] += ending
-            out[SegmentOut.CUSTOMERS, t, s] += count
-            out[SegmentOut.BILLINGS, t, s] += billed * months / _YEAR
-            s, ending, count, billed = rows[n, SEGMENT], 0.0, 0, 0.0
-        ending += arr[n]
-        count += rows[n, THERE]
-        if rows[n, PHASE] == phase:
-            billed += arr[n]
-    out[SegmentOut.ENDING_ARR, t, s] += ending
-    out[SegmentOut.CUSTOMERS, t, s] += count
-    out[SegmentOut.BILLINGS, t, s] += billed * months / _YEAR
-    for s in range(book.loads.shape[0]):
-        book.loads[s, CUSTOMERS] = out[SegmentOut.CUSTOMERS, t, s]
-        book.loads[s, ARR] = out[SegmentOut.ENDING_ARR, t, s]
-    measure_cohort(t, book, out)
-
-
-@step
-def measure_cohort(t, book, out):
-    """NRR and GRR: what there is now of the customers of twelve months ago (in the first year, of the opening base)."""
-    rows, arr, ring = book.rows, book.arr, book.ring
-    past = max(0, t + 1 - COHORT_MONTHS) % RING
-    s, net, gross = 0, 0.0, 0.0
-    for n in range(book.there[past]):
-        if rows[n, SEGMENT] != s:
-            out[SegmentOut.NRR_ARR, t, s] += net
-            out[SegmentOut.GRR_ARR, t, s] += gross
-            s, net, gross = rows[n, SEGMENT], 0.0, 0.0
-        then = ring[past, n]
-        if then > 0.0:
-            net += arr[n]
-            gross += min(arr[n], then)
-    out[SegmentOut.NRR_ARR, t, s] += net
-    out[SegmentOut.GRR_ARR, t, s] += gross
+def close_books(t, firm, segments, phases, out):
+    """Bills of month t, and step 6: what there is at its end, and what is left of those there twelve months before."""
+    phase = t % firm.billing
+    for s in range(segments.shape[0]):
+        segment, books = segments[s], out[s]
+        if segment.there == 0:  # nothing is left over of sums of which everything was taken away again
+            segment.arr = 0.0
+            segment.net = 0.0
+            segment.gross = 0.0
+            for i in range(phases.shape[1]):
+                phases[s, i] = 0.0
+        books.ending_arr = segment.arr
+        books.customers = segment.there
+        books.billings += max(0.0, phases[s, phase]) * firm.billing / _YEAR
+        books.nrr_arr = max(0.0, segment.net)
+        books.grr_arr = max(0.0, segment.gross)
+        segment.load_customers = segment.there
+        segment.load_arr = segment.arr

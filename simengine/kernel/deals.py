@@ -1,126 +1,140 @@
-"""Step 4: what is worked closes, won or lost, and what it is worth."""
+"""Steps 3 and 4: an opportunity arrives, starts, closes, is won or lost, and what it is worth."""
 
 from __future__ import annotations
 
 import math
 
-from simengine.kernel.crew import EXISTING
-from simengine.kernel.jit import ZERO, step
-from simengine.kernel.market import (
-    ARRIVAL,
-    BANDS,
-    CELL,
-    EVEN,
-    FIRST_BAND,
-    KEY,
-    NONE,
-    ORDINAL,
-    OWNER,
-    POOL,
-    WON,
-    expected_value,
-    load,
-    record,
-    schedule,
-)
+from simengine.kernel.jit import NONE, inlined, step
+from simengine.kernel.market import NEGLIGIBLE, append, divide, expected_value, load_of, pool_of, schedule, take_row
 from simengine.kernel.random import (
     DEAL,
     NEVER,
-    ONCE,
-    OUTCOME,
-    lognormal_factor,
+    QUEUE,
+    WIDTH,
+    exp,
+    lognormal_factors,
+    neighbours,
     normal_quantile,
-    uniforms,
-    whole_months,
 )
-from simengine.kernel.routing import ANYBODY, divide, own, pool_of
-from simengine.kernel.tables import Band, Calendar, Cell, PoolOut, Row, Segment, SegmentOut
+from simengine.kernel.routing import own, own_among
 
 _SMALLEST_SURVIVAL = 1e-300
+_LEAST_UNIFORM = 2.0**-53
+_STATED_RANK = 0.5
+"""Rank by size of a deal whose value is stated."""
 _YEAR = 12
+_NOTHING = -1.0
+_LUCK, _PACE, _SIZE, _ROUNDING, _PLACE, _PATIENCE, _TERRITORY = range(7)
+_RANK, _TIMES, _ROOM, _KNOWN = 8, 9, 10, 11
+"""Rows of `lucks`: DEAL's uniforms, then QUEUE's, then room to work."""
 
 
 @step
-def deal_size(c, tables, value, u):
-    """Size of a deal: lognormal, and `times` as much for the outliers at the top of u."""
-    cells = tables.cells
-    share = value[cells[c, Cell.OUTLIER_SHARE]]
-    times = 1.0
+def deal_sizes(cell, count, lucks):
+    """Sizes of deals, in place of their uniforms: lognormal, and `times` as much for the outliers at the top of u."""
+    u, times, share = lucks[_SIZE], lucks[_TIMES], cell.outlier_share
+    for k in range(count):
+        lucks[_RANK, k] = u[k]
+        times[k] = cell.deal_size
     if share > 0.0:
-        if u > 1.0 - share:
-            u = (u - (1.0 - share)) / share
-            times = value[cells[c, Cell.OUTLIER_TIMES]]
-        else:
-            u = u / (1.0 - share)
-        u = min(max(u, 2.0**-53), 1.0 - 2.0**-53)
-    return times * value[cells[c, Cell.DEAL_SIZE]] * lognormal_factor(value[cells[c, Cell.DEAL_SIGMA]], u)
+        for k in range(count):
+            if u[k] > 1.0 - share:
+                u[k] = (u[k] - (1.0 - share)) / share
+                times[k] = cell.outlier_times * cell.deal_size
+            else:
+                u[k] = u[k] / (1.0 - share)
+            u[k] = min(max(u[k], _LEAST_UNIFORM), 1.0 - _LEAST_UNIFORM)
+    lognormal_factors(cell.deal_sigma, count, u, lucks[_ROOM])
+    for k in range(count):
+        u[k] *= times[k]
 
 
-@step
-def settle_size(n, u, market, tables, value):
-    """Draw what opportunity n is worth, unless that is stated."""
-    if market.amounts[n] < 0.0:
-        market.amounts[n] = deal_size(market.rows[n, CELL], tables, value, u)
-        market.ranks[n] = u
-
-
-@step
-def terms_of(n, market, tables, value):
-    """Chance of winning opportunity n, and mean cycles if won and if lost, in the band of its size."""
-    cells, bands = tables.cells, tables.bands
-    c = market.rows[n, CELL]
-    win_rate = value[cells[c, Cell.WIN_RATE]]
-    won, lost = value[cells[c, Cell.CYCLE]], value[cells[c, Cell.CYCLE_LOST]]
-    first = market.rules[c, FIRST_BAND]
-    for b in range(first + market.rules[c, BANDS] - 1, first - 1, -1):
-        if market.amounts[n] > value[bands[b, Band.FROM]]:
-            win_rate = min(1.0, win_rate * value[bands[b, Band.TIMES]])
-            won *= value[bands[b, Band.CYCLE]]
-            lost *= value[bands[b, Band.CYCLE]]
+@inlined
+def terms_of(opportunity, cell, bands):
+    """Chance of winning an opportunity, and mean cycles if won and if lost, in the band of its size."""
+    win_rate, won, lost = cell.win_rate, cell.cycle, cell.cycle_lost
+    for b in range(cell.first_band + cell.bands - 1, cell.first_band - 1, -1):
+        band = bands[b]
+        if opportunity.amount > band.since:
+            win_rate = min(1.0, win_rate * band.times)
+            won *= band.cycle
+            lost *= band.cycle
             break
     return win_rate, won, lost
 
 
-@step
-def month_on_clock(c, t, reading, market):
-    """The first month from t on at whose end the closing clock of cell c shows more than `reading`.
+@inlined
+def month_on_clock(t, reading, clock):
+    """The first month from t on at whose end the closing clock shows more than `reading`.
 
     The number of months in the plan if there is none.
     """
-    clock = market.clock
-    while t + 1 < clock.shape[1] and clock[c, t + 1] <= reading:
+    while t + 1 < clock.shape[0] and clock[t + 1] <= reading:
         t += 1
     return t
 
 
+@inlined
+def months_until(t, left):
+    """Month t and `left` months, cut off at NEVER."""
+    return t + math.floor(left) if left < NEVER else NEVER
+
+
+@inlined
+def settle_outcome(t, opportunity, cell, bands, clock, season):
+    """Whether an opportunity that starts in month t will be won, and when it closes.
+
+    `clock` and `season` (of month t) are the cell's.
+    """
+    win_rate, won_mean, lost_mean = terms_of(opportunity, cell, bands)
+    opportunity.odds = win_rate
+    opportunity.won = 0
+    cycle = lost_mean * opportunity.pace
+    if opportunity.luck < win_rate:
+        opportunity.won = 1
+        cycle = won_mean * opportunity.pace
+    if cell.even == 1:
+        return months_until(t, cycle + opportunity.rounding)
+    return month_on_clock(t, clock[t] + opportunity.rounding * season + cycle, clock)
+
+
+@inlined
+def fits(load, pool):
+    """Whether a pool has room for a load. One that is larger than everybody fits where nothing is taken."""
+    if pool.capacity <= 0.0:
+        return False
+    return pool.taken == 0.0 or pool.taken + load <= pool.capacity + NEGLIGIBLE * max(1.0, load)
+
+
 @step
-def start(t, n, market, crew, tables, value, draw):
-    """Start to work opportunity n in month t: who owns it, whether it will be won, when it closes."""
-    cells, rows = tables.cells, market.rows
-    c, pool = rows[n, CELL], rows[n, POOL]
-    u_won, u_cycle = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, ARRIVAL], OUTCOME, ONCE)
-    u_size, u_round = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, ARRIVAL], DEAL, ONCE)
-    if market.rules[c, BANDS] > 0:
-        settle_size(n, u_size, market, tables, value)
-    win_rate, won_mean, lost_mean = terms_of(n, market, tables, value)
-    won = u_won < win_rate
-    if won:
-        settle_size(n, u_size, market, tables, value)
-    mean, sigma = won_mean if won else lost_mean, value[cells[c, Cell.CYCLE_SIGMA]]
-    if market.rules[c, EVEN] == 1:
-        closes = t + whole_months(mean, sigma, u_cycle, u_round)
-    else:
-        weight = tables.season[c, _YEAR + (tables.calendar[Calendar.START] + t) % _YEAR]
-        reading = market.clock[c, t] + u_round * weight + mean * lognormal_factor(sigma, u_cycle)
-        closes = month_on_clock(c, t, reading, market)
-    rows[n, WON] = 1 if won else 0
-    market.odds[n] = win_rate
-    schedule(n, closes, market, tables)
-    market.in_work[cells[c, Cell.SEGMENT]] += 1
-    if pool != NONE:
-        if closes > t:
-            market.taken[pool] += load(n, market, tables)
-        own(t, n, NONE, ANYBODY, market, crew, tables)
+def start_in_order(
+    t, first, last, always, p,
+    firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, picked,
+):  # fmt: skip
+    """Start to work `picked[first:last]` in month t, all of them if `always`, else as long as pool p has room.
+
+    Returns the first that did not start.
+    """
+    month = _YEAR + (firm.start + t) % _YEAR
+    for i in range(first, last):
+        opportunity = opportunities[picked[i]]
+        cell = cells[opportunity.cell]
+        load = 0.0
+        if p != NONE:
+            pool = pools[p]
+            load = load_of(opportunity, pool)
+            if not (always or fits(load, pool)):
+                return i
+        c = opportunity.cell
+        closes = settle_outcome(t, opportunity, cell, bands, clock[c], season[c, month])
+        schedule(picked[i], closes, load, opportunities, closing, freed)
+        segments[cell.segment].in_work += 1
+        if p != NONE:
+            pool = pools[p]
+            if closes > t:
+                pool.taken += load
+            own(opportunity, load, pool, owners, seats)
+    return last
 
 
 @step
@@ -140,95 +154,176 @@ def remaining_cycle(mean, sigma, age, survived, u):
     if sigma == 0.0 or mean <= 0.0:
         return max(0.0, mean - age)
     z = -normal_quantile(survived * (1.0 - u))
-    return max(0.0, mean * math.exp(sigma * z - 0.5 * sigma * sigma) - age)
+    return max(0.0, mean * exp(sigma * z - 0.5 * sigma * sigma) - age)
 
 
 @step
-def resume(n, age, market, tables, value, draw):
-    """Go on with opportunity n, given that it has been open for `age` months when the plan starts."""
-    rows = market.rows
-    c = rows[n, CELL]
-    u_won, u_cycle = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, ARRIVAL], OUTCOME, ONCE)
-    u_size, _ = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, ARRIVAL], DEAL, ONCE)
-    if market.rules[c, BANDS] > 0:
-        settle_size(n, u_size, market, tables, value)
-    sigma = value[tables.cells[c, Cell.CYCLE_SIGMA]]
-    win_rate, won_mean, lost_mean = terms_of(n, market, tables, value)
-    won_survival, lost_survival = survival(won_mean, sigma, age), survival(lost_mean, sigma, age)
-    still_winning, still_losing = win_rate * won_survival, (1.0 - win_rate) * lost_survival
-    market.odds[n] = still_winning / (still_winning + still_losing)
-    won = u_won < market.odds[n]
-    if won:
-        settle_size(n, u_size, market, tables, value)
-    mean, survived = (won_mean, won_survival) if won else (lost_mean, lost_survival)
-    left = remaining_cycle(mean, sigma, age, survived, u_cycle)
-    if market.rules[c, EVEN] == 1:
-        closes = math.floor(left) if left < NEVER else NEVER
-    else:
-        closes = month_on_clock(c, ZERO, left, market)
-    rows[n, WON] = 1 if won else 0
-    schedule(n, closes, market, tables)
+def resume(n, age, opportunities, cell, bands, clock, pools, closing, freed, known):
+    """Go on with opportunity n, given that it has been open for `age` months when the plan starts.
+
+    `known` are mean and survival of the last one, if won and if lost: in a row they are mostly the same.
+    """
+    opportunity = opportunities[n]
+    sigma = cell.cycle_sigma
+    win_rate, won_mean, lost_mean = terms_of(opportunity, cell, bands)
+    if known[0] != won_mean or known[2] != lost_mean:
+        known[0] = won_mean
+        known[1] = survival(won_mean, sigma, age)
+        known[2] = lost_mean
+        known[3] = survival(lost_mean, sigma, age)
+    still_winning, still_losing = win_rate * known[1], (1.0 - win_rate) * known[3]
+    opportunity.odds = still_winning / (still_winning + still_losing)
+    mean, survived = lost_mean, known[3]
+    opportunity.won = 0
+    if opportunity.luck < opportunity.odds:
+        opportunity.won = 1
+        mean, survived = won_mean, known[1]
+    left = remaining_cycle(mean, sigma, age, survived, opportunity.pace)
+    closes = months_until(0, left) if cell.even == 1 else month_on_clock(0, left, clock)
+    load = load_of(opportunity, pools[opportunity.pool]) if opportunity.pool != NONE else 0.0
+    schedule(n, closes, load, opportunities, closing, freed)
 
 
-@step
-def resume_row(r, n, market, crew, tables, value, draw):
-    """Go on with a last-stage row of the opening pipeline; returns the next free row of the market."""
-    pipeline, cells = tables.pipeline, tables.cells
-    c, rows_end = pipeline[r, Row.CELL], n + pipeline[r, Row.COUNT]
-    key, arrival = cells[c, Cell.OPEN_KEY], pipeline[r, Row.ARRIVAL]
-    age, amount = tables.pipeline_numbers[r, 0], tables.pipeline_numbers[r, 1]
-    expected = expected_value(c, amount, tables, value)
-    divide(cells[c, Cell.SEGMENT], market, tables, value)
-    market.in_work[cells[c, Cell.SEGMENT]] += pipeline[r, Row.COUNT]
-    ordinal = pipeline[r, Row.ORDINAL]
-    while n < rows_end:
-        pool = pool_of(c, key, ordinal, arrival, market, tables, draw)
-        record(n, c, pool, key, arrival, ordinal, amount, expected, market, tables)
-        resume(n, age, market, tables, value, draw)
-        if pool != NONE:
-            market.taken[pool] += load(n, market, tables)
-            own(ZERO, n, pipeline[r, Row.OWNER], ANYBODY, market, crew, tables)
-        n += 1
-        ordinal += 1
+@inlined
+def record(c, opening, arrival, ordinal, value, expected, k, lucks, firm, opportunities, cell, segment, pools):
+    """Write an opportunity that nobody has started yet, from column k of `lucks`; returns its row.
+
+    `value` is what it is worth if won, if that is stated; negative: it is drawn.
+    """
+    n = take_row(firm, opportunities)
+    opportunity = opportunities[n]
+    opportunity.cell = c
+    opportunity.opening = opening
+    opportunity.arrival = arrival
+    opportunity.ordinal = ordinal
+    opportunity.owner = NONE
+    opportunity.pool = pool_of(cell, segment, pools, lucks[_TERRITORY, k])
+    opportunity.stated = value
+    opportunity.amount = value if value >= 0.0 else lucks[_SIZE, k]
+    opportunity.rank = _STATED_RANK if value >= 0.0 else lucks[_RANK, k]
+    opportunity.expected = expected
+    opportunity.luck = lucks[_LUCK, k]
+    opportunity.pace = lucks[_PACE, k]
+    opportunity.rounding = lucks[_ROUNDING, k]
+    opportunity.place = lucks[_PLACE, k]
+    opportunity.patience = lucks[_PATIENCE, k]
+    segment.pipeline += expected
     return n
 
 
 @step
-def split_by_certainty(t, n, market, crew, tables, out_segment):
-    """Add new ARR to that part of the year's to which it belongs."""
-    rows, amount = market.rows, market.amounts[n]
-    c, owner = rows[n, CELL], rows[n, OWNER]
-    s = tables.cells[c, Cell.SEGMENT]
-    if rows[n, KEY] == tables.cells[c, Cell.OPEN_KEY]:
-        out_segment[SegmentOut.NEW_FROM_PIPELINE, t, s] += amount
-    elif owner == NONE:
-        out_segment[SegmentOut.NEW_WITHOUT_SELLER, t, s] += amount
-    elif crew.state[owner, EXISTING] == 1:
-        out_segment[SegmentOut.NEW_FROM_EXISTING, t, s] += amount
-    else:
-        out_segment[SegmentOut.NEW_FROM_HIRES, t, s] += amount
+def draw_lucks(cell, opening, draw, ordinal, count, arrival, lucks):
+    """What chance has in store for neighbours: DEAL's uniforms and sizes, and of what sellers work, QUEUE's."""
+    k0, k1 = cell.k0, cell.k1
+    if opening == 1:
+        k0, k1 = cell.open_k0, cell.open_k1
+    neighbours(k0, k1, draw, ordinal, count, arrival, DEAL, lucks)
+    deal_sizes(cell, count, lucks)
+    if cell.sold == 1:
+        neighbours(k0, k1, draw, ordinal, count, arrival, QUEUE, lucks[_PLACE:])
 
 
 @step
-def close(t, n, market, crew, tables, out_segment, out_pool):
-    """Step 4 for one opportunity that ends in month t; returns whether it is a new customer."""
-    rows, amount = market.rows, market.amounts[n]
-    s, pool, owner = tables.cells[rows[n, CELL], Cell.SEGMENT], rows[n, POOL], rows[n, OWNER]
-    market.in_work[s] -= 1
-    market.pipeline[s] -= market.expected[n]
+def resume_row(
+    row, firm, opportunities, cells, segments, pools, bands, clock, owners, seats, closing, freed, lucks,
+    draw,
+):  # fmt: skip
+    """Go on with a last-stage row of the opening pipeline."""
+    c = row.cell
+    cell = cells[c]
+    segment = segments[cell.segment]
+    expected = expected_value(cell, row.value)
+    divide(segment, pools)
+    segment.in_work += row.count
+    known = lucks[_KNOWN]
+    known[0] = _NOTHING
+    for first in range(0, row.count, WIDTH):
+        count = min(WIDTH, row.count - first)
+        ordinal = row.ordinal + first
+        draw_lucks(cell, 1, draw, ordinal, count, row.arrival, lucks)
+        for k in range(count):
+            n = record(
+                c, 1, row.arrival, ordinal + k, row.value, expected, k, lucks, firm, opportunities, cell, segment, pools
+            )
+            resume(n, row.age, opportunities, cell, bands, clock[c], pools, closing, freed, known)
+            opportunity = opportunities[n]
+            if opportunity.pool != NONE:
+                pool = pools[opportunity.pool]
+                load = load_of(opportunity, pool)
+                pool.taken += load
+                if row.owner == NONE:
+                    own(opportunity, load, pool, owners, seats)
+                else:
+                    own_among(0, opportunity, load, row.owner, False, pool, owners, seats)
+
+
+@step
+def arrive(
+    c, opening, arrival, first_ordinal, total, amount, firm, opportunities, cells, segments, pools, lucks, picked, draw,
+    out_pool,
+):  # fmt: skip
+    """Record `total` new opportunities of cell c: what sellers work is fresh in its pool.
+
+    Returns how many are self-service, which are picked to start at once.
+    """
+    if total == 0:
+        return 0
+    cell = cells[c]
+    segment = segments[cell.segment]
+    divide(segment, pools)
+    expected = expected_value(cell, amount)
+    for first in range(0, total, WIDTH):
+        count = min(WIDTH, total - first)
+        ordinal = first_ordinal + first
+        draw_lucks(cell, opening, draw, ordinal, count, arrival, lucks)
+        lognormal_factors(cell.cycle_sigma, count, lucks[_PACE], lucks[_ROOM])
+        for k in range(count):
+            n = record(
+                c, opening, arrival, ordinal + k, amount, expected, k, lucks, firm, opportunities, cell, segment, pools
+            )
+            p = opportunities[n].pool
+            if p == NONE:
+                picked[first + k] = n
+            else:
+                pool = pools[p]
+                pool.fresh_head, pool.fresh_tail = append(n, pool.fresh_head, pool.fresh_tail, opportunities)
+                out_pool[p].arrived += 1.0
+    return total if cell.sold == 0 else 0
+
+
+@inlined
+def split_by_certainty(opportunity, seats, out):
+    """Add new ARR to that part of the year's to which it belongs."""
+    amount = opportunity.amount
+    if opportunity.opening == 1:
+        out.new_from_pipeline += amount
+    elif opportunity.owner == NONE:
+        out.new_without_seller += amount
+    elif seats[opportunity.owner].existing == 1:
+        out.new_from_existing += amount
+    else:
+        out.new_from_hires += amount
+
+
+@inlined
+def close(opportunity, segment, pools, seats, out, out_pool):
+    """Step 4 for one opportunity that ends; returns whether it is a new customer."""
+    amount, p, owner = opportunity.amount, opportunity.pool, opportunity.owner
+    segment.in_work -= 1
+    segment.pipeline -= opportunity.expected
     if owner != NONE:
-        crew.owned[owner] -= load(n, market, tables)
-    if rows[n, WON] == 0:
-        out_segment[SegmentOut.LOST, t, s] += 1.0
+        seats[owner].owned -= load_of(opportunity, pools[p])
+    if opportunity.won == 0:
+        out.lost += 1.0
         return False
-    out_segment[SegmentOut.WON, t, s] += 1.0
-    if pool != NONE:
-        out_pool[PoolOut.CREDITED, t, pool] += amount
-    if tables.segments[s, Segment.SUBSCRIPTION] == 0:
-        out_segment[SegmentOut.ONE_OFF_BOOKINGS, t, s] += amount
-        out_segment[SegmentOut.BILLINGS, t, s] += amount
+    out.won += 1.0
+    if p != NONE:
+        out_pool[p].credited += amount
+    if segment.subscription == 0:
+        out.one_off_bookings += amount
+        out.billings += amount
         return False
-    out_segment[SegmentOut.NEW_ARR, t, s] += amount
-    out_segment[SegmentOut.NEW_CUSTOMERS, t, s] += 1.0
-    split_by_certainty(t, n, market, crew, tables, out_segment)
+    out.new_arr += amount
+    out.new_customers += 1.0
+    split_by_certainty(opportunity, seats, out)
     return True

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from simengine.kernel.jit import ZERO, step
-from simengine.kernel.random import ARRIVALS, ONCE, OPEN, QUALIFY, binomial, negative_binomial, uniforms
-from simengine.kernel.tables import Calendar, Cell, CellOut, Row, Source
+from simengine.kernel.random import ARRIVALS, ONCE, OPEN, binomial, negative_binomial, uniforms
+from simengine.kernel.tables import Source
 
 _YEAR = 12
+_HOURS, _RESPONSE, _SELLERS = int(Source.HOURS), int(Source.RESPONSE), int(Source.SELLERS)
 
 
 @step
@@ -22,117 +23,123 @@ def saturating(spend, at_spend, half_saturation):
 
 
 @step
-def mean_arrivals(t, c, hours_for_one, crew, tables, value):
+def mean_arrivals(t, cell, season, hours_for_one, sellers):
     """Expected arrivals at the first stage in month t; `hours_for_one` is what a weight of one gets of its budget."""
-    cells = tables.cells
-    month = (tables.calendar[Calendar.START] + t) % _YEAR
-    growth = (1.0 + value[cells[c, Cell.GROWTH]]) ** (t / _YEAR)
-    mean = value[cells[c, Cell.VOLUME]] * growth * tables.season[c, month]
-    source = cells[c, Cell.SOURCE]
-    if source == Source.RESPONSE:
-        mean *= saturating(
-            value[cells[c, Cell.SPEND]], value[cells[c, Cell.AT_SPEND]], value[cells[c, Cell.HALF_SATURATION]]
-        )
-    elif source == Source.HOURS:
-        mean *= hours_for_one * value[cells[c, Cell.WEIGHT]]
-    elif source == Source.SELLERS:
-        mean *= crew.sellers[cells[c, Cell.SEGMENT]]
+    mean = cell.volume * season
+    if cell.growth != 0.0:
+        mean *= (1.0 + cell.growth) ** (t / _YEAR)
+    if cell.source == _RESPONSE:
+        mean *= saturating(cell.spend, cell.at_spend, cell.half_saturation)
+    elif cell.source == _HOURS:
+        mean *= hours_for_one * cell.weight
+    elif cell.source == _SELLERS:
+        mean *= sellers
     return mean
 
 
 @step
-def arrive(t, c, hours_for_one, crew, tables, value, draw, reached):
-    """What arrives at the first stage of cell c in month t."""
-    key, month = tables.cells[c, Cell.KEY], tables.calendar[Calendar.START] + t
-    mean = mean_arrivals(t, c, hours_for_one, crew, tables, value)
+def arrive(t, cell, season, hours_for_one, firm, segments, draw, reached):
+    """What arrives at the first stage of a cell in month t; `reached` and `season` (by month) are the cell's."""
+    month = firm.start + t
+    mean = mean_arrivals(t, cell, season[month % _YEAR], hours_for_one, segments[cell.segment].sellers)
     if mean > 0.0:
-        u, _ = uniforms(tables.keys, key, draw, ZERO, month, ARRIVALS, ONCE)
-        reached[t, c, 0] = negative_binomial(mean, value[tables.cells[c, Cell.OVERDISPERSION]], u)
+        u, _, _, _ = uniforms(cell.k0, cell.k1, draw, ZERO, month, ARRIVALS, ONCE)
+        reached[t, 0] = negative_binomial(mean, cell.overdispersion, u)
 
 
 @step
-def qualify(t, budget, crew, tables, value, draw, out_cell, reached):
+def qualify(t, budget, firm, cells, hours, draw, out_cell, reached):
     """Spend a budget's hours on arrivals that need qualification; drop those that there are no hours for."""
-    cells, need = tables.cells, 0.0
+    need = 0.0
     for c in range(cells.shape[0]):
-        if cells[c, Cell.QUALIFIED_BY] == budget:
-            need += reached[t, c, 0] * value[cells[c, Cell.QUALIFYING_HOURS]]
-    if need <= crew.hours[budget]:
-        crew.hours[budget] -= need
+        if cells[c].qualified_by == budget:
+            need += reached[t, c, 0] * cells[c].qualifying_hours
+    if need <= hours[budget]:
+        hours[budget] -= need
         return
-    share = crew.hours[budget] / need
-    crew.hours[budget] = 0.0
+    share = hours[budget] / need
+    hours[budget] = 0.0
     for c in range(cells.shape[0]):
-        if cells[c, Cell.QUALIFIED_BY] == budget:
-            month = tables.calendar[Calendar.START] + t
-            u, _ = uniforms(tables.keys, cells[c, Cell.KEY], draw, ZERO, month, QUALIFY, ONCE)
-            kept = binomial(int(reached[t, c, 0]), share, u)
-            out_cell[CellOut.DROPPED, t, c] = reached[t, c, 0] - kept
+        cell = cells[c]
+        if cell.qualified_by == budget:
+            _, _, u, _ = uniforms(cell.k0, cell.k1, draw, ZERO, firm.start + t, ARRIVALS, ONCE)
+            arrived = reached[t, c, 0]
+            kept = binomial(int(arrived), share, u)
+            out_cell[c].dropped = arrived - kept
             reached[t, c, 0] = kept
 
 
 @step
-def spend_hours(t, budget, crew, tables, value, draw, reached):
+def spend_hours(t, budget, firm, cells, segments, season, hours, draw, reached):
     """What arrives from the hours that a budget has left, shared by weight."""
-    cells, weights = tables.cells, 0.0
+    weights = 0.0
     for c in range(cells.shape[0]):
-        if cells[c, Cell.BUDGET] == budget:
-            weights += value[cells[c, Cell.WEIGHT]]
+        if cells[c].budget == budget:
+            weights += cells[c].weight
     if weights > 0.0:
         for c in range(cells.shape[0]):
-            if cells[c, Cell.BUDGET] == budget:
-                arrive(t, c, crew.hours[budget] / weights, crew, tables, value, draw, reached)
+            if cells[c].budget == budget:
+                arrive(t, cells[c], season[c], hours[budget] / weights, firm, segments, draw, reached[:, c])
 
 
 @step
-def pass_stages(t, c, tables, value, draw, reached):
-    """Of those at each stage of cell c in month t, how many pass it, and when they reach the next."""
-    key, month = tables.cells[c, Cell.KEY], tables.calendar[Calendar.START] + t
-    for stage in range(tables.rates.shape[1]):
-        count = int(reached[t, c, stage])
+def pass_stages(t, cell, rates, lags, firm, draw, reached):
+    """Of those at each stage of a cell in month t, how many pass it, and when they reach the next.
+
+    `rates`, `lags` and `reached` (month, stage) are the cell's.
+    """
+    months, month = reached.shape[0], firm.start + t
+    for stage in range(rates.shape[0]):
+        count = int(reached[t, stage])
         if count == 0:
             continue
-        rate, lag = value[tables.rates[c, stage]], value[tables.stage_lags[c, stage]]
-        whole, late = math.floor(min(lag, float(reached.shape[0]))), 0
+        rate, lag = rates[stage], lags[stage]
+        whole, late = math.floor(min(lag, float(months))), 0
         if rate < 1.0 or lag > whole:
-            u_pass, u_late = uniforms(tables.keys, key, draw, stage + 1, month, ARRIVALS, ONCE)
+            u_pass, u_late, _, _ = uniforms(cell.k0, cell.k1, draw, stage + 1, month, ARRIVALS, ONCE)
             count = binomial(count, rate, u_pass)
-            late = binomial(count, lag - whole, u_late)
-        if t + whole < reached.shape[0]:
-            reached[t + whole, c, stage + 1] += count - late
-        if t + whole + 1 < reached.shape[0]:
-            reached[t + whole + 1, c, stage + 1] += late
+            if lag > whole:
+                late = binomial(count, lag - whole, u_late)
+        if t + whole < months:
+            reached[t + whole, stage + 1] += count - late
+        if late > 0 and t + whole + 1 < months:
+            reached[t + whole + 1, stage + 1] += late
 
 
 @step
-def create(t, created, crew, tables, value, draw, out_cell, reached):
+def create(t, firm, cells, segments, rates, lags, season, hours, draw, out_cell, reached):
     """Opportunities that each cell creates in month t; adds up `reached[month, cell, stage]`, and returns how many.
 
     What stands in `reached` for later months is on its way from stage to stage.
     """
-    cells = tables.cells
     for c in range(cells.shape[0]):
-        if cells[c, Cell.SOURCE] != Source.HOURS:
-            arrive(t, c, 0.0, crew, tables, value, draw, reached)
-    for budget in range(crew.hours.shape[0]):
-        qualify(t, budget, crew, tables, value, draw, out_cell, reached)
-        spend_hours(t, budget, crew, tables, value, draw, reached)
+        if cells[c].source != _HOURS:
+            arrive(t, cells[c], season[c], 0.0, firm, segments, draw, reached[:, c])
+    for budget in range(hours.shape[0]):
+        qualify(t, budget, firm, cells, hours, draw, out_cell, reached)
+        spend_hours(t, budget, firm, cells, segments, season, hours, draw, reached)
     total = 0
     for c in range(cells.shape[0]):
-        pass_stages(t, c, tables, value, draw, reached)
-        created[c] = int(reached[t, c, tables.rates.shape[1]])
-        total += created[c]
+        pass_stages(t, cells[c], rates[c], lags[c], firm, draw, reached[:, c])
+        created = int(reached[t, c, rates.shape[1]])
+        cells[c].created = created
+        total += created
     return total
 
 
 @step
-def passing(r, tables, value, draw, reached):
-    """Of row r of the opening pipeline, at an early stage: how many become opportunities of the first month."""
-    pipeline = tables.pipeline
-    c, count = pipeline[r, Row.CELL], pipeline[r, Row.COUNT]
-    key, ordinal, arrival = tables.cells[c, Cell.OPEN_KEY], pipeline[r, Row.ORDINAL], pipeline[r, Row.ARRIVAL]
-    for stage in range(pipeline[r, Row.STAGE], tables.rates.shape[1]):
-        u, _ = uniforms(tables.keys, key, draw, ordinal, arrival, OPEN, stage + 1)
-        count = binomial(count, value[tables.rates[c, stage]], u)
-        reached[0, c, stage + 1] += count
-    return count
+def pass_opening(pipeline, cells, rates, draw, reached):
+    """Of the opening pipeline at early stages: how many become opportunities of the first month."""
+    total = 0
+    for r in range(pipeline.shape[0]):
+        row = pipeline[r]
+        if row.stage == rates.shape[1]:
+            continue
+        cell, count = cells[row.cell], row.count
+        for stage in range(row.stage, rates.shape[1]):
+            u, _, _, _ = uniforms(cell.open_k0, cell.open_k1, draw, row.ordinal, row.arrival, OPEN, stage + 1)
+            count = binomial(count, rates[row.cell, stage], u)
+            reached[0, row.cell, stage + 1] += count
+        row.passing = count
+        total += count
+    return total

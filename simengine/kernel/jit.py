@@ -7,21 +7,23 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-variate = njit(nogil=True, _nrt=False)
+_HOW = {"nogil": True, "_nrt": False, "error_model": "numpy"}
+variate = njit(**_HOW)
 """A function of numbers."""
 
-step = njit(nogil=True, _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""A function that reads and writes the arrays of a path. Only compiled functions may call it: Python would crash.
+spread = njit(**_HOW, forceinline=True)
+"""The same where it stands in a loop over neighbours: the processor works on several at once only without a call."""
+
+step = njit(**_HOW, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""A function that reads and writes the records of a path. Only compiled functions may call it: Python would crash.
 
 Without numba's reference counting: handing a dozen arrays to a small function costs some fifty atomic operations
-otherwise, many times the work that it does. Always inlined: a call would push what is known of fifty arrays onto the
-stack, some four hundred numbers, and a month has a call for every seat and opportunity; a path takes a third less time.
-And without the code that takes four hundred numbers out of Python objects, for which numba would take as long as for
-all the rest (all measured; docs/decisions.md).
+otherwise, many times the work that it does. And without the code that takes arrays out of Python objects, for which
+numba would take as long as for all the rest (both measured; docs/decisions.md).
 """
 
-allocating = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""A function that makes arrays of its own."""
+inlined = njit(**_HOW, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+"""A step of an inner loop: a call would hand over more than the step does."""
 
 
 def integer(value: int) -> Any:
@@ -30,3 +32,5 @@ def integer(value: int) -> Any:
 
 
 ZERO = integer(0)
+NONE = integer(-1)
+"""No entity."""

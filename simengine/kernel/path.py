@@ -2,132 +2,100 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 from simengine.kernel import base, deals, demand, market, queue, quotas, routing, seats
-from simengine.kernel.crew import NOBODY, open_crew
-from simengine.kernel.jit import ZERO, allocating, step
-from simengine.kernel.tables import Calendar, Cell, CellOut, Results, Row, Seat, Segment
+from simengine.kernel.jit import NONE, step
+from simengine.kernel.market import Order
+from simengine.kernel.routing import Owners
 
-_FIRST_ROOM = 4096
 _DRAWN = -1.0
+_ROUNDING_UP = 1.0 + 1e-9
 
 
 @step
-def load_numbers(t, varying, tables, value):
-    """Step 0: put the numbers of month t where the kernel reads them."""
-    for k in range(tables.varying.shape[0]):
-        value[tables.varying[k, 0]] = varying[t, k]
+def load_numbers(t, varying, wires, numbers):
+    """Step 0: put the numbers of month t where the kernel reads them; a wire is (place, column)."""
+    for k in range(wires.shape[0]):
+        numbers[wires[k, 0]] = varying[t, wires[k, 1]]
 
 
 @step
-def seat_first(crew, varying, tables, value, draw):
+def add_up_hazards(months, segments, varying, wires, numbers):
+    """The most that each segment can use up of its hazard of expansions, and load the numbers of the first month."""
+    for s in range(segments.shape[0]):
+        segments[s].hazard = 0.0
+    for t in range(months):
+        load_numbers(t, varying, wires, numbers)
+        for s in range(segments.shape[0]):
+            segments[s].hazard += segments[s].expansion_rate * segments[s].expansion_win_rate
+    for s in range(segments.shape[0]):
+        segments[s].hazard *= _ROUNDING_UP
+        segments[s].reached = -math.expm1(-segments[s].hazard)
+    load_numbers(0, varying, wires, numbers)
+
+
+@step
+def seat_first(firm, groups, seats_, varying, wires, numbers, draw):
     """Seat the first occupant of every seat, by the numbers of the month for which the seat is planned."""
-    loaded = ZERO
-    for seat in range(tables.seats.shape[0]):
-        month = max(0, tables.seats[seat, Seat.PLANNED] - tables.calendar[Calendar.START])
+    loaded = 0
+    for i in range(seats_.shape[0]):
+        seat = seats_[i]
+        month = max(0, seat.planned - firm.start)
         if month != loaded:
-            load_numbers(month, varying, tables, value)
+            load_numbers(month, varying, wires, numbers)
             loaded = month
-        seats.fill_first(seat, crew, tables, value, draw)
+        seats.fill_first(seat, groups[seat.group], firm, draw)
     if loaded != 0:
-        load_numbers(ZERO, varying, tables, value)
+        load_numbers(0, varying, wires, numbers)
 
 
 @step
-def resume(n, works, crew, tables, value, draw):
-    """Go on with what is open at the last stage when the plan starts; returns how many opportunities there are."""
-    for r in range(tables.pipeline.shape[0]):
-        if tables.pipeline[r, Row.STAGE] == tables.rates.shape[1]:
-            n = deals.resume_row(r, n, works, crew, tables, value, draw)
-    return n
-
-
-@step
-def create_demand(t, created, passing, crew, tables, value, draw, out):
-    """Step 2: what arrives in month t, in the first one with what passes of the opening pipeline; returns how many."""
-    arriving = demand.create(t, created, crew, tables, value, draw, out.cell, out.reached)
-    for r in range(tables.pipeline.shape[0] if t == 0 else 0):
-        passing[r] = 0
-        if tables.pipeline[r, Row.STAGE] < tables.rates.shape[1]:
-            passing[r] = demand.passing(r, tables, value, draw, out.reached)
-            arriving += passing[r]
-    for c in range(created.shape[0]):
-        out.cell[CellOut.OPPORTUNITIES, t, c] = out.reached[t, c, tables.rates.shape[1]]
-    return arriving
-
-
-@step
-def receive(t, s, n, created, passing, works, crew, tables, value, draw, out):
-    """Record the month's opportunities of one segment from row n on; returns the next free row."""
-    month = tables.calendar[Calendar.START] + t
-    cells, pipeline = tables.cells, tables.pipeline
-    for c in range(cells.shape[0]):
-        if cells[c, Cell.SEGMENT] == s:
-            n = queue.arrive(
-                t, c, cells[c, Cell.KEY], month, ZERO, created[c], _DRAWN,
-                n, works, crew, tables, value, draw, out.segment, out.pool,
-            )  # fmt: skip
-    for r in range(pipeline.shape[0] if t == 0 else 0):
-        c = pipeline[r, Row.CELL]
-        if cells[c, Cell.SEGMENT] == s:
-            n = queue.arrive(
-                t, c, cells[c, Cell.OPEN_KEY], pipeline[r, Row.ARRIVAL], pipeline[r, Row.ORDINAL], passing[r],
-                tables.pipeline_numbers[r, 1], n, works, crew, tables, value, draw, out.segment, out.pool,
-            )  # fmt: skip
-    return n
-
-
-@step
-def close_deals(t, n_customers, works, book, crew, tables, value, draw, out):
-    """Step 4: won and lost in month t. A won subscription is a new customer; returns how many there have ever been."""
-    rows = works.rows
-    n = works.closing[t]
-    while n != market.NONE:
-        c, amount = rows[n, market.CELL], works.amounts[n]
-        is_customer = deals.close(t, n, works, crew, tables, out.segment, out.pool)
-        if rows[n, market.WON] == 1:
-            out.cell[CellOut.WON, t, c] += 1.0
-            out.cell[CellOut.BOOKINGS, t, c] += amount
-            if rows[n, market.OWNER] != NOBODY:
-                quotas.credit(t, rows[n, market.OWNER], amount, crew, tables, value, out.group)
+def close_deals(
+    t, firm, opportunities, cells, segments, pools, groups, seats_, teams, customers, terms, closing, due, phases,
+    events, draw, out_segment, out_group, out_cell, out_pool,
+):  # fmt: skip
+    """Step 4: won and lost in month t. A won subscription is a new customer."""
+    n = closing[t, 0]
+    while n != NONE:
+        opportunity = opportunities[n]
+        after, c = opportunity.next, opportunity.cell
+        if opportunity.closes == market.VOID:
+            market.give_row_back(n, firm, opportunities)
+            n = after
+            continue
+        cell, counts = cells[c], out_cell[c]
+        is_customer = deals.close(
+            opportunity, segments[cell.segment], pools, seats_, out_segment[t, cell.segment], out_pool
+        )
+        if opportunity.won == 1:
+            counts.won += 1.0
+            counts.bookings += opportunity.amount
+            if opportunity.owner != NONE:
+                owner = seats_[opportunity.owner]
+                quotas.credit(t, owner, groups[owner.group], opportunity.amount, firm, teams, out_group[owner.group])
         if is_customer:
-            out.cell[CellOut.NEW_ARR, t, c] += amount
-            base.admit(
-                t, n_customers, tables.cells[c, Cell.SEGMENT],
-                rows[n, market.KEY], rows[n, market.ORDINAL], rows[n, market.ARRIVAL],
-                amount, works.ranks[n], book, tables, value, draw, out.segment,
-            )  # fmt: skip
-            n_customers += 1
-        n = rows[n, market.NEXT]
-    return n_customers
+            counts.new_arr += opportunity.amount
+            base.admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, events, draw, out_segment)
+        market.give_row_back(n, firm, opportunities)
+        n = after
 
 
 @step
-def finish_month(
-    t, leavers, n_opportunities, n_customers, created, passing, works, book, crew, tables, value, draw, out
-):
-    """Steps 3 to 6 of month t; returns how many opportunities and customers there have ever been."""
-    for s in range(tables.segments.shape[0]):
-        n_opportunities = receive(t, s, n_opportunities, created, passing, works, crew, tables, value, draw, out)
-        first = tables.segments[s, Segment.FIRST_POOL]
-        for pool in range(first, first + tables.segments[s, Segment.POOLS]):
-            queue.take_up(t, pool, works, crew, tables, value, draw, out.segment, out.pool)
-    n_customers = close_deals(t, n_customers, works, book, crew, tables, value, draw, out)
-    leavers += seats.promote(t, crew, tables, value, draw, out.group)
-    if leavers > 0:
-        routing.reassign(t, works, crew, tables, value, draw)
-    base.renew_month(t, book, tables, value, draw, out.segment)
-    base.expand_month(t, book, tables, value, draw, out.segment)
-    base.close_books(t, n_customers, book, tables, out.segment)
-    market.count(t, works, out.segment, out.pool)
-    seats.end_month(t, leavers, crew, tables, value, draw, out.group)
-    return n_opportunities, n_customers
+def count(t, firm, segments, pools, out, out_pool):
+    """What is open at the end of month t, what it is worth, and the room that it takes."""
+    for s in range(segments.shape[0]):
+        out[s].open = segments[s].in_work
+        out[s].pipeline = segments[s].pipeline
+    for p in range(pools.shape[0]):
+        out_pool[p].load = pools[p].taken
+        out_pool[p].capacity = pools[p].capacity
+        out[pools[p].segment].capacity += pools[p].capacity
 
 
-@allocating
-def simulate_paths(tables, slots, varying, first_draw, results):
-    """Fill `results` with one path for each row of `slots`; row i is draw `first_draw + i`.
+@step
+def simulate_path(draw, world, values, varying, out_segment, out_group, out_cell, out_pool, reached):
+    """Fill the results of one path; returns False if it needs more room than `world` has.
 
     Every month, in order:
     0. the month's numbers
@@ -138,37 +106,126 @@ def simulate_paths(tables, slots, varying, first_draw, results):
     5. base: renewal, contraction, churn, price, expansion
     6. the ARR bridge and the twelve-month cohorts
     """
-    months, n_base = tables.calendar[Calendar.MONTHS], tables.customers.shape[0]
-    opened = 0
-    for r in range(tables.pipeline.shape[0]):
-        opened += tables.pipeline[r, Row.COUNT]
-    room = _FIRST_ROOM + opened
-    works, book = market.open_market(room, tables), base.open_book(n_base + room, tables)
-    crew = open_crew(tables)
-    created, passing = np.empty(tables.cells.shape[0], np.int64), np.empty(tables.pipeline.shape[0], np.int64)
+    firm, groups, bands, seats_, pools = world.firm[0], world.groups, world.bands, world.seats, world.pools
+    hours, teams, planned = world.hours, world.teams, world.planned
+    owners = Owners(world.members, world.burdens, world.keys, world.least)
+    cells, rates, lags, season, clock = world.cells, world.rates, world.lags, world.season, world.clock
+    segments, terms, pipeline = world.segments, world.terms, world.pipeline
+    opportunities, closing, freed = world.opportunities, world.closing, world.freed
+    picked, lucks = world.picked, world.lucks
+    order = Order(world.picked, world.keys_of_picked, world.spare, world.spare_keys)
+    customers, upsells, due, phases = world.customers, world.upsells, world.due, world.phases
+    events, events_by, wires, numbers = world.events, world.events_by, world.wires, world.numbers
+    months, last_stage = firm.months, rates.shape[1]
 
-    for i in range(slots.shape[0]):
-        value, draw = slots[i], first_draw + i
-        out = Results(results.segment[i], results.group[i], results.cell[i], results.pool[i], results.reached[i])
-        load_numbers(ZERO, varying[i], tables, value)
-        market.clear(works)
-        base.clear(book)
-        seat_first(crew, varying[i], tables, value, draw)
-        opportunities, customers = ZERO, base.admit_base(book, tables, value, draw)
-        for t in range(months):
-            load_numbers(t, varying[i], tables, value)
-            leavers = seats.begin_month(t, crew, tables, value, draw, out.group, out.segment, out.pool)
-            base.cover(t, crew.service, book, tables, out.segment)
-            arriving = create_demand(t, created, passing, crew, tables, value, draw, out)
-            if t == 0:
-                opportunities = resume(opportunities, works, crew, tables, value, draw)
-            if opportunities + arriving > room:
-                # every customer beyond the base was an opportunity, so one size fits both
-                room = 2 * (opportunities + arriving)
-                larger_works, larger_book = market.open_market(room, tables), base.open_book(n_base + room, tables)
-                market.copy_market(opportunities, works, larger_works)
-                base.copy_book(customers, book, larger_book)
-                works, book = larger_works, larger_book
-            opportunities, customers = finish_month(
-                t, leavers, opportunities, customers, created, passing, works, book, crew, tables, value, draw, out
+    for k in range(world.wiring.shape[0]):
+        numbers[world.wiring[k, 0]] = values[world.wiring[k, 1]]
+    add_up_hazards(months, segments, varying, wires, numbers)
+    firm.full = 0
+    market.clear_market(firm, segments, pools, closing, freed)
+    base.clear_base(firm, segments, due, phases, upsells)
+    seat_first(firm, groups, seats_, varying, wires, numbers, draw)
+    base.admit_base(firm, customers, world.opening, segments, due, phases, upsells, lucks, draw)
+    for t in range(months):
+        load_numbers(t, varying, wires, numbers)
+        out_s, out_g, out_c, out_p = out_segment[t], out_group[t], out_cell[t], out_pool[t]
+        leavers = seats.begin_month(
+            t, firm, groups, seats_, bands, pools, segments, hours, teams, planned, draw, out_g, out_segment
+        )
+        base.cover(groups, segments, out_s)
+        arriving = demand.create(t, firm, cells, segments, rates, lags, season, hours, draw, out_c, reached)
+        if t == 0:
+            arriving += demand.pass_opening(pipeline, cells, rates, draw, reached)
+            for r in range(pipeline.shape[0]):
+                arriving += pipeline[r].count
+        if (
+            firm.rows + arriving > opportunities.shape[0]
+            or firm.customers + firm.rows + arriving > customers.shape[0]
+            or firm.events + firm.customers + firm.rows + arriving > events.shape[0]
+        ):
+            return False
+        for c in range(cells.shape[0]):
+            out_c[c].opportunities = reached[t, c, last_stage]
+        for r in range(pipeline.shape[0] if t == 0 else 0):
+            if pipeline[r].stage == last_stage:
+                deals.resume_row(
+                    pipeline[r], firm, opportunities, cells, segments, pools, bands, clock, owners, seats_,
+                    closing, freed, lucks, draw,
+                )  # fmt: skip
+        for s in range(segments.shape[0]):
+            out = out_s[s]
+            for i in range(segments[s].first_cell, segments[s].last_cell):
+                c = world.cells_by_segment[i]
+                created = cells[c].created
+                out.opportunities += created
+                served = deals.arrive(
+                    c, 0, firm.start + t, 0, created, _DRAWN,
+                    firm, opportunities, cells, segments, pools, lucks, picked, draw, out_p,
+                )  # fmt: skip
+                if served > 0:
+                    out.started += deals.start_in_order(
+                        t, 0, served, True, NONE,
+                        firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_, closing,
+                        freed, picked,
+                    )  # fmt: skip
+            for r in range(pipeline.shape[0] if t == 0 else 0):
+                waiting = pipeline[r]
+                if waiting.stage < last_stage and cells[waiting.cell].segment == s:
+                    out.opportunities += waiting.passing
+                    served = deals.arrive(
+                        waiting.cell, 1, waiting.arrival, waiting.ordinal, waiting.passing, waiting.value,
+                        firm, opportunities, cells, segments, pools, lucks, picked, draw, out_p,
+                    )  # fmt: skip
+                    if served > 0:
+                        out.started += deals.start_in_order(
+                            t, 0, served, True, NONE,
+                            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_, closing,
+                            freed, picked,
+                        )  # fmt: skip
+            for p in range(segments[s].first_pool, segments[s].first_pool + segments[s].pools):
+                queue.take_up(
+                    t, p, wires.shape[0] > 0,
+                    firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                    closing, freed, order, out, out_p,
+                )  # fmt: skip
+        close_deals(
+            t, firm, opportunities, cells, segments, pools, groups, seats_, teams, customers, terms, closing, due,
+            phases, events, draw, out_segment, out_g, out_c, out_p,
+        )  # fmt: skip
+        leavers += seats.promote(t, firm, groups, seats_, draw, out_g)
+        if seats.orphaned(t, seats_):
+            routing.reassign(
+                t, firm, opportunities, groups, seats_, pools, owners, closing, freed, order, cells.shape[0]
             )
+        base.renew_month(
+            t, firm, customers, segments, terms, due, phases, events, picked, world.addresses, lucks, draw, out_segment
+        )
+        for s in range(segments.shape[0]):
+            base.expand_segment(t, s, firm, customers, segments[s], phases[s], events, upsells[s], draw, out_s[s])
+        if firm.full == 1:
+            return False
+        base.settle(firm, customers, segments, upsells, draw)
+        events_by[t] = firm.events
+        if t >= base.COHORT_MONTHS:
+            before = t - base.COHORT_MONTHS
+            base.remember(events_by[before - 1] if before > 0 else 0, events_by[before], customers, segments, events)
+        base.close_books(t, firm, segments, phases, out_s)
+        count(t, firm, segments, pools, out_s, out_p)
+        seats.end_month(t, leavers, firm, groups, seats_, teams, draw, out_g)
+    return True
+
+
+@step
+def simulate_paths(world, slots, varying, first_draw, results):
+    """Fill `results` with one path for each row of `slots`; row i is draw `first_draw + i`.
+
+    Returns how many are done: fewer than there are rows if the next one needs more room than `world` has.
+    """
+    for i in range(slots.shape[0]):
+        done = simulate_path(
+            first_draw + i, world, slots[i], varying[i],
+            results.segment[i], results.group[i], results.cell[i], results.pool[i], results.reached[i],
+        )  # fmt: skip
+        if not done:
+            return i
+    return slots.shape[0]

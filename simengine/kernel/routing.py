@@ -1,144 +1,145 @@
-"""Where an opportunity belongs: its pool, its owner, and who takes it over when the owner leaves (steps 3 and 4)."""
+"""Who owns an opportunity, and who takes it over when the owner leaves (steps 3 and 4)."""
 
 from __future__ import annotations
 
-import math
+from typing import Any, NamedTuple
 
-from simengine.kernel.crew import LEAVES, STARTS
-from simengine.kernel.jit import ZERO, integer, step
-from simengine.kernel.market import (
-    ARRIVAL,
-    CELL,
-    CLOSES,
-    KEY,
-    NEXT,
-    NONE,
-    ORDINAL,
-    OWNER,
-    POOL,
-    WON,
-    load,
-    schedule,
-    sort_by_lots,
-)
-from simengine.kernel.random import NEVER, ONCE, OUTCOME, TERRITORY, uniforms
-from simengine.kernel.tables import Cell, Group, Pool, Seat, Segment
+from simengine.kernel.jit import NONE, inlined, integer, step
+from simengine.kernel.market import load_of, move_row, schedule, sort
+from simengine.kernel.random import NEVER
 
 _WORD = 2.0**32
-ANYBODY, STAYING = ZERO, integer(1)
-_LESS = 1.0 - 1e-9
-"""So that seats of equal room are equal, however their room was worked out."""
+_POSITION = integer(2**16 - 1)
+"""The last binary digits of a burden hold the place among the seats of the pool: positive real numbers are in the order
+of their digits, and whole ones the processor compares eight at once."""
+_NO_ROOM = integer(2**63 - 1)
+_PART = 32
+"""Owners are looked through in parts, so that not all of a large pool are for every opportunity."""
+
+
+class Owners(NamedTuple):
+    """The seats of the pools, pool by pool."""
+
+    members: Any
+    """Whole numbers: seats."""
+    burdens: Any
+    """(owned + load)/room of each with the next opportunity."""
+    keys: Any
+    """The same memory, as whole numbers."""
+    least: Any
+    """From the first member of a pool on, the least key of each part of it."""
+
+
+@inlined
+def _weigh(i, first, load, owners, seats):
+    """The key of owner i: burdens in order, seats in their order where these are alike."""
+    seat = seats[owners.members[i]]
+    owners.burdens[i] = (seat.owned + load) * seat.ease
+    owners.keys[i] = (owners.keys[i] & ~_POSITION) | (i - first)
+
+
+@inlined
+def _find_least(part, pool, owners):
+    """The least key of a part of a pool's owners."""
+    first = pool.first + part * _PART
+    least = _NO_ROOM
+    for i in range(first, min(first + _PART, pool.first + pool.seats)):
+        least = min(least, owners.keys[i])
+    owners.least[pool.first + part] = least
 
 
 @step
-def divide(s, market, tables, value):
-    """Add up the shares of a segment's territories in its potential, as they are this month."""
-    pools, shares = tables.pools, market.shares
-    first, n_pools = tables.segments[s, Segment.FIRST_POOL], tables.segments[s, Segment.POOLS]
-    if n_pools == 1:
-        return
-    total = 0.0
-    for pool in range(first, first + n_pools):
-        total += value[pools[pool, Pool.POTENTIAL]]
-        shares[pool] = total
-    for pool in range(first, first + n_pools if total > 0.0 else first):
-        shares[pool] /= total
+def _rank_owners(load, pool, owners, seats):
+    """Weigh every seat of a pool, with one more of this load."""
+    first = pool.first
+    pool.ranked = 1
+    pool.ranked_load = load
+    for i in range(first, first + pool.seats):
+        if seats[owners.members[i]].ease > 0.0:
+            _weigh(i, first, load, owners, seats)
+        else:
+            owners.keys[i] = _NO_ROOM
+    for part in range((pool.seats + _PART - 1) // _PART):
+        _find_least(part, pool, owners)
+
+
+@inlined
+def own(opportunity, load, pool, owners, seats):
+    """Give an opportunity to the seat with room that has the least (owned + load)/room, if any has room."""
+    if pool.ranked == NONE or pool.ranked_load != load:
+        _rank_owners(load, pool, owners, seats)
+    first = pool.first
+    least = _NO_ROOM
+    for part in range((pool.seats + _PART - 1) // _PART):
+        least = min(least, owners.least[first + part])
+    if least != _NO_ROOM:
+        i = first + (least & _POSITION)
+        opportunity.owner = owners.members[i]
+        seats[owners.members[i]].owned += load
+        _weigh(i, first, load, owners, seats)
+        _find_least((least & _POSITION) // _PART, pool, owners)
 
 
 @step
-def pool_of(c, key, ordinal, arrival, market, tables, draw):
-    """The pool of an opportunity: none of self-service, its segment's, or the territory on which its lot falls."""
-    if tables.cells[c, Cell.SOLD] == 0:
-        return NONE
-    s = tables.cells[c, Cell.SEGMENT]
-    first, n_pools = tables.segments[s, Segment.FIRST_POOL], tables.segments[s, Segment.POOLS]
-    last = first + n_pools - 1
-    if n_pools == 1:
-        return first
-    u, _ = uniforms(tables.keys, key, draw, ordinal, arrival, TERRITORY, ONCE)
-    for pool in range(first, last):
-        if market.shares[pool] > u:
-            return pool
-    return last
+def own_among(t, opportunity, load, group, staying, pool, owners, seats):
+    """The same among the seats of `group` unless that is NONE, and if `staying`, among those who work and stay.
 
-
-@step
-def least_loaded(t, weight, pool, group, staying, crew, tables):
-    """The seat with room that has least (owned + weight)/room; the first of those with as little. NONE: nobody has.
-
-    Among the pool's seats, those of `group` only unless that is NONE; STAYING: those only whose occupant works in month
-    t and does not leave in it.
+    Returns whether there is one.
     """
-    pools, members, seats, state = tables.pools, tables.members, tables.seats, crew.state
-    best, least = NONE, math.inf
-    first = pools[pool, Pool.FIRST]
-    for i in range(first, first + pools[pool, Pool.SEATS]):
-        seat = members[i, 0]
-        if crew.ease[seat] == 0.0 or (group != NONE and seats[seat, Seat.GROUP] != group):
+    least, first = _NO_ROOM, pool.first
+    for i in range(first, first + pool.seats):
+        seat = seats[owners.members[i]]
+        if seat.ease == 0.0 or (group != NONE and group != seat.group):  # noqa: PLR1714 - numba has no such sets
             continue
-        if staying == STAYING and (state[seat, STARTS] > t or state[seat, LEAVES] != NEVER):
+        if staying and (seat.starts > t or seat.leaves != NEVER):
             continue
-        burden = (crew.owned[seat] + weight) * crew.ease[seat]
-        if burden < least * _LESS:
-            best, least = seat, burden
-    return best
-
-
-@step
-def own(t, n, group, staying, market, crew, tables):
-    """Give opportunity n to the least loaded seat of its pool, if there is one; returns whether there is."""
-    weight = load(n, market, tables)
-    seat = least_loaded(t, weight, market.rows[n, POOL], group, staying, crew, tables)
-    if seat == NONE:
+        _weigh(i, first, load, owners, seats)
+        least = min(least, owners.keys[i])
+    pool.ranked = NONE
+    if least == _NO_ROOM:
         return False
-    market.rows[n, OWNER] = seat
-    crew.owned[seat] += weight
+    owner = owners.members[first + (least & _POSITION)]
+    opportunity.owner = owner
+    seats[owner].owned += load
     return True
 
 
 @step
-def _orphans(t, market, crew, tables):
-    """Take what leavers own out of the calendar and pick it, in order of seat, cell, arrival and ordinal."""
-    rows, closing, lots, cells = market.rows, market.closing, market.lots, tables.cells
-    picked = ZERO
-    for month in range(t + 1, closing.shape[0]):
-        before, n = NONE, closing[month]
-        while n != NONE:
-            after = rows[n, NEXT]
-            owner = rows[n, OWNER]
-            if owner == NONE or crew.state[owner, LEAVES] != t:
-                before = n
-            else:
-                if before == NONE:
-                    closing[month] = after
-                else:
-                    rows[before, NEXT] = after
-                c = rows[n, CELL]
-                opening = 1 if rows[n, KEY] == cells[c, Cell.OPEN_KEY] else 0
-                market.picked[picked] = n
-                lots[picked, 0] = (2.0 * owner + opening) * cells.shape[0] + c
-                lots[picked, 1] = rows[n, ARRIVAL] * _WORD + rows[n, ORDINAL]
-                picked += 1
-            n = after
-    sort_by_lots(picked, market)
-    return picked
+def _orphans(t, firm, opportunities, seats, order, n_cells):
+    """Pick what leavers own, in order of seat, cell, arrival and ordinal; returns how many."""
+    n_picked = 0
+    for n in range(firm.used):
+        opportunity = opportunities[n]
+        if opportunity.owner != NONE and opportunity.closes > t and seats[opportunity.owner].leaves == t:
+            order.picked[n_picked] = n
+            order.keys[n_picked] = opportunity.arrival * _WORD + opportunity.ordinal
+            n_picked += 1
+    sort(0, n_picked, order)
+    for i in range(n_picked):
+        opportunity = opportunities[order.picked[i]]
+        order.keys[i] = (2.0 * opportunity.owner + opportunity.opening) * n_cells + opportunity.cell
+    sort(0, n_picked, order)
+    return n_picked
 
 
 @step
-def reassign(t, market, crew, tables, value, draw):
+def reassign(t, firm, opportunities, groups, seats, pools, owners, closing, freed, order, n_cells):
     """Hand over what the leavers of month t own: it closes later, is won less often, and keeps its place."""
-    rows, groups = market.rows, tables.groups
-    for i in range(_orphans(t, market, crew, tables)):
-        n = market.picked[i]
-        leaver = rows[n, OWNER]
-        g = tables.seats[leaver, Seat.GROUP]
-        times = value[groups[g, Group.LEAVER_WIN_RATE]]
-        market.odds[n] *= times
-        if rows[n, WON] == 1 and times < 1.0:
-            u, _ = uniforms(tables.keys, rows[n, KEY], draw, rows[n, ORDINAL], rows[n, ARRIVAL], OUTCOME, ONCE)
-            rows[n, WON] = 1 if u < market.odds[n] else 0
-        weight = load(n, market, tables)
-        market.freed[rows[n, CLOSES], rows[n, POOL]] -= weight
-        schedule(n, rows[n, CLOSES] + groups[g, Group.REASSIGNED_AFTER], market, tables)
-        if own(t, n, NONE, STAYING, market, crew, tables):
-            crew.owned[leaver] -= weight
+    n_orphans = _orphans(t, firm, opportunities, seats, order, n_cells)
+    if firm.rows + n_orphans > opportunities.shape[0]:
+        firm.full = 1
+        return
+    for i in range(n_orphans):
+        before = order.picked[i]
+        n = move_row(before, firm, opportunities)
+        opportunity = opportunities[n]
+        pool, leaver = pools[opportunity.pool], seats[opportunity.owner]
+        group = groups[leaver.group]
+        opportunity.odds *= group.leaver_win_rate
+        if opportunity.luck >= opportunity.odds:
+            opportunity.won = 0
+        load = load_of(opportunity, pool)
+        freed[opportunity.closes, opportunity.pool] -= load
+        schedule(n, opportunity.closes + group.reassigned_after, load, opportunities, closing, freed)
+        if own_among(t, opportunity, load, NONE, True, pool, owners, seats):
+            leaver.owned -= load

@@ -12,26 +12,19 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from numba import types
+from numba import typeof, types
 
 from simengine.kernel import path, random
 from simengine.kernel.cache import folder_of, is_kept, load_or_compile
+from simengine.kernel.records import outputs
 from simengine.kernel.selftest import digest, published_words, smallest_plan
 from simengine.kernel.tables import Calendar, CellOut, GroupOut, PoolOut, Results, SegmentOut, Tables
+from simengine.kernel.world import as_attributes, build, rooms_of
 
-STREAM_VERSION = 2
+STREAM_VERSION = 3
 """Raised whenever the same plan and seed would give other bits on purpose."""
 
-_COLUMNS = {
-    "calendar": types.int64[::1],
-    "keys": types.uint64[:, ::1],
-    "season": types.float64[:, ::1],
-    "planned": types.float64[::1],
-    "term_shares": types.float64[::1],
-    "pipeline_numbers": types.float64[:, ::1],
-    "customer_numbers": types.float64[:, ::1],
-}
-"""What a table holds where it is not (entity, column) in whole numbers."""
+_RECORDS = {"segment": SegmentOut, "group": GroupOut, "cell": CellOut, "pool": PoolOut}
 
 _B = TypeVar("_B")
 _R = TypeVar("_R")
@@ -65,39 +58,80 @@ def _compiled() -> Any:
 
 
 def _answer(kernel: Any) -> str:
-    return digest(_run(kernel, *smallest_plan(), 0))
+    tables, slots, varying = smallest_plan()
+    return digest(Simulator(tables, kernel).block(slots, varying, 0))
 
 
 def _signature() -> Any:
-    ints, floats = types.int64, types.float64
-    tables = types.NamedTuple([_COLUMNS.get(name, ints[:, ::1]) for name in Tables._fields], Tables)
-    results = types.NamedUniTuple(types.Array(floats, 4, "C"), len(Results._fields), Results)
-    return types.void(tables, floats[:, ::1], floats[:, :, ::1], ints, results)
+    tables, slots, varying = smallest_plan()
+    world, results = build(tables, rooms_of(tables)), _as_records(results_of(tables, len(slots)))
+    return types.int64(*map(typeof, (world, slots, varying, 0, results)))
+
+
+def results_of(tables: Tables, paths: int) -> Results:
+    """Results of so many paths, all zero."""
+    months, n_cells = int(tables.calendar[Calendar.MONTHS]), len(tables.cells)
+    return Results(
+        segment=np.zeros((paths, months, len(tables.segments), len(SegmentOut))),
+        group=np.zeros((paths, months, len(tables.groups), len(GroupOut))),
+        cell=np.zeros((paths, months, n_cells, len(CellOut))),
+        pool=np.zeros((paths, months, len(tables.pools), len(PoolOut))),
+        reached=np.zeros((paths, months, n_cells, tables.rates.shape[1] + 1)),
+    )
+
+
+def _as_records(results: Results) -> Results:
+    """The same memory, with the outputs of an entity in a month as one record."""
+    return results._replace(
+        **{name: getattr(results, name).view(outputs(table))[..., 0] for name, table in _RECORDS.items()}
+    )
+
+
+class Simulator:
+    """Simulates paths of one plan, in memory of its own: one for each thread."""
+
+    def __init__(self, tables: Tables, kernel: Any = None) -> None:
+        self._tables, self._kernel = tables, kernel or ready()
+        self._rooms = rooms_of(tables)
+        self._world = build(tables, self._rooms)
+        self._results = results_of(tables, 0)
+
+    def block(self, slots: Any, varying: Any, first_draw: int) -> Results:
+        """One path for each row of `slots` (path, slot); row i is draw `first_draw + i`.
+
+        `varying` (path, month, n) holds what changes from month to month. What is returned is overwritten by the next
+        block.
+        """
+        results, done = self._cleared(len(slots)), 0
+        while done < len(slots):
+            rest = Results(*(part[done:] for part in results))
+            done += self._simulate(slots[done:], varying[done:], first_draw + done, rest)
+            if done < len(slots):  # the next path needs more room
+                self._rooms = self._rooms.doubled()
+                self._world = build(self._tables, self._rooms)
+                for part in results:
+                    part[done] = 0.0
+        return results
+
+    def _cleared(self, paths: int) -> Results:
+        if len(self._results.reached) < paths:
+            self._results = results_of(self._tables, paths)
+        results = Results(*(part[:paths] for part in self._results))
+        for part in results:
+            part.fill(0.0)
+        return results
+
+    def _simulate(self, slots: Any, varying: Any, first_draw: int, results: Results) -> int:
+        records = _as_records(results)
+        if numba.config.DISABLE_JIT:
+            records = Results(*(part.view(np.recarray) if part.dtype.names else part for part in records))
+            return int(self._kernel(as_attributes(self._world), slots, varying, first_draw, records))
+        return int(self._kernel(self._world, slots, varying, first_draw, records))
 
 
 def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Results:
-    """Simulate one path for each row of `slots` (path, slot); row i is draw `first_draw + i`.
-
-    `varying` (path, month, n) holds what changes from month to month; the slots it stands for, `tables.varying`, are
-    overwritten. Returns arrays (path, month, entity, output) and, for `reached`, (path, month, cell, stage).
-    """
-    return _run(ready(), tables, slots, varying, first_draw)
-
-
-def _run(kernel: Any, tables: Tables, slots: Any, varying: Any, first_draw: int) -> Results:
-    paths, months = slots.shape[0], int(tables.calendar[Calendar.MONTHS])
-    n_segments, n_groups, n_cells = tables.segments.shape[0], tables.groups.shape[0], tables.cells.shape[0]
-    results = Results(
-        segment=np.zeros((paths, len(SegmentOut), months, n_segments)),
-        group=np.zeros((paths, len(GroupOut), months, n_groups)),
-        cell=np.zeros((paths, len(CellOut), months, n_cells)),
-        pool=np.zeros((paths, len(PoolOut), months, tables.pools.shape[0])),
-        reached=np.zeros((paths, months, n_cells, tables.rates.shape[1] + 1)),
-    )
-    kernel(tables, slots, varying, first_draw, results)
-    # Until the kernel itself lays outputs last.
-    outputs_last = (np.ascontiguousarray(np.moveaxis(array, 1, 3)) for array in results[:-1])
-    return results._replace(**dict(zip(Results._fields[:-1], outputs_last, strict=True)))
+    """The same for one block only."""
+    return Simulator(tables).block(slots, varying, first_draw)
 
 
 def in_order(executor: Executor, function: Callable[[_B], _R], blocks: Iterable[_B], ahead: int) -> Iterator[_R]:

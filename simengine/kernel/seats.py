@@ -4,32 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simengine.kernel.crew import (
-    BEFORE,
-    CAREER,
-    EXISTING,
-    INTERNAL,
-    LEAVES,
-    LIFE,
-    NEVER_RAMPS,
-    NEXT_INTERNAL,
-    NEXT_STARTS,
-    NOBODY,
-    OCCUPANT,
-    PRODUCTIVITY,
-    RAMP_MONTHS,
-    RATED_BELOW,
-    READY,
-    STARTS,
-    TEAM_MANAGERS,
-    WORKED,
-    clear,
-    fiscal_months,
-    integral,
-    level,
-    works,
-)
-from simengine.kernel.jit import step
+from simengine.kernel.bands import integral, level
+from simengine.kernel.jit import NONE, inlined, step
 from simengine.kernel.quotas import (
     begin_year,
     credit_managers,
@@ -37,338 +13,348 @@ from simengine.kernel.quotas import (
     give_team_quotas,
     rate_seat,
     weigh_territories,
+    works,
 )
 from simengine.kernel.random import (
+    CAREER,
     NEVER,
     ONCE,
     PERSON,
-    PROMOTION,
     START,
-    TENURE,
     exponential,
     lognormal_factor,
     uniforms,
     whole_months,
 )
-from simengine.kernel.tables import BandKind, Calendar, Group, GroupOut, Pool, PoolOut, Seat, SegmentOut, Shape
+from simengine.kernel.tables import Shape
 
 _UNLIMITED_ROOM = 1e6
-_NOT_DRAWN = -1.0
+_NOBODY = -1
 _NOBODY_PROMOTED, _OUT_OF_THE_PLAN = -1, -2
+_YEAR = 12
+_LINEAR, _STEP, _BOOKINGS, _NO_RAMP = int(Shape.LINEAR), int(Shape.STEP), int(Shape.BOOKINGS), int(Shape.NONE)
 
 
 @step
-def ramp_share(seat, g, tenure, crew, tables, value):
+def fiscal_months(t, firm):
+    """Months of the fiscal year before month t, as far as they lie in the plan."""
+    return min(t, (firm.start + t - firm.fiscal_start) % _YEAR)
+
+
+@inlined
+def ramp_share(seat, group, tenure, bands):
     """Share of a full workload at a tenure in months (mid-month; negative before the first day).
 
     What is booked at a tenure x by a bookings ramp r, with a cycle of c months, was begun c months before, so the work
     open at the end of the month is w = (1/c) ∫ r over x … x + c (Little, *A proof for the queuing formula*, 1961).
     """
-    shape, months = tables.groups[g, Group.SHAPE], crew.traits[seat, RAMP_MONTHS]
+    shape, months = group.ramp_shape, seat.ramp_months
     share = 1.0
-    if shape == Shape.BOOKINGS:
-        cycle = value[tables.groups[g, Group.RAMP]]
+    if shape == _BOOKINGS:
+        cycle = group.ramp
         if cycle <= 0.0:
-            share = level(g, BandKind.BOOKINGS, 0.0, tenure, crew, tables, value)
+            share = level(group.bookings, group.last_booking, 0.0, tenure, bands)
         else:
             x = tenure + 0.5
-            share = integral(g, BandKind.BOOKINGS, 0.0, x, x + cycle, crew, tables, value) / cycle
-    elif shape != Shape.NONE and tenure < months:
+            if bands[group.last_booking - 1].since > x:
+                share = integral(group.bookings, group.last_booking, 0.0, x, x + cycle, bands) / cycle
+    elif shape != _NO_RAMP and tenure < months:
         y = tenure / months
-        if shape == Shape.STEP:
+        if shape == _STEP:
             share = 0.0
-        elif shape == Shape.LINEAR:
+        elif shape == _LINEAR:
             share = y
         else:
             share = y * y * (3.0 - 2.0 * y)
-    if crew.state[seat, NEVER_RAMPS] == 1:
-        share = min(share, value[tables.groups[g, Group.NEVER_LEVEL]])
+    if seat.never_ramps == 1:
+        share = min(share, group.never_level)
     return share
 
 
 @step
-def fill(seat, start, crew, tables, value, draw):
-    """Seat the next occupant from month `start` on: how they ramp and how good they are."""
-    groups, g = tables.groups, tables.seats[seat, Seat.GROUP]
-    state, traits = crew.state, crew.traits
-    key, occupant = groups[g, Group.KEY], state[seat, OCCUPANT]
-    ordinal, planned = tables.seats[seat, Seat.ORDINAL], tables.seats[seat, Seat.PLANNED]
-    existing = planned == 0 and occupant == 0
-    state[seat, STARTS] = start
-    state[seat, LEAVES] = NEVER
-    state[seat, EXISTING] = existing
-    state[seat, INTERNAL] = 0
-    state[seat, RATED_BELOW] = 0
-    state[seat, NEVER_RAMPS] = 0
-    state[seat, READY] = 0
-    traits[seat, BEFORE] = value[groups[g, Group.TENURE]] if existing else 0.0
-    traits[seat, LIFE] = traits[seat, CAREER] = _NOT_DRAWN
-    begin_year(seat, crew)
-    ramp, spread = value[groups[g, Group.RAMP]], value[groups[g, Group.RAMP_SIGMA]]
-    productivity_spread = value[groups[g, Group.PRODUCTIVITY_SIGMA]]
-    traits[seat, RAMP_MONTHS], traits[seat, PRODUCTIVITY] = ramp, 1.0
-    if productivity_spread > 0.0 or (ramp > 0.0 and spread > 0.0):
-        u_productivity, u_ramp = uniforms(tables.keys, key, draw, ordinal, planned, PERSON, occupant)
-        traits[seat, PRODUCTIVITY] = lognormal_factor(productivity_spread, u_productivity)
-        traits[seat, RAMP_MONTHS] = ramp * lognormal_factor(spread, u_ramp)
-    share = value[groups[g, Group.NEVER_SHARE]]
-    if share > 0.0:
-        _, u_never = uniforms(tables.keys, key, draw, ordinal, planned, PROMOTION, occupant)
-        state[seat, NEVER_RAMPS] = u_never < share
+def fill(seat, group, start, draw):
+    """Seat the next occupant from month `start` on: how they ramp, how good they are, when they leave."""
+    existing = seat.planned == 0 and seat.occupant == 0
+    seat.starts = start
+    seat.leaves = NEVER
+    seat.existing = 1 if existing else 0
+    seat.internal = 0
+    seat.rated_below = 0
+    seat.never_ramps = 0
+    seat.ready = 0
+    seat.before = group.tenure if existing else 0.0
+    begin_year(seat)
+    u_productivity, u_ramp, u_life, u_choice = uniforms(
+        group.k0, group.k1, draw, seat.ordinal, seat.planned, PERSON, seat.occupant
+    )
+    seat.productivity = lognormal_factor(group.productivity_sigma, u_productivity)
+    seat.ramp_months = group.ramp * lognormal_factor(group.ramp_sigma, u_ramp)
+    seat.life = exponential(u_life)
+    seat.choice = u_choice
+    if group.never_share > 0.0 or group.promoted_into != _NOBODY_PROMOTED:
+        u_ready, u_never, _, _ = uniforms(group.k0, group.k1, draw, seat.ordinal, seat.planned, CAREER, seat.occupant)
+        seat.career = exponential(u_ready)
+        seat.never_ramps = 1 if u_never < group.never_share else 0
 
 
 @step
-def fill_first(seat, crew, tables, value, draw):
+def fill_first(seat, group, firm, draw):
     """Seat the first occupant: existing people at once, hires after their delay."""
-    groups, g = tables.groups, tables.seats[seat, Seat.GROUP]
-    planned = tables.seats[seat, Seat.PLANNED]
-    crew.state[seat, OCCUPANT] = 0
-    crew.owned[seat] = 0.0
+    seat.occupant = 0
+    seat.owned = 0.0
     start = 0
-    if planned > 0:
-        start = planned - tables.calendar[Calendar.START]
-        delay = value[groups[g, Group.CLIMATE]] * value[groups[g, Group.DELAY]]
+    if seat.planned > 0:
+        start = seat.planned - firm.start
+        delay = group.climate * group.delay
         if delay > 0.0:
-            u_size, u_round = uniforms(
-                tables.keys, groups[g, Group.KEY], draw, tables.seats[seat, Seat.ORDINAL], planned, START, ONCE
-            )
-            start += whole_months(delay, value[groups[g, Group.DELAY_SIGMA]], u_size, u_round)
-    fill(seat, start, crew, tables, value, draw)
+            u_size, u_round, _, _ = uniforms(group.k0, group.k1, draw, seat.ordinal, seat.planned, START, ONCE)
+            start += whole_months(delay, group.delay_sigma, u_size, u_round)
+    fill(seat, group, start, draw)
 
 
 @step
-def frozen(t, tables, value, out_segment):
+def frozen(t, firm, planned, out_segment):
     """Whether bookings of the fiscal year so far are so far behind the operating plan that nobody is hired."""
-    calendar = tables.calendar
-    months = fiscal_months(t, tables)
-    if calendar[Calendar.FREEZE_AFTER] < 0 or months < calendar[Calendar.FREEZE_AFTER]:
-        return False
-    booked = planned = 0.0
+    months = fiscal_months(t, firm)
+    if firm.freeze_after < 0 or months < firm.freeze_after:
+        return 0
+    booked = expected = 0.0
     for month in range(t - months, t):
-        planned += tables.planned[month]
-        for s in range(tables.segments.shape[0]):
-            booked += out_segment[SegmentOut.NEW_ARR, month, s] + out_segment[SegmentOut.ONE_OFF_BOOKINGS, month, s]
-    return booked < (1.0 - value[calendar[Calendar.FREEZE_BEHIND]]) * planned
+        expected += planned[month]
+        for s in range(out_segment.shape[1]):
+            out = out_segment[month, s]
+            booked += out.new_arr + out.one_off_bookings
+    return 1 if booked < (1.0 - firm.freeze_behind) * expected else 0
 
 
-@step
-def leaves_now(seat, g, tenure, crew, tables, value, draw):
+@inlined
+def leaves_now(seat, group, tenure, bands):
     """Whether the occupant, of this tenure at the beginning of the month, leaves at its end: 0 no, 1 by choice, 2 not.
 
     A month uses up its hazard of −ln(1 − u); they leave in the month that costs more than is left (inversion of the
     cumulative hazard).
     """
-    groups, traits = tables.groups, crew.traits
-    voluntary, involuntary = value[groups[g, Group.VOLUNTARY]], value[groups[g, Group.INVOLUNTARY]]
-    if crew.state[seat, RATED_BELOW] == 1:
-        voluntary *= value[groups[g, Group.MISSED_TIMES]]
-    hazard = voluntary + involuntary
-    if hazard <= 0.0:
-        return 0
-    key, occupant = groups[g, Group.KEY], crew.state[seat, OCCUPANT]
-    ordinal, planned = tables.seats[seat, Seat.ORDINAL], tables.seats[seat, Seat.PLANNED]
-    if traits[seat, LIFE] < 0.0:
-        u_life, _ = uniforms(tables.keys, key, draw, ordinal, planned, TENURE, occupant)
-        traits[seat, LIFE] = exponential(u_life)
+    voluntary = group.voluntary
+    if seat.rated_below == 1:
+        voluntary *= group.missed_times
+    hazard = voluntary + group.involuntary
     cost = hazard
-    if crew.spans[g, BandKind.HAZARD, 1] > 0:
-        cost *= integral(g, BandKind.HAZARD, 1.0, tenure, tenure + 1.0, crew, tables, value)
-    if cost <= traits[seat, LIFE]:
-        traits[seat, LIFE] -= cost
+    if group.last_hazard > group.hazards:
+        cost *= integral(group.hazards, group.last_hazard, 1.0, tenure, tenure + 1.0, bands)
+    if cost <= seat.life:
+        seat.life -= cost
         return 0
-    _, u_choice = uniforms(tables.keys, key, draw, ordinal, planned, TENURE, occupant)
-    return 1 if u_choice < voluntary / hazard else 2
+    return 1 if seat.choice < voluntary / hazard else 2
 
 
-@step
-def grow(seat, g, tenure, crew, tables, value, draw):
+@inlined
+def grow(seat, group, tenure):
     """Use up a month of the way to being ready for promotion."""
-    groups, traits = tables.groups, crew.traits
-    hazard = value[groups[g, Group.PROMOTION]]
-    cost = hazard * min(1.0, max(0.0, tenure + 1.0 - value[groups[g, Group.PROMOTION_AFTER]]))
-    if cost <= 0.0:
-        return
-    if traits[seat, CAREER] < 0.0:
-        ordinal, planned = tables.seats[seat, Seat.ORDINAL], tables.seats[seat, Seat.PLANNED]
-        occupant = crew.state[seat, OCCUPANT]
-        u, _ = uniforms(tables.keys, groups[g, Group.KEY], draw, ordinal, planned, PROMOTION, occupant)
-        traits[seat, CAREER] = exponential(u)
-    if cost > traits[seat, CAREER]:
-        crew.state[seat, READY] = 1
+    cost = group.promotion * min(1.0, max(0.0, tenure + 1.0 - group.promotion_after))
+    if cost > seat.career:
+        seat.ready = 1
     else:
-        traits[seat, CAREER] -= cost
+        seat.career -= cost
 
 
-@step
-def open_rooms(t, seat, g, share, crew, tables, value, out_segment, out_pool):
+@inlined
+def open_rooms(t, seat, group, strength, pools):
     """Add a seller's room to the capacity of the pool; somebody of an unlimited role at work makes it unlimited."""
-    pool = tables.seats[seat, Seat.POOL]
-    if pool < 0:
+    if seat.pool < 0:
         return
-    unlimited = tables.groups[g, Group.UNLIMITED] == 1
-    strength = share * crew.traits[seat, PRODUCTIVITY]
-    room = strength * (_UNLIMITED_ROOM if unlimited else value[tables.groups[g, Group.ROOM]])
+    pool = pools[seat.pool]
+    if group.unlimited == 1:
+        room = strength * _UNLIMITED_ROOM
+        pool.capacity += np.inf if works(t, seat) else room
+    else:
+        room = strength * group.room
+        pool.capacity += room
     if room > 0.0:
-        crew.ease[seat] = 1.0 / room
-    added = np.inf if unlimited and works(t, seat, crew) else room
-    out_pool[PoolOut.CAPACITY, t, pool] += added
-    out_segment[SegmentOut.CAPACITY, t, tables.pools[pool, Pool.SEGMENT]] += added
+        seat.ease = 1.0 / room
 
 
-@step
-def work(t, seat, g, crew, tables, value, draw, out_group, out_segment, out_pool):
-    """A month of work on a seat; returns whether the occupant leaves at its end."""
-    groups, state, traits = tables.groups, crew.state, crew.traits
-    tenure = t - state[seat, STARTS] + traits[seat, BEFORE]
-    share = ramp_share(seat, g, tenure + 0.5, crew, tables, value)
-    strength = share * traits[seat, PRODUCTIVITY]
-    state[seat, WORKED] += 1
-    out_group[GroupOut.WORKING, t, g] += 1.0
-    out_group[GroupOut.RAMPED, t, g] += share
-    give_quota(t, seat, g, tenure + 0.5, share, crew, tables, value, out_group)
-    open_rooms(t, seat, g, share, crew, tables, value, out_segment, out_pool)
-    if groups[g, Group.SELLS] == 1:
-        crew.sellers[groups[g, Group.SEGMENT]] += strength
-    if groups[g, Group.BUDGET] >= 0:
-        crew.hours[groups[g, Group.BUDGET]] += value[groups[g, Group.HOURS]] * strength
-    if groups[g, Group.SERVES] != 0:
-        crew.service[g] += value[groups[g, Group.CARRIES]] * strength
-    if groups[g, Group.QUOTA_OF_TEAM] >= 0:
-        crew.teams[groups[g, Group.QUOTA_OF_TEAM], TEAM_MANAGERS] += 1.0
-    if groups[g, Group.PROMOTED_INTO] != _NOBODY_PROMOTED and state[seat, READY] == 0:
-        grow(seat, g, tenure, crew, tables, value, draw)
-    reason = leaves_now(seat, g, tenure, crew, tables, value, draw)
+@inlined
+def work(t, seat, group, bands, pools, segments, hours, teams, draw, out):
+    """A month of work on a seat; returns 1 if the occupant leaves at its end."""
+    tenure = t - seat.starts + seat.before
+    share = ramp_share(seat, group, tenure + 0.5, bands)
+    strength = share * seat.productivity
+    seat.worked += 1
+    out.working += 1.0
+    out.ramped += share
+    give_quota(seat, group, tenure + 0.5, share, pools, bands, teams, out)
+    open_rooms(t, seat, group, strength, pools)
+    if group.sells == 1:
+        segments[group.segment].sellers += strength
+    if group.budget >= 0:
+        hours[group.budget] += group.hours * strength
+    if group.serves != 0:
+        group.service += group.carries * strength
+    if group.quota_of_team >= 0:
+        teams[group.quota_of_team].managers += 1.0
+    if group.promoted_into != _NOBODY_PROMOTED and seat.ready == 0:
+        grow(seat, group, tenure)
+    reason = leaves_now(seat, group, tenure, bands)
     if reason == 0:
-        out_group[GroupOut.HEADCOUNT, t, g] += 1.0
-        return False
-    out_group[GroupOut.LEAVERS, t, g] += 1.0
+        out.headcount += 1.0
+        return 0
+    out.leavers += 1.0
     if reason == 2:
-        out_group[GroupOut.INVOLUNTARY, t, g] += 1.0
-    leave(t, seat, crew, tables, value, draw)
-    return True
+        out.involuntary += 1.0
+    leave(t, seat, group, draw)
+    return 1
 
 
 @step
-def leave(t, seat, crew, tables, value, draw):
+def leave(t, seat, group, draw):
     """The occupant leaves at the end of month t: when, if ever, the next one starts."""
-    groups, g = tables.groups, tables.seats[seat, Seat.GROUP]
-    state = crew.state
-    state[seat, LEAVES] = t
-    state[seat, NEXT_INTERNAL] = 0
-    state[seat, NEXT_STARTS] = NOBODY
-    if groups[g, Group.BACKFILL] == 1:
-        state[seat, NEXT_STARTS] = t + 1
-        lag = value[groups[g, Group.CLIMATE]] * value[groups[g, Group.LAG]]
+    seat.leaves = t
+    seat.next_internal = 0
+    seat.next_starts = _NOBODY
+    if group.backfill == 1:
+        starts = t + 1
+        lag = group.climate * group.lag
         if lag > 0.0:
-            ordinal, planned = tables.seats[seat, Seat.ORDINAL], tables.seats[seat, Seat.PLANNED]
-            _, u_round = uniforms(
-                tables.keys, groups[g, Group.KEY], draw, ordinal, planned, START, state[seat, OCCUPANT] + 1
-            )
-            state[seat, NEXT_STARTS] += whole_months(lag, 0.0, 0.5, u_round)
+            _, u_round, _, _ = uniforms(group.k0, group.k1, draw, seat.ordinal, seat.planned, START, seat.occupant + 1)
+            starts += whole_months(lag, 0.0, 0.5, u_round)
+        seat.next_starts = starts
 
 
-@step
-def take_seat(t, seat, g, no_hires, crew, tables, out_group):
+@inlined
+def take_seat(seat, firm, out):
     """Somebody is due to start: they do, or a hiring freeze puts them off for a month."""
-    state = crew.state
-    if state[seat, EXISTING] == 1:
+    if seat.existing == 1:
         return
-    may_freeze = state[seat, OCCUPANT] == 0 or tables.calendar[Calendar.FREEZE_BACKFILLS] == 1
-    if no_hires and may_freeze and state[seat, INTERNAL] == 0:
-        state[seat, STARTS] += 1
-        out_group[GroupOut.FROZEN, t, g] += 1.0
+    may_freeze = seat.occupant == 0 or firm.freeze_backfills == 1
+    if firm.no_hires == 1 and may_freeze and seat.internal == 0:
+        seat.starts += 1
+        out.frozen += 1.0
         return
-    out_group[GroupOut.STARTS, t, g] += 1.0
-    if state[seat, INTERNAL] == 0:
-        out_group[GroupOut.RECRUITED, t, g] += 1.0
+    out.starts += 1.0
+    if seat.internal == 0:
+        out.recruited += 1.0
 
 
 @step
-def begin_month(t, crew, tables, value, draw, out_group, out_segment, out_pool):
+def clear_month(groups, seats, pools, segments, hours, teams):
+    """Nobody has worked yet this month."""
+    for g in range(groups.shape[0]):
+        groups[g].service = 0.0
+    for i in range(seats.shape[0]):
+        seats[i].ease = 0.0
+    for p in range(pools.shape[0]):
+        pools[p].capacity = 0.0
+        pools[p].ranked = NONE
+    for s in range(segments.shape[0]):
+        segments[s].sellers = 0.0
+    for i in range(hours.shape[0]):
+        hours[i] = 0.0
+    for i in range(teams.shape[0]):
+        teams[i].quota = 0.0
+        teams[i].managers = 0.0
+        teams[i].booked = 0.0
+
+
+@step
+def begin_month(t, firm, groups, seats, bands, pools, segments, hours, teams, planned, draw, out_group, out_segment):
     """One month of all seats: who starts, works and leaves, and what they have room for; returns how many leave."""
-    groups, state = tables.groups, crew.state
-    for array in (crew.ease, crew.service, crew.hours, crew.sellers):
-        clear(array)
-    for team in range(crew.teams.shape[0]):
-        clear(crew.teams[team])
-    weigh_territories(crew, tables, value)
-    no_hires = frozen(t, tables, value, out_segment)
+    clear_month(groups, seats, pools, segments, hours, teams)
+    weigh_territories(segments, pools)
+    firm.no_hires = frozen(t, firm, planned, out_segment)
     leavers = 0
     for g in range(groups.shape[0]):
-        for seat in range(crew.first_seat[g], crew.first_seat[g + 1]):
-            if state[seat, LEAVES] < t:
+        group, out = groups[g], out_group[g]
+        for i in range(group.first_seat, group.last_seat):
+            seat = seats[i]
+            if seat.leaves < t:
                 continue
-            if state[seat, STARTS] == t:
-                take_seat(t, seat, g, no_hires, crew, tables, out_group)
-            if state[seat, STARTS] <= t:
-                leavers += work(t, seat, g, crew, tables, value, draw, out_group, out_segment, out_pool)
-            elif groups[g, Group.SHAPE] == Shape.BOOKINGS:
-                share = ramp_share(seat, g, t - state[seat, STARTS] + 0.5, crew, tables, value)
-                open_rooms(t, seat, g, share, crew, tables, value, out_segment, out_pool)
-    if crew.teams.shape[0] > 0:
-        give_team_quotas(t, crew, tables, out_group)
+            if seat.starts == t:
+                take_seat(seat, firm, out)
+            if seat.starts <= t:
+                leavers += work(t, seat, group, bands, pools, segments, hours, teams, draw, out)
+            elif group.ramp_shape == _BOOKINGS:
+                share = ramp_share(seat, group, t - seat.starts + 0.5, bands)
+                open_rooms(t, seat, group, share * seat.productivity, pools)
+    give_team_quotas(t, groups, seats, teams, out_group)
     return leavers
 
 
 @step
-def open_seat(t, g, crew, tables):
-    """First seat of a group that nobody is on after month t and whose next start is later than t + 1; else NOBODY."""
-    state = crew.state
-    for seat in range(crew.first_seat[g], crew.first_seat[g + 1]):
-        if tables.seats[seat, Seat.PLANNED] <= tables.calendar[Calendar.START] + t + 1:
-            if state[seat, LEAVES] == t:
-                if state[seat, NEXT_STARTS] > t + 1:
-                    return seat
-            elif state[seat, LEAVES] > t and state[seat, STARTS] > t + 1:
-                return seat
-    return NOBODY
+def open_seat(t, group, firm, seats):
+    """First seat of a group that nobody is on after month t and whose next start is later than t + 1; else NONE."""
+    for i in range(group.first_seat, group.last_seat):
+        seat = seats[i]
+        if seat.planned <= firm.start + t + 1:
+            if seat.leaves == t:
+                if seat.next_starts > t + 1:
+                    return i
+            elif seat.leaves > t and seat.starts > t + 1:
+                return i
+    return NONE
 
 
 @step
-def promote(t, crew, tables, value, draw, out_group):
-    """Those ready for promotion at the end of month t move to an open seat, or out; returns how many do."""
-    groups, state = tables.groups, crew.state
+def promote_group(t, group, out, firm, groups, seats, draw):
+    """Those of a group who are ready for promotion move to an open seat, or out; returns how many do."""
     promoted = 0
-    for g in range(groups.shape[0]):
-        into = groups[g, Group.PROMOTED_INTO]
-        if into == _NOBODY_PROMOTED:
+    for i in range(group.first_seat, group.last_seat):
+        seat = seats[i]
+        if seat.ready == 0 or seat.starts > t or seat.leaves != NEVER:
             continue
-        for seat in range(crew.first_seat[g], crew.first_seat[g + 1]):
-            if state[seat, READY] == 0 or state[seat, STARTS] > t or state[seat, LEAVES] != NEVER:
-                continue
-            if into != _OUT_OF_THE_PLAN:
-                target = open_seat(t, into, crew, tables)
-                if target == NOBODY:
-                    break
-                if state[target, LEAVES] == t:
-                    state[target, NEXT_STARTS], state[target, NEXT_INTERNAL] = t + 1, 1
-                else:
-                    state[target, STARTS], state[target, INTERNAL] = t + 1, 1
-            promoted += 1
-            leave(t, seat, crew, tables, value, draw)
-            out_group[GroupOut.HEADCOUNT, t, g] -= 1.0
-            out_group[GroupOut.LEAVERS, t, g] += 1.0
-            out_group[GroupOut.PROMOTED, t, g] += 1.0
+        if group.promoted_into != _OUT_OF_THE_PLAN:
+            found = open_seat(t, groups[group.promoted_into], firm, seats)
+            if found == NONE:
+                break
+            target = seats[found]
+            if target.leaves == t:
+                target.next_starts = t + 1
+                target.next_internal = 1
+            else:
+                target.starts = t + 1
+                target.internal = 1
+        promoted += 1
+        leave(t, seat, group, draw)
+    out.headcount -= promoted
+    out.leavers += promoted
+    out.promoted += promoted
     return promoted
 
 
 @step
-def end_month(t, leavers, crew, tables, value, draw, out_group):
+def promote(t, firm, groups, seats, draw, out_group):
+    """Promotion at the end of month t; returns how many leave their seats by it."""
+    promoted = 0
+    for g in range(groups.shape[0]):
+        if groups[g].promoted_into != _NOBODY_PROMOTED:
+            promoted += promote_group(t, groups[g], out_group[g], firm, groups, seats, draw)
+    return promoted
+
+
+@step
+def orphaned(t, seats):
+    """Whether somebody who leaves in month t owns open opportunities."""
+    found = False
+    for i in range(seats.shape[0]):
+        found = found or (seats[i].leaves == t and seats[i].owned > 0.0)
+    return found
+
+
+@step
+def end_month(t, leavers, firm, groups, seats, teams, draw, out_group):
     """Credit managers, rate everybody at the end of a fiscal year and of the plan, and seat who follows on leavers."""
-    state = crew.state
-    if crew.teams.shape[0] > 0:
-        credit_managers(t, crew, tables)
-    year_ends = fiscal_months(t + 1, tables) == 0
-    if leavers == 0 and not year_ends and t + 1 < tables.calendar[Calendar.MONTHS]:
+    credit_managers(t, groups, seats, teams)
+    year_ends = fiscal_months(t + 1, firm) == 0 or t + 1 == firm.months
+    if leavers == 0 and not year_ends:
         return
-    months = fiscal_months(t, tables) + 1
-    for seat in range(tables.seats.shape[0]):
-        if state[seat, STARTS] <= t and state[seat, LEAVES] == NEVER:
-            if year_ends or t + 1 == tables.calendar[Calendar.MONTHS]:
-                rate_seat(t, seat, tables.seats[seat, Seat.GROUP], months, crew, tables, value, out_group)
-                begin_year(seat, crew)
-        elif state[seat, LEAVES] == t and state[seat, NEXT_STARTS] != NOBODY:
-            state[seat, OCCUPANT] += 1
-            internal = state[seat, NEXT_INTERNAL]
-            fill(seat, state[seat, NEXT_STARTS], crew, tables, value, draw)
-            state[seat, INTERNAL] = internal
+    months = fiscal_months(t, firm) + 1
+    for i in range(seats.shape[0]):
+        seat = seats[i]
+        if seat.starts <= t and seat.leaves == NEVER:
+            if year_ends:
+                rate_seat(seat, groups[seat.group], months, out_group[seat.group])
+                begin_year(seat)
+        elif seat.leaves == t and seat.next_starts != _NOBODY:
+            seat.occupant += 1
+            internal = seat.next_internal
+            fill(seat, groups[seat.group], seat.next_starts, draw)
+            seat.internal = internal

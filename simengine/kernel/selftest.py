@@ -69,7 +69,7 @@ def smallest_plan() -> tuple[Tables, Any, Any]:
     group = {
         Group.SELLS: 1,
         Group.BACKFILL: 1,
-        Group.SHAPE: Shape.LINEAR,
+        Group.RAMP_SHAPE: Shape.LINEAR,
         Group.BUDGET: _NONE,
         Group.PROMOTED_INTO: _NONE,
         Group.QUOTA_OF_TEAM: _NONE,

@@ -41,7 +41,7 @@ class Group(IntEnum):
     SELLS = 2
     UNLIMITED = 3
     BACKFILL = 4
-    SHAPE = 5
+    RAMP_SHAPE = 5
     BUDGET = 6
     """Row of the hours budget that the group fills; -1: none."""
     SERVES = 7
@@ -103,7 +103,7 @@ class Band(IntEnum):
     OWNER = 0
     """Group; of `DEAL` bands the cell."""
     KIND = 1
-    FROM = 2
+    SINCE = 2
     """Slot: months of tenure; of `DEAL` bands the deal size above which it holds."""
     TIMES = 3
     """Slot: hazard, quota, or (of `BOOKINGS`) share booked from then on; of `DEAL` bands of the win rate."""
@@ -190,30 +190,32 @@ class Cell(IntEnum):
 class Segment(IntEnum):
     """Columns of `segments`."""
 
-    SUBSCRIPTION = 0
-    FIRST_POOL = 1
-    POOLS = 2
+    KEY = 0
+    """Of its expansions."""
+    SUBSCRIPTION = 1
+    FIRST_POOL = 2
+    POOLS = 3
     """1, or the number of its territories."""
-    FIRST_TERM = 3
+    FIRST_TERM = 4
     """Its terms are `terms[FIRST_TERM : FIRST_TERM + TERMS]`."""
-    TERMS = 4
-    EARLY_MONTHS = 5
-    LATE_MONTHS = 6
-    RENEWAL_RATE = 7
+    TERMS = 5
+    EARLY_MONTHS = 6
+    LATE_MONTHS = 7
+    RENEWAL_RATE = 8
     """Slot, as are all that follow."""
-    TILT = 8
+    TILT = 9
     """(dollar rate − logo rate)/G; 0 where only one rate is given."""
-    ELASTICITY = 9
-    EARLY_SHARE = 10
-    LATE_SHARE = 11
-    CONTRACTION = 12
-    DEPTH = 13
-    PRICE = 14
-    EXPANSION_RATE = 15
-    EXPANSION_WIN_RATE = 16
-    EXPANSION_SIZE = 17
-    EXPANSION_SIGMA = 18
-    GO_LIVE = 19
+    ELASTICITY = 10
+    EARLY_SHARE = 11
+    LATE_SHARE = 12
+    CONTRACTION = 13
+    DEPTH = 14
+    PRICE = 15
+    EXPANSION_RATE = 16
+    EXPANSION_WIN_RATE = 17
+    EXPANSION_SIZE = 18
+    EXPANSION_SIGMA = 19
+    GO_LIVE = 20
 
 
 class Row(IntEnum):
@@ -371,7 +373,7 @@ class Tables(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What the kernel fills: (path, output, month, entity), and (path, month, cell, stage)."""
+    """What the kernel fills: (path, month, entity, output), and (path, month, cell, stage)."""
 
     segment: Any
     group: Any

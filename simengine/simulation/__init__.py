@@ -16,7 +16,7 @@ from simengine.assumptions.draws import Array, draw, latent
 from simengine.assumptions.laws import Distribution
 from simengine.baseline import CASES, baseline, spreadsheet_values
 from simengine.errors import SimengineError
-from simengine.kernel.run import STREAM_VERSION, folder, in_order, is_compiled, ready, run_block
+from simengine.kernel.run import STREAM_VERSION, Simulator, folder, in_order, is_compiled, ready
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, Results, SegmentOut
 from simengine.plan.schema import Plan
 from simengine.results.dataset import Collector
@@ -73,9 +73,10 @@ class Run:
             values[name] = levels.mean(axis=1)
             z[name] = values[name] / mean_level_sd(self.plan.shocks[name].persistence, self.plan.plan.months)
         span = self.reduction.begin(start, Drawn(values, z, shocks), stop - start)
+        simulator = Simulator(self.packed.tables)
         for first in range(0, stop - start, self.block):
             rows = slice(first, first + self.block)
-            span.take(named(run_block(self.packed.tables, slots[rows], varying[rows], start + first)))
+            span.take(named(simulator.block(slots[rows], varying[rows], start + first)))
         return span.finish()
 
     def _levels(self, shock: str, start: int, stop: int) -> Array:

@@ -26,12 +26,15 @@ def difference(more: Column, less: Column) -> Column:
     return more - less
 
 
-def segment_row(base: Base | None, pools: tuple[int, int], first_term: int, rate: float, slots: Slots) -> list[int]:
+def segment_row(
+    name: str, base: Base | None, pools: tuple[int, int], first_term: int, rate: float, slots: Slots, keys: Keys
+) -> list[int]:
     """Columns of `Segment`; money times `rate` is in the plan's currency. Without a base: sold once."""
     nothing = Base(renewal_rate=ZERO)
     terms = base or nothing
     expansion = terms.expansion
     row = {
+        Segment.KEY: keys.add(f"expansion/{name}"),
         Segment.SUBSCRIPTION: int(base is not None),
         Segment.FIRST_POOL: pools[0],
         Segment.POOLS: pools[1],

@@ -95,7 +95,7 @@ def pack(plan: Plan, seed: int, stream: int = 0, operating_plan: Baseline | None
         planned=_planned_bookings(plan, operating_plan),
         segments=table(
             (
-                segment_row(plan.base.get(name), pools.spans[s], first_terms[s], rates[name], slots)
+                segment_row(name, plan.base.get(name), pools.spans[s], first_terms[s], rates[name], slots, keys)
                 for s, name in enumerate(names.segments)
             ),
             len(Segment),

@@ -49,7 +49,7 @@ def group_row(group: SeatGroup, team: Team, names: Names, slots: Slots, keys: Ke
         Group.SELLS: int(role.sells),
         Group.UNLIMITED: int(role.capacity == "unlimited"),
         Group.BACKFILL: int(role.backfill.policy == "always"),
-        Group.SHAPE: Shape.BOOKINGS if bookings else _SHAPES[ramp.shape] if ramp.workload else Shape.NONE,
+        Group.RAMP_SHAPE: Shape.BOOKINGS if bookings else _SHAPES[ramp.shape] if ramp.workload else Shape.NONE,
         Group.BUDGET: names.budget(group.role),
         Group.SERVES: _serves(role),
         Group.PROMOTED_INTO: _into(role, names),

@@ -135,7 +135,7 @@ PROMISES = {
     "a better renewal rate": ("renewal", (0.6, 0.85), 0.03, (at_the_end("customers"), at_the_end("ending_arr"))),
     "a higher price": ("price", (-0.02, 0.03), 0.01, (at_the_end("ending_arr"), so_far("price_arr"))),
     "more upsells": ("upsells", (0.5, 1.5), 0.2, (so_far("expansions_met"), so_far("expansion_arr"))),
-    "a better upsell rate": ("upsell_rate", (0.2, 0.4), 0.03, (so_far("expansions"), at_the_end("ending_arr"))),
+    "a better upsell rate": ("upsell_rate", (0.2, 0.4), 0.03, (so_far("expansions"), so_far("expansion_arr"))),
     "larger upsells": ("upsell_size", (3_000,), 500, (so_far("expansion_arr"), at_the_end("ending_arr"))),
     "fewer who leave": ("leaving", (0.6, 0.3), -0.05, (heads,)),
     "sooner filled": ("delay", (4.0, 2.5), -0.5, (begun,)),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pytest
 import yaml
 
 from simengine.plan import Plan, loads
+from tests.reference.chance import Address, Chance, Purpose, Uniforms
 from tests.reference.ledger import ReferencePath
-from tests.reference.path import reference_path
+from tests.reference.numbers import Numbers
+from tests.reference.path import Course, reference_path
 
 SEED = 7
 
@@ -37,6 +40,18 @@ def play(
 ) -> ReferencePath:
     """A path of the plan, at the operating plan's values unless others are given."""
     return reference_path(plan, plan.planned if values is None else values, draw, SEED, shocks=shocks)
+
+
+def played(plan: Plan) -> Course:
+    """Everything there is at the end of the path of draw 0."""
+    course = Course(plan, Numbers(plan, plan.planned, None), Chance(0, SEED))
+    course.run()
+    return course
+
+
+def load_the_dice(monkeypatch: pytest.MonkeyPatch, luck: Callable[[Address, Purpose, int], Uniforms]) -> None:
+    """Give each address the uniforms that `luck` says."""
+    monkeypatch.setattr(Chance, "uniforms", lambda _, address, purpose, number=0: luck(address, purpose, number))
 
 
 def of_segment(path: ReferencePath, name: str, column: int = 0) -> list[float]:

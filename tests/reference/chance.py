@@ -41,19 +41,14 @@ class Purpose(IntEnum):
 
     START = 1
     PERSON = 2
-    TENURE = 3
-    PROMOTION = 4
+    CAREER = 3
     ARRIVALS = 10
     OPEN = 11
-    QUALIFY = 12
-    OUTCOME = 20
-    DEAL = 21
-    WAIT = 22
-    TERRITORY = 23
-    RENEWAL = 30
+    DEAL = 20
+    QUEUE = 21
+    TERM = 30
     EXPANSION = 31
-    UPSELL = 32
-    TERM = 33
+    UNSOLD = 32
 
 
 class Address(NamedTuple):
@@ -64,6 +59,9 @@ class Address(NamedTuple):
     period: int
 
 
+Uniforms = tuple[float, float, float, float]
+
+
 class Chance(NamedTuple):
     """The random variation of one path."""
 
@@ -71,12 +69,12 @@ class Chance(NamedTuple):
     seed: int
     stream: int = 0
 
-    def uniforms(self, address: Address, purpose: Purpose, number: int = 0) -> tuple[float, float]:
-        """Two uniforms strictly between 0 and 1."""
+    def uniforms(self, address: Address, purpose: Purpose, number: int = 0) -> Uniforms:
+        """Four uniforms strictly between 0 and 1."""
         counter = (self.draw, address.ordinal, address.period, purpose + 256 * number)
         c0, c1, c2, c3 = (word % WORD for word in counter)
         x0, x1, x2, x3 = philox((c0, c1, c2, c3), _key(f"{self.seed}/{self.stream}/{address.name}"))
-        return _uniform(x0, x1), _uniform(x2, x3)
+        return _uniform(x0), _uniform(x1), _uniform(x2), _uniform(x3)
 
 
 @cache
@@ -85,8 +83,8 @@ def _key(text: str) -> tuple[int, int]:
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
 
 
-def _uniform(high: int, low: int) -> float:
-    return ((high * 2**20 + low // 2**12) + 0.5) / 2**52
+def _uniform(word: int) -> float:
+    return (word + 0.5) / WORD
 
 
 def lognormal_sigma(spread: float) -> float:

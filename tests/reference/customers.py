@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -10,7 +11,7 @@ from simengine.plan.customers import Expansion
 from simengine.plan.money import MONTHS_BILLED
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
-from tests.reference.chance import Address, Chance, Purpose, exponential, factor, lognormal_sigma
+from tests.reference.chance import Address, Chance, Purpose, factor, lognormal_sigma, poisson
 from tests.reference.deals import Opportunity
 from tests.reference.ledger import Ledger
 from tests.reference.numbers import YEAR, Numbers
@@ -28,13 +29,10 @@ class Customer:
     ends: int  # the month in which the term ends
     phase: int  # a month in which it is billed
     free_from: int  # nothing is decided before
-    decides: int = 0
+    term: int = 0  # number of the one that runs
     own_rate: Quantity | None = None
-    renewals: int = 0
-    terms: int = 1
-    expansions: int = 0
-    next_expansion: float = math.nan
-    expands_from: int = 0
+    expansions: int = 0  # won
+    expands_at: float = math.inf  # cumulated hazard at which it wins the next
     arr_at: dict[int, float] = field(default_factory=dict)
 
 
@@ -45,6 +43,9 @@ class Book:
         self.plan, self.segment, self.base = plan, segment, plan.base[segment]
         self.numbers, self.chance, self.ledger = numbers, chance, ledger
         self.billed = MONTHS_BILLED[plan.economics.billing]
+        self.decisions: dict[int, list[Customer]] = defaultdict(list)  # by month, as they were set down for it
+        self.joining: list[Customer] = []  # won this month
+        self.hazard = 0.0  # of winning an expansion, for every customer from the start
         opening = opening_customers(segment, self.base, plan.plan.start, plan.rate_of(segment))
         self.customers = [self._known(customer) for customer in opening]
 
@@ -54,45 +55,44 @@ class Book:
         customer.own_rate = opening.renewal_rate
         customer.arr_at[-1] = opening.arr
         self._set_decision(customer, 0)
+        self._wait_for_expansion(customer, 0.0)
         return customer
 
     def admit(self, deal: Opportunity, month: int) -> None:
         """Make a customer of a deal won at the end of a month."""
-        u_size, _ = self.chance.uniforms(deal.address, Purpose.DEAL)
-        _, u_live = self.chance.uniforms(deal.address, Purpose.TERM, 0)
+        _, _, u_size, _ = self.chance.uniforms(deal.address, Purpose.DEAL)
+        _, _, _, u_live = self.chance.uniforms(deal.address, Purpose.TERM, 0)
         begins = month + math.floor(self.numbers.at(self.base.go_live, month) + u_live)
         rank = u_size if deal.stated is None else 0.5
         customer = Customer(deal.address, deal.worth, rank, ends=begins, phase=month, free_from=month + 1)
-        customer.expands_from = month + 1
-        customer.terms = 0
-        self._begin_term(customer)
+        self._begin_term(customer, 0)
         self._set_decision(customer, month)
-        self.customers.append(customer)
+        self.joining.append(customer)
         if begins < self.plan.plan.months:
             self.ledger.add("went_live", self.segment, begins, deal.worth)
 
-    def _begin_term(self, customer: Customer) -> None:
-        """Begin the next term where the last one ends: the shortest whose cumulated share exceeds the uniform."""
-        u, _ = self.chance.uniforms(customer.address, Purpose.TERM, customer.terms)
-        customer.terms += 1
+    def _begin_term(self, customer: Customer, number: int) -> None:
+        """Begin a term where the last one ends: the shortest whose cumulated share exceeds the uniform."""
+        _, _, u, _ = self.chance.uniforms(customer.address, Purpose.TERM, number)
+        customer.term = number
         shares = self.base.term_shares
         cumulated = zip(shares, accumulate(shares.values()), strict=True)
         customer.ends += next((months for months, share in cumulated if share > u), self.base.longest_term)
 
     def _set_decision(self, customer: Customer, month: int) -> None:
         """Know, with the numbers of a month, when the renewal at the end of the term is decided."""
-        _, u = self.chance.uniforms(customer.address, Purpose.RENEWAL, customer.renewals)
+        _, u, _, _ = self.chance.uniforms(customer.address, Purpose.TERM, customer.term)
         early, late = self.base.early, self.base.late
-        customer.decides = customer.ends
+        decides = customer.ends
         if early is not None and u < self.numbers.share(early.share, month):
-            customer.decides -= early.months
+            decides -= early.months
         elif late is not None and u >= 1 - self.numbers.share(late.share, month):
-            customer.decides += late.months
-        customer.decides = max(customer.decides, customer.free_from)
+            decides += late.months
+        self.decisions[max(decides, customer.free_from)].append(customer)
 
     def renew_month(self, month: int, coverage: float) -> None:
         """Decide the month's renewals."""
-        for customer in [c for c in self.customers if c.decides == month]:
+        for customer in self.decisions[month]:
             self._renew(customer, month, coverage)
 
     def _rate(self, customer: Customer, month: int, coverage: float) -> float:
@@ -110,7 +110,7 @@ class Book:
         return min(1.0, max(0.0, rate * covered))
 
     def _renew(self, customer: Customer, month: int, coverage: float) -> None:
-        u, _ = self.chance.uniforms(customer.address, Purpose.RENEWAL, customer.renewals)
+        u, _, _, _ = self.chance.uniforms(customer.address, Purpose.TERM, customer.term)
         rate = self._rate(customer, month, coverage)
         depth = self.numbers.share(self.base.contraction_depth, month)
         contracting = self.numbers.share(self.base.contraction, month) / depth if depth > 0 else 0.0
@@ -129,46 +129,51 @@ class Book:
         self.ledger.add("renewals", self.segment, month)
         self.ledger.add("contraction_arr", self.segment, month, lost)
         self.ledger.add("price_arr", self.segment, month, price)
-        customer.renewals += 1
         customer.free_from = month + 1
-        self._begin_term(customer)
+        self._begin_term(customer, customer.term + 1)
         self._set_decision(customer, month)
 
+    def _wait_for_expansion(self, customer: Customer, since: float) -> None:
+        """Draw how much hazard is used up until a customer wins the next expansion."""
+        u, _, _, _ = self.chance.uniforms(customer.address, Purpose.EXPANSION, customer.expansions)
+        customer.expands_at = since - math.log1p(-u)
+
     def expand_month(self, month: int, coverage: float) -> None:
-        """Let customers meet the month's expansion opportunities."""
-        expansion = self.base.expansion
-        if expansion is not None:
-            for customer in self.customers:
-                if customer.expands_from <= month:
-                    self._expand(customer, expansion, month, coverage)
+        """Let the month's expansions happen; the new customers of the month may expand from the next one on."""
+        if self.base.expansion is not None:
+            self._expand(self.base.expansion, month, coverage)
+        for customer in self.joining:
+            self._wait_for_expansion(customer, self.hazard)
+        self.customers += self.joining
+        self.joining = []
 
-    def _expand(self, customer: Customer, expansion: Expansion, month: int, coverage: float) -> None:
-        if math.isnan(customer.next_expansion):
-            customer.next_expansion = customer.expands_from + self._gap(customer, expansion, month)
-        while customer.next_expansion < month + 1:
-            number = customer.expansions
-            _, u_won = self.chance.uniforms(customer.address, Purpose.EXPANSION, number)
-            u_size, u_worked = self.chance.uniforms(customer.address, Purpose.UPSELL, number)
-            worked = u_worked < coverage
-            won = worked and u_won < self.numbers.share(expansion.win_rate, month)
-            self.ledger.add("expansions_met", self.segment, month)
-            self.ledger.add("expansions_worked", self.segment, month, worked)
-            if won:
-                size = self.numbers.at(expansion.size, month) * self.plan.rate_of(self.segment)
-                amount = size * factor(self.numbers.at(expansion.size_spread, month), u_size)
-                customer.arr += amount
-                self.ledger.add("expansions", self.segment, month)
-                self.ledger.add("expansion_arr", self.segment, month, amount)
-                until_billed = (customer.phase - month) % self.billed
-                self.ledger.add("billings", self.segment, month, amount * until_billed / YEAR)
-            customer.expansions += 1
-            customer.next_expansion += self._gap(customer, expansion, month)
-
-    def _gap(self, customer: Customer, expansion: Expansion, month: int) -> float:
-        """Months to the next expansion opportunity, at the rate of the month in which this gap begins."""
+    def _expand(self, expansion: Expansion, month: int, coverage: float) -> None:
         rate = self.numbers.at(expansion.opportunities_per_customer, month) / YEAR
-        u, _ = self.chance.uniforms(customer.address, Purpose.EXPANSION, customer.expansions)
-        return exponential(u) / rate if rate > 0 else math.inf
+        win_rate = self.numbers.share(expansion.win_rate, month)
+        self.hazard += rate * coverage * win_rate
+        for customer in self.customers:
+            while customer.expands_at <= self.hazard:
+                self._sell_more(customer, expansion, month)
+        address = Address(f"expansion/{self.segment}", 0, self.plan.plan.start + month)
+        u_lost, u_missed, _, _ = self.chance.uniforms(address, Purpose.UNSOLD)
+        mean = len(self.customers) * rate
+        lost = poisson(mean * coverage * (1 - win_rate), u_lost)
+        self.ledger.add("expansions_worked", self.segment, month, lost)
+        self.ledger.add("expansions_met", self.segment, month, lost + poisson(mean * (1 - coverage), u_missed))
+
+    def _sell_more(self, customer: Customer, expansion: Expansion, month: int) -> None:
+        """Let a customer win an expansion."""
+        _, u_size, _, _ = self.chance.uniforms(customer.address, Purpose.EXPANSION, customer.expansions)
+        size = self.numbers.at(expansion.size, month) * self.plan.rate_of(self.segment)
+        amount = size * factor(self.numbers.at(expansion.size_spread, month), u_size)
+        customer.arr += amount
+        customer.expansions += 1
+        for name in ("expansions", "expansions_worked", "expansions_met"):
+            self.ledger.add(name, self.segment, month)
+        self.ledger.add("expansion_arr", self.segment, month, amount)
+        until_billed = (customer.phase - month) % self.billed
+        self.ledger.add("billings", self.segment, month, amount * until_billed / YEAR)
+        self._wait_for_expansion(customer, customer.expands_at)
 
     def measure(self, month: int) -> None:
         """Stocks at the end of the month, its bills, and the cohort of twelve months ago."""

@@ -106,37 +106,37 @@ class Opportunity:
 
     def place_in_queue(self, chance: Chance) -> float:
         """The lower, the sooner it is taken up among those that arrive in the same month."""
-        return chance.uniforms(self.address, Purpose.WAIT)[0]
+        return chance.uniforms(self.address, Purpose.QUEUE)[0]
 
     def wait(self, stale: float, chance: Chance) -> None:
         """Join the queue, and know the month in which it goes stale if it still waits then."""
-        _, u = chance.uniforms(self.address, Purpose.WAIT)
+        _, u, _, _ = chance.uniforms(self.address, Purpose.QUEUE)
         if stale == 1:
             self.stale_from = self.arrived + 1
         elif stale > 0:
             self.stale_from = self.arrived + 1 + math.floor(math.log1p(-u) / math.log1p(-stale))
 
-    def _decide(self, month: int, chance: Chance) -> tuple[Terms, float]:
-        """Settle what it is worth; returns the terms and the share of the deal's chance that rounds its cycle."""
-        terms = self.terms(month)
-        u_size, u_rounding = chance.uniforms(self.address, Purpose.DEAL)
-        self.worth = terms.deal(u_size) if self.stated is None else self.stated
+    def _value(self, month: int, u_size: float) -> None:
+        """Settle what it is worth, and what one expected of it in the month of its start."""
+        self.worth = self.terms(self.arrived).deal(u_size) if self.stated is None else self.stated
         self.expected_at_start = self.expected(month)
-        return terms, u_rounding
 
     def start(self, month: int, clock: Clock, chance: Chance) -> None:
         """Have a seller (or nobody) take it up."""
-        terms, u_rounding = self._decide(month, chance)
-        u_outcome, u_cycle = chance.uniforms(self.address, Purpose.OUTCOME)
+        terms = self.terms(month)
+        u_outcome, u_cycle, u_size, u_rounding = chance.uniforms(self.address, Purpose.DEAL)
+        self._value(month, u_size)
         self.probability = terms.win_rate(self.worth)
         self.won = u_outcome < self.probability
-        law = terms.cycle(self.worth, won=self.won)
-        self.closes = clock.closes(month, u_rounding, law.mean * factor(law.spread, u_cycle))
+        mean = terms.cycle(self.worth, won=self.won).mean
+        spread = self.terms(self.arrived).cycle(self.worth, won=self.won).spread
+        self.closes = clock.closes(month, u_rounding, mean * factor(spread, u_cycle))
 
     def resume(self, age: float, clock: Clock, chance: Chance) -> None:
         """Go on with one that was started `age` months before the plan."""
-        terms, _ = self._decide(0, chance)
-        u_outcome, u_cycle = chance.uniforms(self.address, Purpose.OUTCOME)
+        terms = self.terms(0)
+        u_outcome, u_cycle, u_size, _ = chance.uniforms(self.address, Purpose.DEAL)
+        self._value(0, u_size)
         win_rate = terms.win_rate(self.worth)
         still_won = win_rate * terms.cycle(self.worth, won=True).survival(age)
         still_lost = (1 - win_rate) * terms.cycle(self.worth, won=False).survival(age)
@@ -148,7 +148,7 @@ class Opportunity:
         """Lose its seller: it closes later, and is won less often."""
         self.closes += months
         self.probability *= win_rate
-        self.won = self.won and chance.uniforms(self.address, Purpose.OUTCOME)[0] < self.probability
+        self.won = self.won and chance.uniforms(self.address, Purpose.DEAL)[0] < self.probability
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class OpeningRow:
         """How many reach each later stage."""
         numbers = [self.row.count]
         for reached in range(self.stage + 1, len(self.cell.demand.rates) + 1):
-            u, _ = chance.uniforms(self.first, Purpose.OPEN, reached)
+            u, _, _, _ = chance.uniforms(self.first, Purpose.OPEN, reached)
             rate = self.cell.numbers.share(self.cell.demand.rates[reached - 1], 0)
             numbers.append(binomial(numbers[-1], rate, u))
         return numbers[1:]

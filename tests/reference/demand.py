@@ -63,7 +63,7 @@ class Cell:
 
     def arrivals(self, month: int, volume: float, chance: Chance) -> int:
         """How many arrive at the first stage, of so many expected before growth and season."""
-        u, _ = chance.uniforms(self.address(0, month), Purpose.ARRIVALS)
+        u, _, _, _ = chance.uniforms(self.address(0, month), Purpose.ARRIVALS)
         mean = volume * self.season(month)
         return negative_binomial(mean, self.numbers.at(self.demand.overdispersion, month, low=1), u)
 
@@ -137,7 +137,7 @@ class Funnel:
             if kept == 1:
                 continue
             for cell in mine:
-                u, _ = self.chance.uniforms(cell.address(0, month), Purpose.QUALIFY)
+                _, _, u, _ = self.chance.uniforms(cell.address(0, month), Purpose.ARRIVALS)
                 number = binomial(arrived[cell.key], kept, u)
                 self.ledgers.cell.add("dropped", cell.key, month, arrived[cell.key] - number)
                 arrived[cell.key] = number
@@ -152,7 +152,7 @@ class Funnel:
         for stage in range(last):
             number = self.coming[cell.key, stage, month]
             self.count(cell, stage, month, number)
-            u_passing, u_later = self.chance.uniforms(cell.address(stage + 1, month), Purpose.ARRIVALS)
+            u_passing, u_later, _, _ = self.chance.uniforms(cell.address(stage + 1, month), Purpose.ARRIVALS)
             passing = binomial(number, self.numbers.share(cell.demand.rates[stage], month), u_passing)
             lags = cell.demand.stage_lags
             lag = self.numbers.at(lags[stage], month) if lags else 0.0

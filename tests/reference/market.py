@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+from collections import defaultdict
 from collections.abc import Sequence
 
 from simengine.plan.people import Capacity
@@ -34,12 +36,14 @@ def sells_by_money(plan: Plan, segment: str) -> bool:
 
 
 def least_loaded(load: float, rooms: Rooms) -> Seat | None:
-    """The seat with room that one more would fill least; of those as full to one part in a billion the first."""
-    best, least = None, math.inf
-    for seat, room in rooms:
-        if room > 0 and (seat.owned + load) / room < least * (1 - ROUNDING):
-            best, least = seat, (seat.owned + load) / room
-    return best
+    """The seat with room that one more would fill least; of those as full, but for the last 16 bits, the first."""
+    fullness = [((seat.owned + load) * (1 / room), seat) for seat, room in rooms if room > 0]
+    return min(fullness, key=lambda entry: bits(entry[0]) >> 16)[1] if fullness else None
+
+
+def bits(number: float) -> int:
+    """The 64 bits of a positive number; larger ones have larger bits."""
+    return int(struct.unpack("<q", struct.pack("<d", number))[0])
 
 
 class Pool:
@@ -79,6 +83,7 @@ class Market:
             for key in pool_keys(plan)
         }
         self.alone: list[Opportunity] = []  # open, and worked by nobody
+        self.closings: dict[int, list[Opportunity]] = defaultdict(list)  # by month, as they were set down for it
         self.clocks = {
             (name, segment): Clock(demand.seasonality.closed, plan.plan.start, plan.plan.months)
             for name, channel in plan.funnel.channels.items()
@@ -95,6 +100,7 @@ class Market:
         for opportunity in opening.opportunities(opening.row.count):
             cell = opportunity.cell
             opportunity.resume(opening.row.age_months, self.clocks[cell.key], self.chance)
+            self.closings[opportunity.closes].append(opportunity)
             if not cell.needs_seller:
                 self.alone.append(opportunity)
                 continue
@@ -110,7 +116,7 @@ class Market:
         territories = self.plan.team.territories_of(segment)
         if not territories:
             return self.pools[segment, ""]
-        u, _ = self.chance.uniforms(opportunity.address, Purpose.TERRITORY)
+        _, _, u, _ = self.chance.uniforms(opportunity.address, Purpose.QUEUE)
         potentials = [self.numbers.at(territory.potential, month) for territory in territories]
         for i, territory in enumerate(territories):
             if math.fsum(potentials[: i + 1]) > u * math.fsum(potentials):
@@ -133,11 +139,15 @@ class Market:
             if opportunity.cell.needs_seller:
                 arriving[self._pool_of(opportunity).key].append(opportunity)
             else:
-                opportunity.start(month, self.clocks[opportunity.cell.key], self.chance)
+                self._start(opportunity, month)
                 self.alone.append(opportunity)
                 self.ledgers.segment.add("started", opportunity.cell.segment, month)
         for key, pool in self.pools.items():
             self._serve(pool, arriving[key], month)
+
+    def _start(self, opportunity: Opportunity, month: int) -> None:
+        opportunity.start(month, self.clocks[opportunity.cell.key], self.chance)
+        self.closings[opportunity.closes].append(opportunity)
 
     def _serve(self, pool: Pool, new: list[Opportunity], month: int) -> None:
         waiting = [o for o in pool.queue if o.stale_from > month]
@@ -157,7 +167,7 @@ class Market:
                 if is_full:
                     rest.append(opportunity)
                     continue
-                opportunity.start(month, self.clocks[opportunity.cell.key], self.chance)
+                self._start(opportunity, month)
                 self._hold(opportunity, pool, rooms, month)
                 taken += load if opportunity.closes > month else 0.0
                 started += 1
@@ -173,16 +183,15 @@ class Market:
         self.ledgers.pool.add("arrived", pool.key, month, len(new))
 
     def close(self, month: int) -> list[Opportunity]:
-        """What closes at the end of a month; those won are returned."""
-        won = []
-        for held in [*(pool.open for pool in self.pools.values()), self.alone]:
-            for opportunity in [o for o in held if o.closes == month]:
-                held.remove(opportunity)
-                if opportunity.owner is not None:
-                    opportunity.owner.owned -= opportunity.load
-                self.ledgers.segment.add("won" if opportunity.won else "lost", opportunity.cell.segment, month)
-                won += [opportunity] if opportunity.won else []
-        return won
+        """What closes at the end of a month; those won are returned, in order."""
+        closing = self.closings[month]
+        for opportunity in closing:
+            held = self.alone if opportunity.pool is None else self.pools[opportunity.pool].open
+            held.remove(opportunity)
+            if opportunity.owner is not None:
+                opportunity.owner.owned -= opportunity.load
+            self.ledgers.segment.add("won" if opportunity.won else "lost", opportunity.cell.segment, month)
+        return [opportunity for opportunity in closing if opportunity.won]
 
     def reassign(self, leavers: Sequence[Seat], month: int) -> None:
         """Find somebody for the open opportunities of those who leave."""
@@ -191,7 +200,9 @@ class Market:
             owned = [o for pool in self.pools.values() for o in pool.open if o.owner is seat]
             for o in sorted(owned, key=lambda o: (o.address.name, o.address.period, o.address.ordinal)):
                 assert o.pool is not None
+                self.closings[o.closes].remove(o)
                 o.change_hands(rule.reassigned_after, self.numbers.at(rule.win_rate, month), self.chance)
+                self.closings[o.closes].append(o)
                 rooms = self.pools[o.pool].rooms(month, self.numbers)
                 heir = least_loaded(o.load, [(other, room) for other, room in rooms if other.stays])
                 if heir is not None:

@@ -23,10 +23,10 @@ class OpeningCustomer(NamedTuple):
 
 
 def opening_customers(segment: str, base: Base, start: int, currency_rate: float = 1.0) -> list[OpeningCustomer]:
-    """Named accounts, and the others by month of first renewal; `start` is the plan's first month, absolute."""
+    """Named accounts by name, and the others by month of first renewal; `start` is the plan's first month, absolute."""
     customers = [
         OpeningCustomer(Address(f"account/{a.name}", 0, a.renews), a.arr * currency_rate, 0.5, a.renewal_rate)
-        for a in base.named_accounts
+        for a in sorted(base.named_accounts, key=lambda account: account.name)
     ]
     sigma = lognormal_sigma(base.size_spread)
     for month, (number, atr) in sorted(_first_renewals(base, start).items()):

@@ -29,10 +29,12 @@ def reference_path(
     `values` are those of the assumptions and the months in force of the events; `shocks` the monthly levels of each
     shock (without them no shock acts).
     """
-    return _Path(plan, Numbers(plan, values, shocks), Chance(draw, seed, stream)).run()
+    return Course(plan, Numbers(plan, values, shocks), Chance(draw, seed, stream)).run()
 
 
-class _Path:
+class Course:
+    """Everything that takes its course on one path."""
+
     def __init__(self, plan: Plan, numbers: Numbers, chance: Chance) -> None:
         self.plan, self.chance = plan, chance
         self.ledgers = Ledgers(
@@ -54,6 +56,7 @@ class _Path:
         self.bookings: list[float] = []
 
     def run(self) -> ReferencePath:
+        """Play all months."""
         for month in range(self.plan.plan.months):
             self.staff.begin(month, self.bookings)
             self.quotas.begin(month)
@@ -62,9 +65,9 @@ class _Path:
                 o for cell, number in self.funnel.opportunities(month) for o in self.market.arrive(cell, number, month)
             ]
             self.market.take_up(arriving + early, month)
-            self._serve_customers(month)
             for deal in self.market.close(month):
                 self._book(deal, month)
+            self._serve_customers(month)
             self.quotas.pay(month)
             leavers = self.staff.end(month)
             self.market.reassign(leavers, month)

@@ -86,12 +86,20 @@ class Person:
             tenure = self.tenure(month)
             return 0.0 if tenure < 0 else [*booked, 1.0][min(len(booked), int(tenure // QUARTER))]
         end = self.tenure(month) + 0.5
+        if end >= QUARTER * len(booked):
+            return 1.0
 
         def booked_until(x: float) -> float:
-            full = max(0.0, x - QUARTER * len(booked))
-            return full + math.fsum(share * min(QUARTER, max(0.0, x - QUARTER * i)) for i, share in enumerate(booked))
+            total = 0.0
+            for i, share in enumerate(booked):
+                total += share * min(QUARTER, max(0.0, x - QUARTER * i))
+            return total + max(0.0, x - QUARTER * len(booked))
 
         return (booked_until(end + cycle) - booked_until(end)) / cycle
+
+    def strength(self, month: int, numbers: Numbers) -> float:
+        """Ramp times productivity in a month."""
+        return self.ramp(month, numbers) * self.productivity
 
     def room(self, month: int, numbers: Numbers) -> float:
         """Load of open opportunities that the person can carry in a month."""
@@ -105,7 +113,7 @@ class Person:
         else:
             assert capacity.open_opportunities is not None
             size = numbers.at(capacity.open_opportunities, month)
-        return size * self.ramp(month, numbers) * self.productivity
+        return self.strength(month, numbers) * size
 
     def age(self, month: int, numbers: Numbers) -> None:
         """Live through a month: it may be the last one, or the one after which a promotion is due."""
@@ -166,9 +174,8 @@ class Seat:
         """Draw the next person, with the numbers of a month."""
         number, role = self.occupants, self.role
         self.occupants += 1
-        u_productivity, u_ramp = chance.uniforms(self.address, Purpose.PERSON, number)
-        u_lifetime, u_voluntary = chance.uniforms(self.address, Purpose.TENURE, number)
-        u_promotion, u_never = chance.uniforms(self.address, Purpose.PROMOTION, number)
+        u_productivity, u_ramp, u_lifetime, u_voluntary = chance.uniforms(self.address, Purpose.PERSON, number)
+        u_promotion, u_never, _, _ = chance.uniforms(self.address, Purpose.CAREER, number)
         months_to_ramp, never = 0.0, False
         if role.ramp is not None:
             never = role.ramp.never is not None and u_never < numbers.share(role.ramp.never.share, month)
@@ -198,7 +205,8 @@ class Seat:
         delay = Lag(
             climate * numbers.at(self.group.time_to_fill_delay, month), numbers.at(self.group.delay_spread, month)
         )
-        start = month + delay.whole_months(*chance.uniforms(self.address, Purpose.START))
+        u_size, u_rounding, _, _ = chance.uniforms(self.address, Purpose.START)
+        start = month + delay.whole_months(u_size, u_rounding)
         self.next = self.occupy(start, month, existing=False, numbers=numbers, chance=chance)
 
     def fill_again(self, month: int, climate: float, numbers: Numbers, chance: Chance) -> None:
@@ -206,7 +214,7 @@ class Seat:
         backfill = self.role.backfill
         if backfill.policy == "never":
             return
-        _, u = chance.uniforms(self.address, Purpose.START, self.occupants)
+        _, u, _, _ = chance.uniforms(self.address, Purpose.START, self.occupants)
         start = month + 1 + math.floor(climate * numbers.at(backfill.lag, month) + u)
         self.next = self.occupy(start, month, existing=False, numbers=numbers, chance=chance)
 

@@ -113,22 +113,18 @@ class Staff:
                 return True
         return False
 
-    def strength(self, seat: Seat, person: Person, month: int) -> float:
-        """Ramp times productivity of somebody who works."""
-        return person.ramp(month, self.numbers) * person.productivity
-
     def hours(self, role: str, month: int) -> float:
         """Hours that people of a role have in a month."""
         each = self.team.roles[role].hours
         if each is None:
             return 0.0
-        people = (self.strength(seat, p, month) for seat, p in self.working() if seat.group.role == role)
+        people = (p.strength(month, self.numbers) for seat, p in self.working() if seat.group.role == role)
         return self.numbers.at(each, month) * math.fsum(people)
 
     def sellers(self, segment: str, month: int) -> float:
         """Ramped sellers of average productivity at work in a segment."""
         return math.fsum(
-            self.strength(seat, person, month)
+            person.strength(month, self.numbers)
             for seat, person in self.working()
             if seat.role.sells and seat.group.segment == segment
         )
@@ -140,7 +136,7 @@ class Staff:
         assert carries is not None
         each = carries.customers if carries.customers is not None else carries.arr
         assert each is not None
-        people = (self.strength(seat, p, month) for seat, p in self.working() if seat.group.name == group)
+        people = (p.strength(month, self.numbers) for seat, p in self.working() if seat.group.name == group)
         return self.numbers.at(each, month) * math.fsum(people)
 
 

@@ -51,7 +51,7 @@ HERE = Address("group/ae", 3, 24_324)
         (Chance(5, 7), HERE._replace(name="group/sdr"), Purpose.PERSON, 2),
         (Chance(5, 7), HERE._replace(ordinal=4), Purpose.PERSON, 2),
         (Chance(5, 7), HERE._replace(period=24_325), Purpose.PERSON, 2),
-        (Chance(5, 7), HERE, Purpose.TENURE, 2),
+        (Chance(5, 7), HERE, Purpose.CAREER, 2),
         (Chance(5, 7), HERE, Purpose.PERSON, 3),
     ],
 )
@@ -59,11 +59,25 @@ def test_every_part_of_an_address_counts(chance: Chance, address: Address, purpo
     here = Chance(5, 7).uniforms(HERE, Purpose.PERSON, 2)
     assert here == Chance(5, 7).uniforms(HERE, Purpose.PERSON, 2)
     other = chance.uniforms(address, purpose, number)
-    assert len({*here, *other}) == 4
+    assert len({*here, *other}) == 8
+
+
+def test_a_uniform_is_the_middle_of_the_place_of_its_word() -> None:
+    # BLAKE2b of the text "7/0/group/ae", by b2sum -l 64.
+    key = int.from_bytes(bytes.fromhex("cbfe2693355689cc"), "little")
+    counter = (5, 3, 24_324, Purpose.PERSON + 256 * 2)
+    assert Chance(5, 7).uniforms(HERE, Purpose.PERSON, 2) == tuple(
+        (2 * word + 1) / 2**33 for word in philox(counter, (key % 2**32, key // 2**32))
+    )
+
+
+def test_an_address_counts_modulo_the_size_of_a_word() -> None:
+    far = Chance(5 + 2**32, 7).uniforms(HERE, Purpose.PERSON, 2 + 2**24)
+    assert far == Chance(5, 7).uniforms(HERE, Purpose.PERSON, 2)
 
 
 def test_uniforms_are_uniform() -> None:
-    # 4,000 numbers, Kolmogorov-Smirnov at level 1e-6; their squares must fail it.
+    # 8,000 numbers, Kolmogorov-Smirnov at level 1e-6; their squares must fail it.
     u = np.array([Chance(draw, 7).uniforms(HERE, Purpose.PERSON) for draw in range(2_000)]).ravel()
     assert stats.kstest(u, "uniform").pvalue > 1e-6
     assert stats.kstest(u**2, "uniform").pvalue < 1e-6

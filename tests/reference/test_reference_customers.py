@@ -1,13 +1,15 @@
 """Step 5 on plans that can be followed by hand: renewals, coverage, expansion, bills, cohorts."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from tests.reference.byhand import customers, of_segment, pipeline, plan_of, play, sellers
+from tests.reference.byhand import customers, load_the_dice, of_segment, pipeline, plan_of, play, played, sellers
+from tests.reference.chance import Address, Purpose, Uniforms
 from tests.reference.ledger import ReferencePath
 from tests.reference.opening import apportioned, opening_customers
 
@@ -244,11 +246,90 @@ def test_expansion_of_a_new_customer_begins_after_the_closing_month() -> None:
     assert all(low <= n <= high for n in number[2:])
 
 
-def test_where_nothing_is_to_be_met_there_is_no_next_time() -> None:
-    rate = {"start": "0 per year", "2027-03": "96 per year"}
+def test_what_is_met_changes_with_the_month() -> None:
+    rate = {"start": "0 per year", "2027-03": "96 per year", "2027-04": "0 per year"}
     expansion = {"opportunities_per_customer": rate, "win_rate": 1, "size": 10}
-    path = play(plan_of(months=6, **customers(renewal_rate=1, expansion=expansion)))
-    assert not any(of_segment(path, "expansions_met"))
+    path = play(plan_of(months=4, **customers(renewal_rate=1, expansion=expansion)))
+    # 4 customers at 8 a month: Poisson quantiles of 1e-6 from either end.
+    low, high = stats.poisson(32).ppf([1e-6, 1 - 1e-6])
+    met = of_segment(path, "expansions_met")
+    assert low <= met[2] <= high
+    assert met[:2] + met[3:] == [0, 0, 0]
+
+
+def uses_up(*hazards: float) -> Callable[[Address, Purpose, int], Uniforms]:
+    """Chance by which so much hazard is used up until each expansion in turn, and no more follow."""
+    gaps = [1 - math.exp(-hazard) for hazard in hazards]
+
+    def luck(address: Address, purpose: Purpose, number: int) -> Uniforms:
+        if purpose == Purpose.EXPANSION:
+            return (gaps[number] if number < len(gaps) else 0.9999, 0.5, 0.5, 0.5)
+        return (0.75, 0.5, 0.5, 0.5)
+
+    return luck
+
+
+def test_expansions_are_won_as_hazard_is_used_up_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Four customers, one opportunity a month each, time for two of the four, half of what is worked is won: a hazard of
+    # 0.25 a month, and Poisson numbers of mean 1 and 2, whose P(X <= k) are 0.37, 0.74, 0.92 and 0.14, 0.41, 0.68.
+    load_the_dice(monkeypatch, uses_up(0.1, 0.2))
+    expansion = {"opportunities_per_customer": "12 per year", "win_rate": 0.5, "size": 10}
+    path = play(plan_of(months=3, **served(carries={"customers": 2}, customers=4, expansion=expansion)))
+    assert of_segment(path, "expansions") == [4, 4, 0]
+    assert of_segment(path, "expansions_worked") == [4 + 2, 4 + 2, 2]
+    assert of_segment(path, "expansions_met") == [4 + 2 + 2, 4 + 2 + 2, 2 + 2]
+    assert of_segment(path, "expansion_arr") == [40, 40, 0]
+
+
+def four_accounts(**terms: Any) -> dict[str, Any]:
+    """Accounts a, b, c and d of 10 to 40; b leaves in the first month."""
+    sizes = {"d": 40, "b": 20, "a": 10, "c": 30}
+    named = [
+        {"name": name, "arr": arr, "renews": "2027-01" if name == "b" else "2027-12", "renewal_rate": int(name != "b")}
+        for name, arr in sizes.items()
+    ]
+    base = {"customers": 4, "arr": 100, "named_accounts": named, "renewal_rate": 1, "term_months": 12, **terms}
+    return {"base": {"smb": base}}
+
+
+def test_who_leaves_does_not_expand_in_that_month(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_the_dice(monkeypatch, uses_up(0.6))
+    expansion = {"opportunities_per_customer": "12 per year", "win_rate": 1, "size": 7}
+    found = played(plan_of(months=1, **four_accounts(expansion=expansion))).books["smb"].customers
+    assert [(c.address.name, c.arr) for c in found] == [("account/a", 17), ("account/c", 37), ("account/d", 47)]
+
+
+def test_new_customers_expand_from_the_month_after_they_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_the_dice(monkeypatch, uses_up(0.6, 0.6, 0.6))
+    expansion = {"opportunities_per_customer": "12 per year", "win_rate": 1, "size": 1}
+    rules = four_accounts(expansion=expansion) | pipeline({"stage": "opportunity", "count": 1}) | sellers()
+    found = played(plan_of(months=2, **rules)).books["smb"].customers
+    # The hazard stands at 1 after the first month and at 2 after the second: old ones expand at 0.6, 1.2 and 1.8, the
+    # new one at 1.6.
+    names = ["account/a", "account/c", "account/d", "pipeline/inbound/smb"]
+    assert [(c.address.name, c.arr) for c in found] == list(zip(names, [13, 33, 43, 101], strict=True))
+
+
+def test_new_customers_renew_before_those_who_renewed_in_the_month_that_they_came() -> None:
+    rules = customers(renewal_rate=1) | pipeline({"stage": "opportunity", "count": 2}) | sellers()
+    book = played(plan_of(months=1, **rules)).books["smb"]
+    new, old = [("pipeline/inbound/smb", i) for i in range(2)], [("base/smb", i) for i in range(4)]
+    assert [(c.address.name, c.address.ordinal) for c in book.decisions[1]] == new + old
+
+
+def test_each_term_has_its_own_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    def luck(address: Address, purpose: Purpose, number: int) -> Uniforms:
+        # The customer renews on time at the end of term 0, late at that of term 1, and not at that of term 2.
+        chances = {0: (0.5, 0.5, 0.9, 0.5), 1: (0.5, 0.9, 0.5, 0.5), 2: (0.95, 0.5, 0.1, 0.5)}
+        return chances[number] if purpose == Purpose.TERM and number in chances else (0.5, 0.5, 0.5, 0.5)
+
+    load_the_dice(monkeypatch, luck)
+    terms = {"customers": 1, "arr": 100, "atr": {"2027-01": 100}, "terms": {2: "30 %", 3: "70 %"}}
+    rules = {"renewal_rate": 0.9, "late": {"share": "20 %", "months": 1}}
+    path = play(plan_of(months=6, base={"smb": terms | rules}))
+    # Term 1 takes three months and its end is decided a month late; term 2 takes two.
+    assert of_segment(path, "renewals") == [1, 0, 0, 0, 1, 0]
+    assert of_segment(path, "churned_customers") == [0, 0, 0, 0, 0, 1]
 
 
 # --- bills

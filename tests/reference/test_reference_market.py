@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.reference.byhand import event, of_group, of_segment, pipeline, plan_of, play, sellers
+from simengine.plan import Plan
+from tests.reference.byhand import event, load_the_dice, of_group, of_segment, pipeline, plan_of, play, played, sellers
 from tests.reference.deals import Terms
 from tests.reference.demand import Cell
 from tests.reference.ledger import ReferencePath
+from tests.reference.market import least_loaded
 from tests.reference.numbers import Numbers
 
 LEADS = {"stage": "lead", "count": 6}
@@ -111,6 +113,15 @@ def test_sellers_find_opportunities_of_their_own() -> None:
     assert not mean_of(of_segment(path, "opportunities")[1:], 9)
     nobody = sellers(existing=0, hires={"2027-01": 1}, time_to_fill_delay=40)
     assert sum(of_segment(play(plan_of(months=30, funnel=funnel, **nobody)), "opportunities")) == 0
+
+
+def test_how_many_are_qualified_has_its_own_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_the_dice(monkeypatch, lambda *_: (0.5, 0.5, 0.02, 0.5))
+    law = {"volume": "100 per month"}
+    path = found_by_hours(web={"qualified_by": {"role": "sdr", "hours": 8}, "segments": {"smb": law}})
+    # The median of a Poisson number of mean 100 is 100; of these, half: P(X <= 39) = 0.018, P(X <= 40) = 0.028.
+    assert path.reached[:, 0, 0].tolist() == [40] * 30
+    assert path.cell["dropped"][:, 0].tolist() == [60] * 30
 
 
 def test_stages_take_time() -> None:
@@ -226,6 +237,30 @@ def test_who_waits_can_go_stale() -> None:
     assert of_segment(path, "stale") == [0, 4, 0, 0]
 
 
+def test_place_patience_and_territory_have_their_own_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 1 + floor(ln 0.2 / ln 0.5) = 3 months of patience.
+    places = (0.9, 0.1, 0.5, 0.95)
+    load_the_dice(monkeypatch, lambda address, *_: (places[address.ordinal], 0.8, 0.2, 0.5))
+    rules = pipeline({"stage": "lead", "count": 4}, stages=("lead", "opportunity"), stale="50 % per month", cycle=1)
+    course = played(plan_of(months=1, **rules, **sellers()))
+    pool = course.market.pools["smb", ""]
+    assert [o.address.ordinal for o in pool.open] == [1, 2]
+    assert [(o.address.ordinal, o.stale_from) for o in pool.queue] == [(0, 3), (3, 3)]
+    # A quarter of the potential is in the east, which comes first.
+    rules = territories() | pipeline({"stage": "lead", "count": 4}, stages=("lead", "opportunity"), cycle=1)
+    assert play(plan_of(months=1, **rules)).pool["arrived"].tolist() == [[4, 0]]
+
+
+def test_each_part_of_a_deal_has_its_own_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_the_dice(monkeypatch, lambda *_: (0.3, 0.9, 0.5, 0.4))
+    row = {"stage": "lead", "count": 1}
+    law: dict[str, Any] = {"win_rate": 0.4, "cycle": 1, "cycle_spread": 0.5, "deal_size_spread": 0.8}
+    path = play(plan_of(**pipeline(row, stages=("lead", "opportunity"), **law), **sellers()))
+    # Its cycle is exp(sqrt(ln 1.25) x 1.2816 - ln 1.25 / 2) = 1.64 months; with 0.4 it closes in month 2.
+    # Its size is the median, 1 / sqrt(1.64) of the mean.
+    assert of_segment(path, "new_arr") == pytest.approx([0, 0, 100 / math.sqrt(1.64), 0])
+
+
 def test_without_limit_all_are_taken_up_as_soon_as_somebody_works() -> None:
     staff = sellers(existing=0, hires={"2027-03": 1}, role={"capacity": "unlimited"})
     path = play(plan_of(**pipeline(LEADS, stages=STAGES), **staff))
@@ -313,6 +348,17 @@ def test_opportunities_go_to_who_has_most_room_left() -> None:
     assert credited(play(plan_of(**owners({"count": 1})))) == [[0, 0, 0, 0], [0, 0, 100, 0]]
 
 
+def test_ties_between_owners_are_exact() -> None:
+    first, second = played(plan_of(months=1, **owners({"count": 1}))).staff.seats
+    first.owned, second.owned = 0.0, 1.0
+    assert least_loaded(1.0, [(first, 2.0), (second, 4.0)]) is first
+    assert least_loaded(1.0, [(second, 4.0), (first, 2.0)]) is second
+    # 49 times 1/49 is less than one by a last digit.
+    first.owned, second.owned = 0.0, 48.0
+    assert least_loaded(1.0, [(first, 1.0), (second, 49.0)]) is second
+    assert least_loaded(1.0, [(first, 0.0), (second, 0.0)]) is None
+
+
 def test_a_row_can_name_its_owner() -> None:
     assert credited(play(plan_of(**owners({"count": 6, "owner": "a"})))) == [[0, 0, 600, 0], [0, 0, 0, 0]]
 
@@ -335,6 +381,41 @@ def test_a_leavers_opportunities_close_later_and_are_won_less_often() -> None:
     assert stats.binomtest(int(won[4]), 500, 0.7).pvalue > 1e-6
     assert stats.binomtest(int(won[4]), 500, 0.9).pvalue < 1e-6
     assert of_segment(path, "lost")[4] == 500 - won[4]
+
+
+def order_of_closing(plan: Plan) -> list[tuple[str, int, int]]:
+    """Channel, ordinal and age in whole months of who became a customer, in order."""
+    start = plan.plan.start
+    won = [customer.address for customer in played(plan).books["smb"].customers]
+    return [(address.name.split("/")[1], address.ordinal, start - address.period) for address in won]
+
+
+def test_deals_close_in_the_order_in_which_they_were_set_to() -> None:
+    rows = [{"stage": "lead", "count": 2}, {"stage": "opportunity", "count": 1}, {"stage": "lead", "count": 1}]
+    rules = pipeline(*rows, stages=("lead", "opportunity"), cycle=1)
+    rules["funnel"]["opening_pipeline"]["rows"][2]["channel"] = "web"
+    channels = rules["funnel"]["channels"]
+    channels["web"] = {"sold_by": "nobody", **channels["inbound"]}
+    # All in month 1. What is open already, then self-service, then what sellers start.
+    plan = plan_of(**rules, **sellers())
+    assert order_of_closing(plan) == [("inbound", 2, 0), ("web", 0, 0), ("inbound", 0, 0), ("inbound", 1, 0)]
+
+
+def handed_over(later: int, age: int) -> Plan:
+    """Two deals with a cycle of three months; the one of that age belongs to a, who leaves after month 1."""
+    rule = {"reassigned_after": later, "win_rate": "x1"}
+    rules = owners({"count": 1, "owner": "a", "age_months": age}, attrition=GONE, leaver_pipeline=rule)
+    rules["funnel"]["channels"]["inbound"]["segments"]["smb"]["cycle"] = 3
+    rows = rules["funnel"]["opening_pipeline"]["rows"]
+    rows.append(rows[0] | {"owner": "b", "age_months": 0})
+    return plan_of(months=6, **rules)
+
+
+def test_what_is_handed_over_closes_after_what_was_set_before() -> None:
+    # Put off from month 2 to month 3, behind what closes then already.
+    assert order_of_closing(handed_over(later=1, age=1)) == [("inbound", 0, 0), ("inbound", 0, 1)]
+    # Also where it is not put off: a's was the first of the two.
+    assert order_of_closing(handed_over(later=0, age=0)) == [("inbound", 1, 0), ("inbound", 0, 0)]
 
 
 def test_without_colleagues_the_successor_inherits() -> None:

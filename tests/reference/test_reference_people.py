@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.reference.byhand import SEED, of_group, of_segment, pipeline, plan_of, play, sellers
-from tests.reference.chance import Address, Chance, Purpose, exponential
+from tests.reference.byhand import SEED, load_the_dice, of_group, of_segment, pipeline, plan_of, play, sellers
+from tests.reference.chance import Address, Chance, Purpose, Uniforms, exponential
 from tests.reference.ledger import ReferencePath
 from tests.reference.people import monthly_hazard
 
@@ -83,6 +83,15 @@ def test_a_hire_books_the_published_ramp() -> None:
     assert sum(of_segment(path, "new_from_pipeline")) == pytest.approx(100 * sum(of_segment(path, "won")))
 
 
+def test_who_is_ramped_for_bookings_is_so_exactly() -> None:
+    # Sums of 0.1 and 0.7 and a cycle of 1.861 months would be rounded.
+    role = {"ramp": {"bookings": [0.1, 0.7], "cycle": 1.861}}
+    ramped = of_group(play(plan_of(months=9, **sellers(tenure_months=0.3, role=role))), "ramped")
+    assert ramped[-3:] == [1, 1, 1]
+    # A month of tenure ends at 1.3; 1.861 of the months after it are 1.7 at 0.1 and 0.161 at 0.7.
+    assert ramped[0] == pytest.approx((1.7 * 0.1 + 0.161 * 0.7) / 1.861)
+
+
 def test_without_a_cycle_bookings_are_workload() -> None:
     path = booked_by_hire([0, 0.5], places=12, cycle=0, hired="2027-01", months=8)
     assert of_group(path, "ramped") == [0] * 3 + [0.5] * 3 + [1] * 2
@@ -145,6 +154,22 @@ def test_who_missed_the_quota_leaves_in_the_next_year() -> None:
         assert fewest <= of_group(path, "leavers")[12] <= most
 
 
+def test_each_part_of_a_person_has_its_own_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    def luck(address: Address, purpose: Purpose, number: int) -> Uniforms:
+        return (0.5, 0.5, 0.25, 0.6) if purpose == Purpose.PERSON else (0.5, 0.2, 0.5, 0.5)
+
+    load_the_dice(monkeypatch, luck)
+    ramp = {"workload": 2, "shape": "linear", "spread": 0.5, "never": {"share": "30 %", "level": "40 %"}}
+    leaving = {"voluntary": "50 % per year", "involuntary": "50 % per year"}
+    path = play(plan_of(**sellers(role={"ramp": ramp, "productivity_spread": 0.75, "attrition": leaving})))
+    # Medians: 1 / sqrt(1.25) of two months to ramp, which stops at 40 %, and 1 / sqrt(1.5625) of the productivity.
+    ramped = [0.25 * math.sqrt(1.25), 0.4, 0.4, 0]
+    assert of_group(path, "ramped") == pytest.approx(ramped)
+    assert of_segment(path, "capacity") == pytest.approx([2 * 0.8 * share for share in ramped])
+    # A quarter is gone when the hazard of ln 2 / 6 a month has come to ln (4/3): in month 2. Half leave by choice.
+    assert of_group(path, "leavers") == of_group(path, "involuntary") == [0, 0, 1, 0]
+
+
 # --- promotion
 
 
@@ -154,7 +179,7 @@ def promoted(months: int = 12, into: str | None = "ae", **keys: Any) -> tuple[Re
     roles = {"sdr": {"hours": "100 per month", "promotion": promotion}, "ae": {"capacity": {"open_opportunities": 2}}}
     ae = {"name": "ae", "role": "ae", "segment": "smb", "time_to_fill_delay": 60, **keys}
     path = play(plan_of(months=months, **team(roles, {"name": "sdr", "role": "sdr", "existing": 1}, ae)))
-    u, _ = Chance(0, SEED).uniforms(Address("group/sdr", 0, 0), Purpose.PROMOTION)
+    u, _, _, _ = Chance(0, SEED).uniforms(Address("group/sdr", 0, 0), Purpose.CAREER)
     return path, math.floor(2.25 + exponential(u) / monthly_hazard(0.999))
 
 

@@ -12,8 +12,9 @@ from numba import njit
 from simengine.baseline import CASES, baseline
 from simengine.errors import SimengineError
 from simengine.kernel import seats
-from simengine.kernel.crew import STATES, TRAITS, open_crew
-from simengine.kernel.tables import GroupOut, PoolOut, SegmentOut
+from simengine.kernel.records import SEAT, outputs
+from simengine.kernel.tables import GroupOut, SegmentOut
+from simengine.kernel.world import build, rooms_of
 from simengine.plan import load, loads
 from simengine.results.dataset import digest
 from simengine.simulation import simulate
@@ -95,33 +96,36 @@ def test_a_new_assumption_moves_no_other_column(run):
 
 
 @njit
-def work_seats(tables, value, draw, history, out_group, out_segment, out_pool):
-    """Only the seats of one path: their state and traits in every month, (month, seat, column)."""
-    crew = open_crew(tables)
-    crew.state[:] = 0
-    crew.traits[:] = 0.0
-    columns = crew.state.shape[1]
-    for seat in range(tables.seats.shape[0]):
-        seats.fill_first(seat, crew, tables, value, draw)
+def work_seats(world, values, draw, history, out_group, out_segment):
+    """Only the seats of one path: their records in every month, (month, seat)."""
+    for k in range(world.wiring.shape[0]):
+        world.numbers[world.wiring[k, 0]] = values[world.wiring[k, 1]]
+    firm, groups, records = world.firm[0], world.groups, world.seats
+    for i in range(records.shape[0]):
+        seats.fill_first(records[i], groups[records[i].group], firm, draw)
     for t in range(history.shape[0]):
-        leavers = seats.begin_month(t, crew, tables, value, draw, out_group, out_segment, out_pool)
-        history[t, :, :columns] = crew.state
-        history[t, :, columns:] = crew.traits
-        seats.end_month(t, leavers, crew, tables, value, draw, out_group)
+        leavers = seats.begin_month(
+            t, firm, groups, records, world.bands, world.pools, world.segments, world.hours, world.teams, world.planned,
+            draw, out_group[t], out_segment,
+        )  # fmt: skip
+        for i in range(records.shape[0]):
+            history[t, i] = records[i]
+        seats.end_month(t, leavers, firm, groups, records, world.teams, draw, out_group[t])
 
 
 def timelines(plan, draw, seed=7):
-    """Occupant, start, end and traits of every seat in every month, by (group, planned month, ordinal)."""
+    """Everything known of every seat in every month, by (group, planned month, ordinal)."""
     packed = pack(plan, seed)
     tables, months = packed.tables, plan.plan.months
     slots, _ = packed.slots.fill(Timeline(plan, {name: np.array([v]) for name, v in at_plan(plan).items()}), 1)
-    history = np.empty((months, len(tables.seats), STATES + TRAITS))
-    out_group = np.zeros((len(GroupOut), months, len(packed.groups)))
-    out_segment = np.zeros((len(SegmentOut), months, len(packed.segments)))
-    out_pool = np.zeros((len(PoolOut), months, len(tables.pools)))
-    work_seats(tables, slots[0], draw, history, out_group, out_segment, out_pool)
+    world = build(tables, rooms_of(tables))
+    history = np.zeros((months, len(tables.seats)), SEAT)
+    out_group = np.zeros((months, len(packed.groups)), outputs(GroupOut))
+    out_segment = np.zeros((months, len(packed.segments)), outputs(SegmentOut))
+    work_seats(world, slots[0], draw, history, out_group, out_segment)
+    known = history[[name for name in SEAT.names if name not in ("group", "pool")]]
     return {
-        (packed.groups[group], planned, ordinal): history[:, i]
+        (packed.groups[group], planned, ordinal): known[:, i]
         for i, (group, ordinal, planned, _) in enumerate(tables.seats)
     }
 
