@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full check bench bench-large lock clean
+.PHONY: help setup demo test test-full dieharder check bench bench-large bench-scaling bench-pairs bench-draws bench-memory lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -11,8 +11,10 @@ help:
 	@echo "make test       check, then every test of the default tier"
 	@echo "make test-full  the slow tests"
 	@echo "make check      formatting, lint, types and the walls between the rooms"
-	@echo "make bench      measure speed and memory"
-	@echo "make bench-large  the same for five years, 1,000 seats"
+	@echo "make bench      measure speed and memory against rivals"
+	@echo "make bench-large  measure five years, 1,000 seats"
+	@echo "make bench-scaling  measure how cost grows with the plan"
+	@echo "make bench-pairs  measure what common random numbers are worth"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
 	@echo "make clean      remove .venv and every cache"
 
@@ -41,14 +43,30 @@ test: check
 	$(BIN)/pytest -n 2
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 -m "$(JIT_OFF)" tests
 
-test-full: $(READY)
+test-full: $(READY) dieharder
 	$(BIN)/pytest -n 2 -m full
 
+dieharder:
+	@command -v dieharder >/dev/null || { apt-get update && apt-get install --yes dieharder; } >/dev/null 2>&1 \
+		|| echo "dieharder cannot be installed here: its tests are skipped. On Debian: sudo apt-get install dieharder"
+
 bench: $(READY)
-	$(BIN)/python bench/northstar.py
+	$(BIN)/python -m bench.northstar
 
 bench-large: $(READY)
-	$(BIN)/python bench/five_years.py
+	$(BIN)/python -m bench.five_years
+
+bench-scaling: $(READY)
+	$(BIN)/python -m bench.scaling
+
+bench-draws: $(READY)
+	$(BIN)/python -m bench.draws
+
+bench-memory: $(READY)
+	$(BIN)/python -m bench.memory
+
+bench-pairs: $(READY)
+	$(BIN)/python -m bench.common_random_numbers
 
 # One version of each package for all supported Pythons and systems.
 COMPILE = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \

@@ -1,30 +1,25 @@
 """What happens before the kernel: draws of assumptions beside scipy.stats, and the kernel's numbers of the example.
 
-Run as `python bench/draws.py`; it prints a Markdown table. Times are of the processor, medians of five rounds in which
+Run as `python -m bench.draws`; it prints a Markdown table. Times are of the processor, medians of five rounds in which
 what is compared takes turns.
 """
 
 import math
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from bench.inputs import NORTHSTAR as PLAN
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.distributions import build
-from simengine.assumptions.draws import draw, uniforms
+from simengine.assumptions.draws import draw, latent, uniforms
 from simengine.assumptions.tabulation import tabulate
 from simengine.plan import load
-from simengine.simulation import Run
 from simengine.simulation.pack import pack
-from simengine.timeline import Timeline
-
-sys.path.insert(0, str(Path(__file__).parent))
-from northstar import PLAN
+from simengine.timeline import Timeline, shock_columns, shock_levels
 
 ROUNDS = 5
 DRAWS = 100_000
@@ -103,13 +98,16 @@ def before_the_kernel(block):
     """What a path of the example costs before the kernel, in blocks of this size."""
     plan = load(PLAN)
     slots, beliefs, dependence = pack(plan, SEED).slots, plan.widened(), plan.dependence.copula()
-    run = Run(plan, pack(plan, SEED), beliefs, dependence, SEED)
+    nobody = Dependence()
     starts = range(0, PATHS, block)
     drawn = draw(beliefs, dependence, SEED, 0, block)
     values = {name: drawn.values[:, k] for k, name in enumerate(drawn.names)}
 
     def levels(start):
-        return {name: run._levels(name, start, start + block) for name in plan.shocks}
+        return {
+            name: shock_levels(shock.persistence, latent(shock_columns(plan, name), nobody, SEED, start, start + block))
+            for name, shock in plan.shocks.items()
+        }
 
     shocks = levels(0)
 
@@ -117,7 +115,7 @@ def before_the_kernel(block):
         for start in starts:
             draw(beliefs, dependence, SEED, start, start + block)
 
-    def shock_levels():
+    def all_levels():
         for start in starts:
             levels(start)
 
@@ -128,7 +126,7 @@ def before_the_kernel(block):
     names = ("assumptions", "shocks", "numbers of the kernel")
     return [
         Row(f"northstar, blocks of {block}: {name}", 1e6 * spent / PATHS, "microseconds a path")
-        for name, spent in zip(names, taking_turns(draws, shock_levels, numbers), strict=True)
+        for name, spent in zip(names, taking_turns(draws, all_levels, numbers), strict=True)
     ]
 
 

@@ -1,6 +1,7 @@
 """Ten million paths, streamed: the peak memory of `simengine run --detail stream`, beside what was predicted.
 
-Run with `python bench/memory.py [DRAWS]`. The plan has one segment that sells without sellers: it takes minutes.
+Run with `make bench-memory`; the table is printed and written to bench/memory.md. The plan has one segment that sells
+without sellers: it takes minutes.
 """
 
 import json
@@ -8,8 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from northstar import measure
+from bench.report import heading, process, table, write
 
 DRAWS = 10_000_000
 MOST = 1500
@@ -54,10 +54,15 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plan.yaml"
         file.write_text(json.dumps(plan(), indent=1), encoding="utf-8")
-        measure(["run", str(file), "-n", "2", "-o", "out"], folder)  # compiles
+        process(["run", str(file), "-n", "2", "-o", "out"], folder)  # compiles
         options = ["--detail", "stream", "--memory", str(MOST / 1000)]
-        seconds, memory = measure(["run", str(file), "-n", str(draws), *options, "-o", "out"], folder)
-    print(f"{draws:,} paths: {seconds:.0f} s, {memory:.0f} MB of {MOST:,} MB allowed")
+        seconds, memory = process(["run", str(file), "-n", str(draws), *options, "-o", "out"], folder)
+    rows = [[f"{draws:,}", f"{seconds:.0f}", f"{memory:.0f}", f"{MOST:,}"]]
+    write(
+        "memory.md",
+        heading("Ten million paths, streamed", "make bench-memory"),
+        table(["paths", "wall, s", "peak memory, MB", "at most, MB"], rows),
+    )
     if memory > MOST:
         raise SystemExit("too much memory")
 

@@ -1,72 +1,134 @@
-"""What the example company costs: `simengine run` as a whole process, compiling and not, with its memory.
+"""What the example company costs: the kernel against its rivals, whole processes, and a process that runs already.
 
-Run with `make bench`. Each row is a process of its own; the table is printed and written to bench/results.md.
+Run with `make bench`. The tables are printed and written to bench/results.md.
 """
 
-import os
-import platform
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-PLAN = ROOT / "scenarios" / "northstar" / "base.yaml"
+import numpy as np
+
+from bench import floor, numpy_model, python_model
+from bench.inputs import NORTHSTAR, drawn
+from bench.outputs import simulated
+from bench.report import cpu_seconds, heading, process, spread, table, write
+from simengine.kernel.run import Simulator
+from simengine.plan import load
+from simengine.results.targets import hit_probability
+from simengine.simulation import simulate
+from simengine.simulation.pack import pack
+
 DRAWS = 16_384
-WARM_RUNS = 5
+PAIRS = 7
+"""Every rival is measured so often, in turn with the others."""
+PATHS, FEW = 512, 16
+"""Paths of the compiled and vectorised ones, and of plain Python."""
+AT_ONCE = 16
+"""Paths that a run of the example hands to the kernel at once."""
+RUNS = 5
+LIVE = (10_000, 2_048)
+"""Draws of a question to a running process."""
 
 
-def measure(arguments, cache):
-    """Wall seconds and peak memory (MB) of one simengine process that keeps its compiled kernel in `cache`."""
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "simengine", *arguments],
-            cwd=folder,
-            env=os.environ | {"XDG_CACHE_HOME": cache},
-            stdout=subprocess.DEVNULL,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"simengine {' '.join(arguments)} failed")
-    return seconds, usage.ru_maxrss / 1024
+def rivals(plan):
+    """Milliseconds of one processor for a path, by name: a list of `PAIRS` measurements; and the variates drawn."""
+    packed = pack(plan, 7)
+    slots, varying = drawn(plan, packed, PATHS)
+    outputs = simulated(packed.tables, slots, varying)
+    variates = floor.variates(packed.tables, slots, varying, outputs)
+    chance, simulator = np.random.default_rng(1), Simulator(packed.tables)
+
+    def kernel():
+        for first in range(0, PATHS, AT_ONCE):
+            rows = slice(first, first + AT_ONCE)
+            simulator.block(slots[rows], varying[rows], first)
+
+    runs = {
+        "kernel": (PATHS, kernel),
+        "floor": (PATHS, lambda: floor.replay(variates)),
+        "floor, one by one": (PATHS, lambda: floor.replay(variates, together=False)),
+        "NumPy": (PATHS, lambda: numpy_model.simulate_paths(packed.tables, slots, varying, chance)),
+        "Python, path by path": (
+            FEW,
+            lambda: python_model.simulate_paths(packed.tables, slots[:FEW].copy(), varying[:FEW], chance),
+        ),
+    }
+    found = {name: [] for name in runs}
+    floor.replay(variates)  # compiles
+    for _ in range(PAIRS):
+        for name, (paths, run) in runs.items():
+            found[name].append(1e3 * cpu_seconds(run) / paths)
+    return found, variates
 
 
-def row(name, runs):
-    seconds, memory = zip(*runs, strict=True)
-    spread = f"{min(seconds):.2f} to {max(seconds):.2f}" if len(runs) > 1 else ""
-    return f"| {name} | {len(runs)} | {statistics.median(seconds):.2f} | {spread} | {max(memory):.0f} |"
+def rival_table(found):
+    rows = [["kernel", *spread(found["kernel"], 3), "", "", ""]]
+    for name, more, less in (
+        ("floor", "kernel", "floor"),
+        ("floor, one by one", "kernel", "floor, one by one"),
+        ("NumPy", "NumPy", "kernel"),
+        ("Python, path by path", "Python, path by path", "kernel"),
+    ):
+        ratios = [long / short for long, short in zip(found[more], found[less], strict=True)]
+        rows.append([name, *spread(found[name], 3), f"{more} / {less}", *spread(ratios)])
+    return table(["", "a path, ms of one processor", "range", "ratio", "median of pairs", "range"], rows)
+
+
+def variate_table(variates):
+    rows = [[purpose, kind, f"{count:,.0f}"] for purpose, kind, count in variates.table()]
+    return table(["drawn for", "kind", "a path"], rows)
+
+
+def processes():
+    """Rows of whole processes: wall seconds and memory."""
+    run = ["run", str(NORTHSTAR), "-n", str(DRAWS), "-o", "out"]
+    with tempfile.TemporaryDirectory() as cache:
+        cold = [process(run, cache)]
+        found = {f"run northstar, {DRAWS:,} draws, compiling first": cold}
+        for name, arguments in (
+            (f"run northstar, {DRAWS:,} draws", run),
+            ("check northstar", ["check", str(NORTHSTAR)]),
+            ("--help", ["--help"]),
+        ):
+            found[name] = [process(arguments, cache) for _ in range(RUNS)]
+    for name, runs in found.items():
+        seconds, memory = zip(*runs, strict=True)
+        yield [name, len(runs), *spread(seconds), f"{max(memory):.0f}"]
+
+
+def live(plan):
+    """Rows of questions to a process that runs: draws and the probability of every target."""
+    for draws in LIVE:
+        seconds = []
+        for _ in range(RUNS):
+            started = time.perf_counter()
+            hit_probability(simulate(plan, draws=draws))
+            seconds.append(time.perf_counter() - started)
+        yield [f"{draws:,} draws and P(hit) in a running process", RUNS, *spread(seconds), ""]
+
+
+def compiling(rows):
+    """What of the first run is compiling."""
+    cold, warm = (float(row[2]) for row in rows[:2])
+    return f"Compiling takes {cold - warm:.1f} s of the first run.\n"
 
 
 def main():
-    run = ["run", str(PLAN), "-n", str(DRAWS), "-o", "out"]
-    with tempfile.TemporaryDirectory() as cache:
-        cold = [measure(run, cache)]
-        warm = [measure(run, cache) for _ in range(WARM_RUNS)]
-        check = [measure(["check", str(PLAN)], cache) for _ in range(WARM_RUNS)]
-        words = [measure(["--help"], cache) for _ in range(WARM_RUNS)]
-    table = "\n".join(
-        [
-            "| process | runs | median, s | range, s | peak memory, MB |",
-            "|---|---|---|---|---|",
-            row(f"run northstar, {DRAWS:,} draws, compiling first", cold),
-            row(f"run northstar, {DRAWS:,} draws", warm),
-            row("check northstar", check),
-            row("--help", words),
-        ]
+    plan = load(NORTHSTAR)
+    found, variates = rivals(plan)
+    rows = [*processes(), *live(plan)]
+    blocks = variates.total("block") / variates.paths
+    write(
+        "results.md",
+        heading("Northstar: 24 months, measured", "make bench"),
+        rival_table(found),
+        f"All in turn, {PAIRS} times; medians. The floor draws what the kernel draws and does nothing else: "
+        f"{blocks:,.0f} blocks of four uniforms a path, neighbours together, so that the processor works on several at "
+        "once; or one by one, each where it is asked for.\n",
+        variate_table(variates),
+        table(["process", "runs", "median, s", "range, s", "peak memory, MB"], rows),
+        compiling(rows),
     )
-    packages = ", ".join(f"{name} {version(name)}" for name in ("simengine", "numpy", "numba", "xarray"))
-    heading = (
-        f"# Measured with `make bench`\n\n{date.today()}, {platform.machine()} with {os.cpu_count()} processors, "
-        f"Python {platform.python_version()}, {packages}.\n"
-    )
-    print(table)
-    (ROOT / "bench" / "results.md").write_text(f"{heading}\n{table}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

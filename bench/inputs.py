@@ -1,0 +1,39 @@
+"""What the kernel and its rivals are given: a plan's tables, and its numbers on every path."""
+
+from pathlib import Path
+
+import numpy as np
+
+from simengine.assumptions.dependence import Dependence
+from simengine.assumptions.draws import draw, latent
+from simengine.timeline import Timeline, shock_columns, shock_levels
+
+ROOT = Path(__file__).parents[1]
+NORTHSTAR = ROOT / "scenarios" / "northstar" / "base.yaml"
+
+
+def drawn(plan, packed, paths, seed=7, **times):
+    """Numbers of paths with drawn assumptions: (path, slot), and those that change (path, month, n).
+
+    Assumptions whose names begin with a key of `times` are multiplied.
+    """
+    draws = draw(plan.widened(), plan.dependence.copula(), seed, 0, paths)
+    values = multiplied({name: draws.values[:, i] for i, name in enumerate(draws.names)}, times)
+    shocks = {
+        name: shock_levels(shock.persistence, latent(shock_columns(plan, name), Dependence(), seed, 0, paths))
+        for name, shock in plan.shocks.items()
+    }
+    return packed.slots.fill(Timeline(plan, values, shocks), paths)
+
+
+def planned(plan, packed, paths, **times):
+    """The same of paths with what is planned."""
+    values = multiplied({name: np.full(paths, value) for name, value in plan.planned.items()}, times)
+    return packed.slots.fill(Timeline(plan, values), paths)
+
+
+def multiplied(values, times):
+    """Values by name, multiplied where the name begins with a key of `times`."""
+    return {
+        name: value * next((times[key] for key in times if name.startswith(key)), 1.0) for name, value in values.items()
+    }
