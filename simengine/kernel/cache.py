@@ -107,8 +107,11 @@ def _digest(function: Callable[..., Any]) -> str:
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
     processor = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
     settings = (f"{name}={getattr(config, name)}" for name in _SETTINGS)
-    found = hashlib.sha256("\n".join((*versions, *processor, *settings, function.__qualname__)).encode())
-    for source in sorted(Path(inspect.getfile(function)).parent.glob("*.py")):
+    sources = Path(inspect.getfile(function)).resolve().parent
+    # of the same sources in two places numba keeps two files, and to each checkout the other's is a stranger
+    known = (*versions, *processor, *settings, function.__qualname__, str(sources))
+    found = hashlib.sha256("\n".join(known).encode())
+    for source in sorted(sources.glob("*.py")):
         found.update(source.read_bytes())
     return found.hexdigest()
 

@@ -46,8 +46,13 @@ def functions(tmp_path, monkeypatch):
     """A file with two functions, which are compiled in milliseconds, and an empty home."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     cache._say_once.cache_clear()
-    path = tmp_path / "source" / "tiny.py"
-    path.parent.mkdir()
+    return imported(tmp_path / "source", monkeypatch)
+
+
+def imported(folder, monkeypatch):
+    """The two functions, from a file of their own."""
+    folder.mkdir()
+    path = folder / "tiny.py"
     path.write_text(SOURCE)
     spec = importlib.util.spec_from_file_location("tiny", path)
     module = importlib.util.module_from_spec(spec)
@@ -282,6 +287,13 @@ def test_another_source_beside_it_is_another_folder(functions):
     before = cache.folder_of(functions.double)
     (Path(functions.__file__).parent / "helper.py").write_text("x = 1\n")
     assert cache.folder_of(functions.double) != before
+
+
+def test_two_checkouts_of_the_same_sources_keep_theirs_apart(double, tmp_path, monkeypatch):
+    other = imported(tmp_path / "checkout", monkeypatch)
+    assert not loaded(load(other.double))
+    assert loaded(load(double))
+    assert loaded(load(other.double))
 
 
 @pytest.mark.parametrize("setting", ["BOUNDSCHECK", "OPT", "CPU_NAME"])
