@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simengine.kernel.jit import NONE, inlined, step
+from simengine.kernel.jit import NONE, ONE, ZERO, inlined, step
 from simengine.kernel.market import NEGLIGIBLE, append, divide, expected_value, load_of, pool_of, schedule, take_row
 from simengine.kernel.random import (
     DEAL,
@@ -16,7 +16,7 @@ from simengine.kernel.random import (
     neighbours,
     normal_quantile,
 )
-from simengine.kernel.routing import own, own_among
+from simengine.kernel.routing import ANYBODY, own, own_among
 
 _SMALLEST_SURVIVAL = 1e-300
 _LEAST_UNIFORM = 2.0**-53
@@ -111,7 +111,7 @@ def start_in_order(
     t, first, last, always, p,
     firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, picked,
 ):  # fmt: skip
-    """Start to work `picked[first:last]` in month t, all of them if `always`, else as long as pool p has room.
+    """Start to work `picked[first:last]` in month t, all of them if `always` is 1, else as long as pool p has room.
 
     Returns the first that did not start.
     """
@@ -123,7 +123,7 @@ def start_in_order(
         if p != NONE:
             pool = pools[p]
             load = load_of(opportunity, pool)
-            if not (always or fits(load, pool)):
+            if always == 0 and not fits(load, pool):
                 return i
         c = opportunity.cell
         closes = settle_outcome(t, opportunity, cell, bands, clock[c], season[c, month])
@@ -179,7 +179,7 @@ def resume(n, age, opportunities, cell, bands, clock, pools, closing, freed, kno
         opportunity.won = 1
         mean, survived = won_mean, known[1]
     left = remaining_cycle(mean, sigma, age, survived, opportunity.pace)
-    closes = months_until(0, left) if cell.even == 1 else month_on_clock(0, left, clock)
+    closes = months_until(ZERO, left) if cell.even == 1 else month_on_clock(ZERO, left, clock)
     load = load_of(opportunity, pools[opportunity.pool]) if opportunity.pool != NONE else 0.0
     schedule(n, closes, load, opportunities, closing, freed)
 
@@ -240,10 +240,22 @@ def resume_row(
     for first in range(0, row.count, WIDTH):
         count = min(WIDTH, row.count - first)
         ordinal = row.ordinal + first
-        draw_lucks(cell, 1, draw, ordinal, count, row.arrival, lucks)
+        draw_lucks(cell, ONE, draw, ordinal, count, row.arrival, lucks)
         for k in range(count):
             n = record(
-                c, 1, row.arrival, ordinal + k, row.value, expected, k, lucks, firm, opportunities, cell, segment, pools
+                c,
+                ONE,
+                row.arrival,
+                ordinal + k,
+                row.value,
+                expected,
+                k,
+                lucks,
+                firm,
+                opportunities,
+                cell,
+                segment,
+                pools,
             )
             resume(n, row.age, opportunities, cell, bands, clock[c], pools, closing, freed, known)
             opportunity = opportunities[n]
@@ -254,7 +266,7 @@ def resume_row(
                 if row.owner == NONE:
                     own(opportunity, load, pool, owners, seats)
                 else:
-                    own_among(0, opportunity, load, row.owner, False, pool, owners, seats)
+                    own_among(ZERO, opportunity, load, row.owner, ANYBODY, pool, owners, seats)
 
 
 @step

@@ -31,6 +31,6 @@ def integer(value: int) -> Any:
     return np.int64(value)
 
 
-ZERO = integer(0)
+ZERO, ONE = integer(0), integer(1)
 NONE = integer(-1)
 """No entity."""

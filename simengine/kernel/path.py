@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from simengine.kernel import base, deals, demand, market, queue, quotas, routing, seats
-from simengine.kernel.jit import NONE, step
+from simengine.kernel.jit import NONE, ONE, ZERO, step
 from simengine.kernel.market import Order
 from simengine.kernel.routing import Owners
 
@@ -32,13 +32,13 @@ def add_up_hazards(months, segments, varying, wires, numbers):
     for s in range(segments.shape[0]):
         segments[s].hazard *= _ROUNDING_UP
         segments[s].reached = -math.expm1(-segments[s].hazard)
-    load_numbers(0, varying, wires, numbers)
+    load_numbers(ZERO, varying, wires, numbers)
 
 
 @step
 def seat_first(firm, groups, seats_, varying, wires, numbers, draw):
     """Seat the first occupant of every seat, by the numbers of the month for which the seat is planned."""
-    loaded = 0
+    loaded = ZERO
     for i in range(seats_.shape[0]):
         seat = seats_[i]
         month = max(0, seat.planned - firm.start)
@@ -47,7 +47,7 @@ def seat_first(firm, groups, seats_, varying, wires, numbers, draw):
             loaded = month
         seats.fill_first(seat, groups[seat.group], firm, draw)
     if loaded != 0:
-        load_numbers(0, varying, wires, numbers)
+        load_numbers(ZERO, varying, wires, numbers)
 
 
 @step
@@ -94,8 +94,11 @@ def count(t, firm, segments, pools, out, out_pool):
 
 
 @step
-def simulate_path(draw, world, values, varying, out_segment, out_group, out_cell, out_pool, reached):
-    """Fill the results of one path; returns False if it needs more room than `world` has.
+def simulate_paths(world, slots, varying, first_draw, results):
+    """Fill `results` with one path for each row of `slots`; row i is draw `first_draw + i`.
+
+    Returns how many are done: fewer than there are rows if the next one needs more room than `world` has. One function:
+    numba would compile once more all that another one holds.
 
     Every month, in order:
     0. the month's numbers
@@ -108,7 +111,7 @@ def simulate_path(draw, world, values, varying, out_segment, out_group, out_cell
     """
     firm, groups, bands, seats_, pools = world.firm[0], world.groups, world.bands, world.seats, world.pools
     hours, teams, planned = world.hours, world.teams, world.planned
-    owners = Owners(world.members, world.burdens, world.keys, world.least)
+    owners = Owners(world.members, world.burdens, world.bits, world.keys, world.least)
     cells, rates, lags, season, clock = world.cells, world.rates, world.lags, world.season, world.clock
     segments, terms, pipeline = world.segments, world.terms, world.pipeline
     opportunities, closing, freed = world.opportunities, world.closing, world.freed
@@ -118,114 +121,114 @@ def simulate_path(draw, world, values, varying, out_segment, out_group, out_cell
     events, events_by, wires, numbers = world.events, world.events_by, world.wires, world.numbers
     months, last_stage = firm.months, rates.shape[1]
 
-    for k in range(world.wiring.shape[0]):
-        numbers[world.wiring[k, 0]] = values[world.wiring[k, 1]]
-    add_up_hazards(months, segments, varying, wires, numbers)
-    firm.full = 0
-    market.clear_market(firm, segments, pools, closing, freed)
-    base.clear_base(firm, segments, due, phases, upsells)
-    seat_first(firm, groups, seats_, varying, wires, numbers, draw)
-    base.admit_base(firm, customers, world.opening, segments, due, phases, upsells, lucks, draw)
-    for t in range(months):
-        load_numbers(t, varying, wires, numbers)
-        out_s, out_g, out_c, out_p = out_segment[t], out_group[t], out_cell[t], out_pool[t]
-        leavers = seats.begin_month(
-            t, firm, groups, seats_, bands, pools, segments, hours, teams, planned, draw, out_g, out_segment
-        )
-        base.cover(groups, segments, out_s)
-        arriving = demand.create(t, firm, cells, segments, rates, lags, season, hours, draw, out_c, reached)
-        if t == 0:
-            arriving += demand.pass_opening(pipeline, cells, rates, draw, reached)
-            for r in range(pipeline.shape[0]):
-                arriving += pipeline[r].count
-        if (
-            firm.rows + arriving > opportunities.shape[0]
-            or firm.customers + firm.rows + arriving > customers.shape[0]
-            or firm.events + firm.customers + firm.rows + arriving > events.shape[0]
-        ):
-            return False
-        for c in range(cells.shape[0]):
-            out_c[c].opportunities = reached[t, c, last_stage]
-        for r in range(pipeline.shape[0] if t == 0 else 0):
-            if pipeline[r].stage == last_stage:
-                deals.resume_row(
-                    pipeline[r], firm, opportunities, cells, segments, pools, bands, clock, owners, seats_,
-                    closing, freed, lucks, draw,
-                )  # fmt: skip
-        for s in range(segments.shape[0]):
-            out = out_s[s]
-            for i in range(segments[s].first_cell, segments[s].last_cell):
-                c = world.cells_by_segment[i]
-                created = cells[c].created
-                out.opportunities += created
-                served = deals.arrive(
-                    c, 0, firm.start + t, 0, created, _DRAWN,
-                    firm, opportunities, cells, segments, pools, lucks, picked, draw, out_p,
-                )  # fmt: skip
-                if served > 0:
-                    out.started += deals.start_in_order(
-                        t, 0, served, True, NONE,
-                        firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_, closing,
-                        freed, picked,
-                    )  # fmt: skip
+    for i in range(slots.shape[0]):
+        draw, out_segment, reached = first_draw + i, results.segment[i], results.reached[i]
+        for k in range(world.wiring.shape[0]):
+            numbers[world.wiring[k, 0]] = slots[i, world.wiring[k, 1]]
+        add_up_hazards(months, segments, varying[i], wires, numbers)
+        firm.full = 0
+        market.clear_market(firm, segments, pools, closing, freed)
+        base.clear_base(firm, segments, due, phases, upsells)
+        seat_first(firm, groups, seats_, varying[i], wires, numbers, draw)
+        base.admit_base(firm, customers, world.opening, segments, due, phases, upsells, lucks, draw)
+        for t in range(months):
+            load_numbers(t, varying[i], wires, numbers)
+            out_s, out_g, out_c, out_p = out_segment[t], results.group[i, t], results.cell[i, t], results.pool[i, t]
+            leavers = seats.begin_month(
+                t, firm, groups, seats_, bands, pools, segments, hours, teams, planned, draw, out_g, out_segment
+            )
+            base.cover(groups, segments, out_s)
+            arriving = demand.create(t, firm, cells, segments, rates, lags, season, hours, draw, out_c, reached)
+            if t == 0:
+                arriving += demand.pass_opening(pipeline, cells, rates, draw, reached)
+                for r in range(pipeline.shape[0]):
+                    arriving += pipeline[r].count
+            if (
+                firm.rows + arriving > opportunities.shape[0]
+                or firm.customers + firm.rows + arriving > customers.shape[0]
+                or firm.events + firm.customers + firm.rows + arriving > events.shape[0]
+            ):
+                return i
+            for c in range(cells.shape[0]):
+                out_c[c].opportunities = reached[t, c, last_stage]
             for r in range(pipeline.shape[0] if t == 0 else 0):
-                waiting = pipeline[r]
-                if waiting.stage < last_stage and cells[waiting.cell].segment == s:
-                    out.opportunities += waiting.passing
+                if pipeline[r].stage == last_stage:
+                    deals.resume_row(
+                        pipeline[r], firm, opportunities, cells, segments, pools, bands, clock, owners, seats_,
+                        closing, freed, lucks, draw,
+                    )  # fmt: skip
+            for s in range(segments.shape[0]):
+                out = out_s[s]
+                for j in range(segments[s].first_cell, segments[s].last_cell):
+                    c = world.cells_by_segment[j]
+                    created = cells[c].created
+                    out.opportunities += created
                     served = deals.arrive(
-                        waiting.cell, 1, waiting.arrival, waiting.ordinal, waiting.passing, waiting.value,
+                        c, ZERO, firm.start + t, ZERO, created, _DRAWN,
                         firm, opportunities, cells, segments, pools, lucks, picked, draw, out_p,
                     )  # fmt: skip
                     if served > 0:
                         out.started += deals.start_in_order(
-                            t, 0, served, True, NONE,
-                            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_, closing,
-                            freed, picked,
+                            t, ZERO, served, ONE, NONE,
+                            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                            closing, freed, picked,
                         )  # fmt: skip
-            for p in range(segments[s].first_pool, segments[s].first_pool + segments[s].pools):
-                queue.take_up(
-                    t, p, wires.shape[0] > 0,
-                    firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
-                    closing, freed, order, out, out_p,
-                )  # fmt: skip
-        close_deals(
-            t, firm, opportunities, cells, segments, pools, groups, seats_, teams, customers, terms, closing, due,
-            phases, events, draw, out_segment, out_g, out_c, out_p,
-        )  # fmt: skip
-        leavers += seats.promote(t, firm, groups, seats_, draw, out_g)
-        if seats.orphaned(t, seats_):
-            routing.reassign(
-                t, firm, opportunities, groups, seats_, pools, owners, closing, freed, order, cells.shape[0]
+                for r in range(pipeline.shape[0] if t == 0 else 0):
+                    waiting = pipeline[r]
+                    if waiting.stage < last_stage and cells[waiting.cell].segment == s:
+                        out.opportunities += waiting.passing
+                        served = deals.arrive(
+                            waiting.cell, ONE, waiting.arrival, waiting.ordinal, waiting.passing, waiting.value,
+                            firm, opportunities, cells, segments, pools, lucks, picked, draw, out_p,
+                        )  # fmt: skip
+                        if served > 0:
+                            out.started += deals.start_in_order(
+                                t, ZERO, served, ONE, NONE,
+                                firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                                closing, freed, picked,
+                            )  # fmt: skip
+                for p in range(segments[s].first_pool, segments[s].first_pool + segments[s].pools):
+                    queue.take_up(
+                        t, p, wires.shape[0] > 0,
+                        firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                        closing, freed, order, out, out_p,
+                    )  # fmt: skip
+            close_deals(
+                t, firm, opportunities, cells, segments, pools, groups, seats_, teams, customers, terms, closing, due,
+                phases, events, draw, out_segment, out_g, out_c, out_p,
+            )  # fmt: skip
+            leavers += seats.promote(t, firm, groups, seats_, draw, out_g)
+            if seats.orphaned(t, seats_):
+                routing.reassign(
+                    t, firm, opportunities, groups, seats_, pools, owners, closing, freed, order, cells.shape[0]
+                )
+            base.renew_month(
+                t,
+                firm,
+                customers,
+                segments,
+                terms,
+                due,
+                phases,
+                events,
+                picked,
+                world.addresses,
+                lucks,
+                draw,
+                out_segment,
             )
-        base.renew_month(
-            t, firm, customers, segments, terms, due, phases, events, picked, world.addresses, lucks, draw, out_segment
-        )
-        for s in range(segments.shape[0]):
-            base.expand_segment(t, s, firm, customers, segments[s], phases[s], events, upsells[s], draw, out_s[s])
-        if firm.full == 1:
-            return False
-        base.settle(firm, customers, segments, upsells, draw)
-        events_by[t] = firm.events
-        if t >= base.COHORT_MONTHS:
-            before = t - base.COHORT_MONTHS
-            base.remember(events_by[before - 1] if before > 0 else 0, events_by[before], customers, segments, events)
-        base.close_books(t, firm, segments, phases, out_s)
-        count(t, firm, segments, pools, out_s, out_p)
-        seats.end_month(t, leavers, firm, groups, seats_, teams, draw, out_g)
-    return True
-
-
-@step
-def simulate_paths(world, slots, varying, first_draw, results):
-    """Fill `results` with one path for each row of `slots`; row i is draw `first_draw + i`.
-
-    Returns how many are done: fewer than there are rows if the next one needs more room than `world` has.
-    """
-    for i in range(slots.shape[0]):
-        done = simulate_path(
-            first_draw + i, world, slots[i], varying[i],
-            results.segment[i], results.group[i], results.cell[i], results.pool[i], results.reached[i],
-        )  # fmt: skip
-        if not done:
-            return i
+            for s in range(segments.shape[0]):
+                base.expand_segment(t, s, firm, customers, segments[s], phases[s], events, upsells[s], draw, out_s[s])
+            if firm.full == 1:
+                return i
+            base.settle(firm, customers, segments, upsells, draw)
+            events_by[t] = firm.events
+            if t >= base.COHORT_MONTHS:
+                before = t - base.COHORT_MONTHS
+                base.remember(
+                    events_by[before - 1] if before > 0 else 0, events_by[before], customers, segments, events
+                )
+            base.close_books(t, firm, segments, phases, out_s)
+            count(t, firm, segments, pools, out_s, out_p)
+            seats.end_month(t, leavers, firm, groups, seats_, teams, draw, out_g)
     return slots.shape[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from simengine.kernel.deals import start_in_order
-from simengine.kernel.jit import NONE, step
+from simengine.kernel.jit import NONE, ZERO, step
 from simengine.kernel.market import NEGLIGIBLE, append, expected_value, give_row_back, load_of, sort
 from simengine.kernel.random import NEVER
 
@@ -103,10 +103,10 @@ def take_up(
     last, wanted_fresh = pick_fresh(waiting, pool, opportunities, picked)
     pool.taken -= freed[t, p]
     wanted += pool.taken + wanted_fresh
-    all_fit = pool.capacity > 0.0 and wanted <= pool.capacity + NEGLIGIBLE * max(1.0, wanted)
-    if not all_fit:
+    all_fit = 1 if pool.capacity > 0.0 and wanted <= pool.capacity + NEGLIGIBLE * max(1.0, wanted) else 0
+    if all_fit == 0:
         sort_by_place(waiting, last, opportunities, order)
-    started, first = 0, 0
+    started, first = 0, ZERO
     for part in range(2):
         end = waiting if part == 0 else last
         if first == end:

@@ -29,9 +29,9 @@ def _record(table: type[IntEnum] | None, keys: str = "", whole: str = "", real: 
     """A record of a table's columns, words of keys, and state in whole and in real numbers."""
     columns: Iterable[IntEnum] = table or ()
     slots = SLOTS[table] if table in SLOTS else frozenset[IntEnum]()
-    fields: list[tuple[str, type[np.generic]]] = [(name, np.uint32) for name in keys.split()]
-    fields += [(column.name.lower(), np.float64 if column in slots else np.int32) for column in columns]
-    fields += [(name, np.int32) for name in whole.split()]
+    fields: list[tuple[str, type[np.generic]]] = [(name, np.uint64) for name in keys.split()]
+    fields += [(column.name.lower(), np.float64 if column in slots else np.int64) for column in columns]
+    fields += [(name, np.int64) for name in whole.split()]
     fields += [(name, np.float64) for name in real.split()]
     return np.dtype(fields, align=True)
 
@@ -65,10 +65,13 @@ open opportunities of the seat. burden: (owned + load)/room with the next opport
 """
 BAND = _record(Band)
 POOL = _record(
-    Pool, whole="fresh_head fresh_tail queue_head queue_tail ranked", real="ranked_load taken capacity share weight"
+    Pool,
+    whole="fresh_head fresh_tail queue_head queue_tail ranked changed",
+    real="ranked_load taken capacity share weight",
 )
 """Lists of what arrived this month and of what waits. ranked: 1 if the keys of its owners are up to date, for one more
-load of ranked_load. share: of its segment's potential, cumulated; weight: its potential over the mean.
+load of ranked_load; changed: the part of them of which the least is to be found anew. share: of its segment's
+potential, cumulated; weight: its potential over the mean.
 """
 CELL = _record(Cell, "k0 k1 open_k0 open_k1", "first_band bands even created")
 """even: 1 if the closing clock runs like the calendar."""
@@ -100,7 +103,7 @@ ago. rate: an own renewal rate, or NONE. luck: the uniform that decides the end 
 """
 OPPORTUNITY = _record(
     None,
-    whole="cell opening arrival ordinal next stale won owner pool closes",
+    whole="owner closes next pool won cell opening arrival ordinal stale",
     real="stated amount expected odds rank luck pace rounding place patience",
 )
 """next: in the one list in which it stands. stale: month at whose beginning it goes stale. stated: what it is worth if

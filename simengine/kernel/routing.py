@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simengine.kernel.jit import NONE, inlined, integer, step
+from simengine.kernel.jit import NONE, ONE, ZERO, inlined, integer, step
 from simengine.kernel.market import load_of, move_row, schedule, sort
 from simengine.kernel.random import NEVER
 
 _WORD = 2.0**32
+ANYBODY, STAYING = ZERO, ONE
 _POSITION = integer(2**16 - 1)
 """The last binary digits of a burden hold the place among the seats of the pool: positive real numbers are in the order
 of their digits, and whole ones the processor compares eight at once."""
@@ -24,8 +25,10 @@ class Owners(NamedTuple):
     """Whole numbers: seats."""
     burdens: Any
     """(owned + load)/room of each with the next opportunity."""
-    keys: Any
+    bits: Any
     """The same memory, as whole numbers."""
+    keys: Any
+    """Burdens in whole numbers, and the place among the seats of the pool."""
     least: Any
     """From the first member of a pool on, the least key of each part of it."""
 
@@ -35,7 +38,7 @@ def _weigh(i, first, load, owners, seats):
     """The key of owner i: burdens in order, seats in their order where these are alike."""
     seat = seats[owners.members[i]]
     owners.burdens[i] = (seat.owned + load) * seat.ease
-    owners.keys[i] = (owners.keys[i] & ~_POSITION) | (i - first)
+    owners.keys[i] = (owners.bits[i] & ~_POSITION) | (i - first)
 
 
 @inlined
@@ -61,6 +64,7 @@ def _rank_owners(load, pool, owners, seats):
             owners.keys[i] = _NO_ROOM
     for part in range((pool.seats + _PART - 1) // _PART):
         _find_least(part, pool, owners)
+    pool.changed = 0
 
 
 @inlined
@@ -68,6 +72,8 @@ def own(opportunity, load, pool, owners, seats):
     """Give an opportunity to the seat with room that has the least (owned + load)/room, if any has room."""
     if pool.ranked == NONE or pool.ranked_load != load:
         _rank_owners(load, pool, owners, seats)
+    # only now: at once after it was written, the processor would have to wait for the key
+    _find_least(pool.changed, pool, owners)
     first = pool.first
     least = _NO_ROOM
     for part in range((pool.seats + _PART - 1) // _PART):
@@ -77,12 +83,12 @@ def own(opportunity, load, pool, owners, seats):
         opportunity.owner = owners.members[i]
         seats[owners.members[i]].owned += load
         _weigh(i, first, load, owners, seats)
-        _find_least((least & _POSITION) // _PART, pool, owners)
+        pool.changed = (least & _POSITION) // _PART
 
 
 @step
 def own_among(t, opportunity, load, group, staying, pool, owners, seats):
-    """The same among the seats of `group` unless that is NONE, and if `staying`, among those who work and stay.
+    """The same among the seats of `group` unless that is NONE, and with STAYING among those who work and stay.
 
     Returns whether there is one.
     """
@@ -91,7 +97,7 @@ def own_among(t, opportunity, load, group, staying, pool, owners, seats):
         seat = seats[owners.members[i]]
         if seat.ease == 0.0 or (group != NONE and group != seat.group):  # noqa: PLR1714 - numba has no such sets
             continue
-        if staying and (seat.starts > t or seat.leaves != NEVER):
+        if staying == STAYING and (seat.starts > t or seat.leaves != NEVER):
             continue
         _weigh(i, first, load, owners, seats)
         least = min(least, owners.keys[i])
@@ -114,11 +120,11 @@ def _orphans(t, firm, opportunities, seats, order, n_cells):
             order.picked[n_picked] = n
             order.keys[n_picked] = opportunity.arrival * _WORD + opportunity.ordinal
             n_picked += 1
-    sort(0, n_picked, order)
+    sort(ZERO, n_picked, order)
     for i in range(n_picked):
         opportunity = opportunities[order.picked[i]]
         order.keys[i] = (2.0 * opportunity.owner + opportunity.opening) * n_cells + opportunity.cell
-    sort(0, n_picked, order)
+    sort(ZERO, n_picked, order)
     return n_picked
 
 
@@ -141,5 +147,5 @@ def reassign(t, firm, opportunities, groups, seats, pools, owners, closing, free
         load = load_of(opportunity, pool)
         freed[opportunity.closes, opportunity.pool] -= load
         schedule(n, opportunity.closes + group.reassigned_after, load, opportunities, closing, freed)
-        if own_among(t, opportunity, load, NONE, True, pool, owners, seats):
+        if own_among(t, opportunity, load, NONE, STAYING, pool, owners, seats):
             leaver.owned -= load

@@ -60,9 +60,10 @@ class World(NamedTuple):
     pools: Any
     members: Any
     burdens: Any
+    bits: Any
     keys: Any
     least: Any
-    """The four of `Owners`."""
+    """The five of `Owners`."""
     hours: Any
     """(budget,): hours of the month, and what is left of them."""
     teams: Any
@@ -140,7 +141,8 @@ def build(tables: Tables, rooms: Rooms) -> World:
         pools=plan.facts("pools", Pool),
         members=tables.members[:, 0].copy(),
         burdens=burdens,
-        keys=burdens.view(np.int64),
+        bits=burdens.view(np.int64),
+        keys=np.empty(len(tables.members), np.int64),
         least=np.empty(len(tables.members), np.int64),
         hours=np.empty(_top(groups[:, Group.BUDGET], cells[:, Cell.BUDGET], cells[:, Cell.QUALIFIED_BY])),
         teams=np.zeros(_top(groups[:, Group.TEAM], groups[:, Group.QUOTA_OF_TEAM]), TEAM),
