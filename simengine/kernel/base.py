@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from simengine.kernel.jit import NONE, ZERO, inlined, step
 from simengine.kernel.random import (
     EXPANSION,
@@ -14,6 +12,7 @@ from simengine.kernel.random import (
     anywhere,
     exponential,
     lognormal_factor,
+    months_until,
     neighbours,
     poisson,
     purpose_and_number,
@@ -189,9 +188,7 @@ def admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, e
     customer.then = 0.0
     u_end, u_timing, u_length, u_live = uniforms(k0, k1, draw, customer.ordinal, customer.period, TERM, ONCE)
     customer.luck = u_end
-    live = t
-    if segment.go_live > 0.0:
-        live += math.floor(segment.go_live + u_live)
+    live = months_until(t, segment.go_live + u_live)
     if live < due.shape[0]:
         out_segment[live, s].went_live += opportunity.amount
     customer.ends = live + term_length(segment, u_length, terms)

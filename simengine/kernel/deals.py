@@ -8,11 +8,11 @@ from simengine.kernel.jit import NONE, ONE, ZERO, inlined, step
 from simengine.kernel.market import NEGLIGIBLE, append, divide, expected_value, load_of, pool_of, schedule, take_row
 from simengine.kernel.random import (
     DEAL,
-    NEVER,
     QUEUE,
     WIDTH,
     exp,
     lognormal_factors,
+    months_until,
     neighbours,
     normal_quantile,
 )
@@ -72,12 +72,6 @@ def month_on_clock(t, reading, clock):
     while t + 1 < clock.shape[0] and clock[t + 1] <= reading:
         t += 1
     return t
-
-
-@inlined
-def months_until(t, left):
-    """Month t and `left` months, cut off at NEVER."""
-    return t + math.floor(left) if left < NEVER else NEVER
 
 
 @inlined

@@ -7,7 +7,7 @@ import math
 from simengine.kernel.deals import start_in_order
 from simengine.kernel.jit import NONE, ZERO, step
 from simengine.kernel.market import NEGLIGIBLE, append, expected_value, give_row_back, load_of, sort
-from simengine.kernel.random import NEVER
+from simengine.kernel.random import NEVER, months_until
 
 
 @step
@@ -72,9 +72,7 @@ def goes_stale(t, stale, staying, u):
     if stale >= 1.0:
         return t + 1
     if stale > 0.0:
-        patience = math.log1p(-u) / staying
-        if patience < NEVER:
-            return t + 1 + math.floor(patience)
+        return months_until(t + 1, math.log1p(-u) / staying)
     return NEVER
 
 

@@ -208,13 +208,14 @@ _POWERS = 2.0 ** np.arange(-1022.0, 1024.0)
 
 @spread
 def exp(x):
-    """e^x for x up to 709, to 2 units in the last place; below -708 as there.
+    """e^x for x up to 709, to 2 units in the last place; below -708 as there, and so where x is not a number.
 
     x = k ln 2 + r (Cody and Waite, *Software Manual for the Elementary Functions*, 1980) and the series of e^r. Without
     a call the processor works on several at once, and the result is the same on every one of them.
     """
-    k = math.floor(max(x, _LEAST_EXPONENT) * _PER_LN2 + 0.5)
-    r = (max(x, _LEAST_EXPONENT) - k * _LN2_HIGH) - k * _LN2_LOW
+    x = x if x > _LEAST_EXPONENT else _LEAST_EXPONENT
+    k = math.floor(x * _PER_LN2 + 0.5)
+    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
     series = 1.0 / 6227020800.0
     series = series * r + 1.0 / 479001600.0
     series = series * r + 1.0 / 39916800.0
@@ -289,11 +290,16 @@ def lognormal_factors(sigma, count, u, z):
         u[k] = exp(sigma * z[k] - 0.5 * sigma * sigma)
 
 
+@spread
+def months_until(t, left):
+    """Month t and `left` months, cut off at NEVER."""
+    return t + math.floor(left) if left < NEVER else NEVER
+
+
 @variate
 def whole_months(mean, sigma, u_size, u_round):
     """A lag in whole months whose mean is exactly `mean`: floor(mean · factor + u); at most NEVER."""
-    months = mean * lognormal_factor(sigma, u_size) + u_round
-    return math.floor(months) if months < NEVER else NEVER
+    return months_until(0, mean * lognormal_factor(sigma, u_size) + u_round)
 
 
 @variate

@@ -28,6 +28,19 @@ funnel:
   opening_pipeline:
     rows: [{{segment: once, channel: inbound, stage: opportunity, age_months: 3, count: 5}}]
 """
+BASE = """
+plan: {name: Extreme, currency: USD, start: 2027-01, months: 12}
+segments: {smb: {geo: NA}}
+assumptions:
+  wild: {plan: 3 months, distribution: {lognormal: {median: 3, sigma: 10}}, unit: months, risk: {adverse: high},
+         source: {kind: judgment, reference: nobody knows}}
+funnel:
+  channels:
+    site:
+      sold_by: nobody
+      segments: {smb: {volume: 9 per month, win_rate: 50 %, cycle: 0 months, deal_size: 1_000}}
+base: {smb: {renewal_rate: 90 %, go_live: wild, term_months: 1}}
+"""
 
 CALM = {"unit": "months", "lag": "2 months", "delay": "1 month", "volume": "9 per month", "cycle": "2 months"}
 
@@ -48,6 +61,23 @@ def test_a_duration_without_end_is_only_late(where):
     assert np.max([h[0, :11] for h in headcount]) <= 3  # nobody comes before the month they are planned for
     ds = simulate(plan, draws=2000)
     assert np.isfinite(ds.bookings).all()
+
+
+def test_what_goes_live_beyond_all_numbers_never_does():
+    plan = loads(BASE)
+    for value in np.geomspace(1e3, 1e30, 200):
+        segment = run_paths(plan, 1, values={"wild": value}).segment
+        assert segment["new_customers"].sum() > 0
+        assert segment["went_live"].sum() == segment["renewals_due"].sum() == 0
+    assert run_paths(plan, 1, values={"wild": 3.0}).segment["renewals_due"].sum() > 0
+
+
+@pytest.mark.parametrize("spread", [1e100, float("inf")])
+def test_a_spread_beyond_all_numbers_leaves_next_to_nothing(spread):
+    plan = loads(PLAN.format(**{**CALM, "unit": "fraction"}).replace("cycle_spread: 900 %", "deal_size_spread: wild"))
+    segment = run_paths(plan, 3, values={"wild": spread}).segment
+    assert segment["won"].sum() > 0
+    assert segment["one_off_bookings"].sum() < 1.0
 
 
 def test_more_arrivals_than_can_be_simulated_are_refused_with_the_name_of_the_assumption():
