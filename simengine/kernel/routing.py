@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from simengine.kernel.jit import NONE, ONE, ZERO, inlined, integer, step
 from simengine.kernel.market import load_of, move_row, schedule, sort
 from simengine.kernel.random import NEVER
+from simengine.kernel.tables import MOST_SEATS
 
 _WORD = 2.0**32
 ANYBODY, STAYING = ZERO, ONE
-_POSITION = integer(2**16 - 1)
+_POSITION = integer(MOST_SEATS - 1)
 """The last binary digits of a burden hold the place among the seats of the pool: positive real numbers are in the order
 of their digits, and whole ones the processor compares eight at once."""
 _NO_ROOM = integer(2**63 - 1)

@@ -131,6 +131,10 @@ class Seat(IntEnum):
     """The pool whose opportunities it works; -1: it does not sell."""
 
 
+MOST_SEATS = 2**16
+"""A pool can have: the kernel counts them in 16 binary digits."""
+
+
 class Pool(IntEnum):
     """Columns of `pools`: a segment, or a territory of it; sorted by segment and name."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from simengine.kernel.tables import BandKind, Group, Pool, Seat, Shape
+from simengine.errors import SimengineError
+from simengine.kernel.tables import MOST_SEATS, BandKind, Group, Pool, Seat, Shape
 from simengine.plan.fields import ONE, ZERO
 from simengine.plan.people import Capacity, Ramp, Role, SeatGroup, Team
 from simengine.plan.scalars import Quantity
@@ -144,7 +145,10 @@ class Pools(NamedTuple):
 def pool_tables(
     team: Team, groups: Sequence[SeatGroup], seats: Sequence[tuple[int, int, int]], names: Names, slots: Slots
 ) -> Pools:
-    """Pools segment by segment: one, or one a territory; with the seats that work them."""
+    """Pools segment by segment: one, or one a territory; with the seats that work them.
+
+    Raises SimengineError where more seats work one pool than can be simulated.
+    """
     of_group: dict[str, list[int]] = {group.name: [] for group in groups}
     for seat, (group, _, _) in enumerate(seats):
         of_group[groups[group].name].append(seat)
@@ -164,6 +168,11 @@ def pool_tables(
             if territories
             else [(ONE, [seat for group in sellers for seat in of_group[group.name]])]
         )
+        if (most := max(len(workers) for _, workers in worked)) > MOST_SEATS:
+            raise SimengineError(
+                f"segment {segment}: {most:,} seats sell in it, and at most {MOST_SEATS:,} can be simulated; "
+                "divide it into several segments"
+            )
         spans.append((len(pools), len(worked)))
         for potential, workers in worked:
             for seat in workers:

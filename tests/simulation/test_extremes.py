@@ -5,8 +5,10 @@ import pytest
 
 from simengine.errors import SimengineError
 from simengine.kernel import random
+from simengine.kernel.tables import Pool
 from simengine.plan import loads
 from simengine.simulation import simulate
+from simengine.simulation.pack import pack
 from tests.kernel.support import simulate as run_paths
 
 PLAN = """
@@ -84,3 +86,12 @@ def test_more_arrivals_than_can_be_simulated_are_refused_with_the_name_of_the_as
     plan = loads(PLAN.format(**{**CALM, "unit": "count per month", "volume": "wild"}))
     with pytest.raises(SimengineError, match=r"wild: a value of .* cut its distribution off"):
         simulate(plan, draws=2000)
+
+
+def test_more_seats_than_the_kernel_can_tell_apart_are_refused():
+    plan = PLAN.format(**{**CALM, "lag": "wild"})
+    packed = pack(loads(plan.replace("existing: 3", "existing: 65_531")), seed=7, stream=0)
+    assert packed.tables.pools[0, Pool.SEATS] == 65_536
+    one_more = loads(plan.replace("existing: 3", "existing: 65_532"))
+    with pytest.raises(SimengineError, match="segment once: 65,537 seats sell in it, and at most 65,536"):
+        simulate(one_more, draws=1)
