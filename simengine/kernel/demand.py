@@ -9,6 +9,8 @@ from simengine.kernel.random import ARRIVALS, ONCE, OPEN, binomial, negative_bin
 from simengine.kernel.tables import Source
 
 _YEAR = 12
+_MOST = 1e12
+"""Arrivals a month: more than there is room for, and few enough for whole numbers to hold."""
 _HOURS, _RESPONSE, _SELLERS = int(Source.HOURS), int(Source.RESPONSE), int(Source.SELLERS)
 
 
@@ -24,7 +26,10 @@ def saturating(spend, at_spend, half_saturation):
 
 @step
 def mean_arrivals(t, cell, season, hours_for_one, sellers):
-    """Expected arrivals at the first stage in month t; `hours_for_one` is what a weight of one gets of its budget."""
+    """Expected arrivals at the first stage in month t, cut off at 1e12.
+
+    `hours_for_one` is what a weight of one gets of its budget.
+    """
     mean = cell.volume * season
     if cell.growth != 0.0:
         mean *= (1.0 + cell.growth) ** (t / _YEAR)
@@ -34,7 +39,7 @@ def mean_arrivals(t, cell, season, hours_for_one, sellers):
         mean *= hours_for_one * cell.weight
     elif cell.source == _SELLERS:
         mean *= sellers
-    return mean
+    return min(mean, _MOST)
 
 
 @step

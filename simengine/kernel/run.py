@@ -24,6 +24,8 @@ from simengine.kernel.world import as_attributes, build, rooms_of
 STREAM_VERSION = 3
 """Raised whenever the same plan and seed would give other bits on purpose."""
 
+_MOST_ROOM = 2**28
+"""Entries of the longest list of a path: tens of gigabytes in all."""
 _RECORDS = {"segment": SegmentOut, "group": GroupOut, "cell": CellOut, "pool": PoolOut}
 
 _B = TypeVar("_B")
@@ -100,18 +102,23 @@ class Simulator:
         """One path for each row of `slots` (path, slot); row i is draw `first_draw + i`.
 
         `varying` (path, month, n) holds what changes from month to month. What is returned is overwritten by the next
-        block.
+        block. Raises MemoryError where a path needs more room than can be had.
         """
         results, done = self._cleared(len(slots)), 0
         while done < len(slots):
             rest = Results(*(part[done:] for part in results))
             done += self._simulate(slots[done:], varying[done:], first_draw + done, rest)
             if done < len(slots):  # the next path needs more room
-                self._rooms = self._rooms.doubled()
-                self._world = build(self._tables, self._rooms)
+                self._make_room(first_draw + done)
                 for part in results:
                     part[done] = 0.0
         return results
+
+    def _make_room(self, draw: int) -> None:
+        self._rooms = self._rooms.doubled()
+        if max(self._rooms) > _MOST_ROOM:
+            raise MemoryError(f"draw {draw} needs more room than can be had")
+        self._world = build(self._tables, self._rooms)
 
     def _cleared(self, paths: int) -> Results:
         if len(self._results.reached) < paths:

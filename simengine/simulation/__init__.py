@@ -63,7 +63,10 @@ class Run:
     block: int
 
     def reduced(self, start: int, stop: int) -> Reduced:
-        """Simulate the draws from `start` to `stop`, and keep what the reduction keeps of them."""
+        """Simulate the draws from `start` to `stop`, and keep what the reduction keeps of them.
+
+        Raises SimengineError where a path needs more memory than can be had.
+        """
         draws = draw(self.beliefs, self.dependence, self.seed, start, stop)
         values = {name: draws.values[:, i] for i, name in enumerate(draws.names)}
         z = {name: draws.z[:, i] for i, name in enumerate(draws.names)}
@@ -76,7 +79,13 @@ class Run:
         simulator = Simulator(self.packed.tables)
         for first in range(0, stop - start, self.block):
             rows = slice(first, first + self.block)
-            span.take(named(simulator.block(slots[rows], varying[rows], start + first)))
+            try:
+                span.take(named(simulator.block(slots[rows], varying[rows], start + first)))
+            except MemoryError as error:
+                raise SimengineError(
+                    f"a path has more opportunities, customers or expansions than can be simulated ({error}); lower "
+                    "the plan's volumes, hours or expansions, or cut their distributions off with truncated"
+                ) from error
         return span.finish()
 
     def _levels(self, shock: str, start: int, stop: int) -> Array:

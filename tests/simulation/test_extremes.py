@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simengine.errors import SimengineError
-from simengine.kernel import random
+from simengine.kernel import random, run
 from simengine.kernel.tables import Pool
 from simengine.plan import loads
 from simengine.simulation import simulate
@@ -85,6 +85,19 @@ def test_a_spread_beyond_all_numbers_leaves_next_to_nothing(spread):
 def test_more_arrivals_than_can_be_simulated_are_refused_with_the_name_of_the_assumption():
     plan = loads(PLAN.format(**{**CALM, "unit": "count per month", "volume": "wild"}))
     with pytest.raises(SimengineError, match=r"wild: a value of .* cut its distribution off"):
+        simulate(plan, draws=2000)
+
+
+def test_more_arrivals_from_hours_than_there_is_room_for_are_refused(monkeypatch):
+    monkeypatch.setattr(run, "_MOST_ROOM", 2**20)
+    text = PLAN.replace("volume: {volume}", "from_hours: {{role: sdr, per_hour: 1}}")
+    text = text.replace("roles: {{", "roles: {{sdr: {{hours: wild}}, ")
+    text = text.replace("seats: [", "seats: [{{name: sdr, role: sdr, existing: 1}}, ")
+    plan = loads(text.format(**{**CALM, "unit": "count per month"}))
+    for hours in (1e12, 1e20, 1e300):
+        with pytest.raises(MemoryError, match="draw 5 needs more room"):
+            run_paths(plan, 1, values={"wild": hours}, first=5)
+    with pytest.raises(SimengineError, match="more opportunities, customers or expansions than can be simulated"):
         simulate(plan, draws=2000)
 
 
