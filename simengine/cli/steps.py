@@ -73,7 +73,7 @@ def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr
 
 def print_compiling() -> None:
     """Say why nothing else is said for a while."""
-    click.echo("Compiling the simulation for this machine; it takes half a minute.", err=True)
+    click.echo("Compiling the simulation for this machine; it takes about twenty seconds.", err=True)
 
 
 def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:

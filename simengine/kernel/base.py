@@ -45,8 +45,7 @@ def clear_base(firm, segments, due, phases, upsells):
         for part in range(upsells.shape[1]):
             upsells[s, part] = NONE
     for t in range(due.shape[0]):
-        due[t, 0] = NONE
-        due[t, 1] = NONE
+        due[t] = NONE
 
 
 @inlined
@@ -102,7 +101,7 @@ def await_upsell(n, customer, since, u, u_size, segment, upsells):
 
 
 @inlined
-def decide(n, customer, segment, u_timing, earliest, customers, due):
+def decide(n, customer, segment, u_timing, earliest, due):
     """Set down in which month the end of customer n's term is decided: early, late or when it ends."""
     decided = customer.ends
     if segment.early_months + segment.late_months > 0:
@@ -112,13 +111,8 @@ def decide(n, customer, segment, u_timing, earliest, customers, due):
             decided += segment.late_months
         decided = max(decided, earliest)
     if decided < due.shape[0]:
-        customer.next = NONE
-        last = due[decided, 1]
-        if last == NONE:
-            due[decided, 0] = n
-        else:
-            customers[last].next = n
-        due[decided, 1] = n
+        customer.next = due[decided]
+        due[decided] = n
 
 
 @inlined
@@ -148,7 +142,7 @@ def admit_base(firm, customers, opening, segments, due, phases, upsells, luck, d
             customer.arr = customer.opening
             customer.then = customer.opening
             customer.luck = luck[0, k]
-            decide(n, customer, segment, luck[1, k], ZERO, customers, due)
+            decide(n, customer, segment, luck[1, k], ZERO, due)
             customer.there = 1
             customer.upsells = 0
             await_upsell(n, customer, 0.0, luck[4, k], luck[5, k], segment, upsells[customer.segment])
@@ -192,7 +186,7 @@ def admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, e
     if live < due.shape[0]:
         out_segment[live, s].went_live += opportunity.amount
     customer.ends = live + term_length(segment, u_length, terms)
-    decide(n, customer, segment, u_timing, t + 1, customers, due)
+    decide(n, customer, segment, u_timing, t + 1, due)
     customer.there = 1
     segment.there += 1
     change_arr(n, opportunity.amount, firm, customers, segment, phases[s], events)
@@ -267,7 +261,7 @@ def serve(segments, out):
 def renew_month(t, firm, customers, segments, terms, due, phases, events, picked, addresses, luck, draw, out_segment):
     """Renewals decided in month t: in full, contracted, or churned, by one uniform each; then the price."""
     serve(segments, out_segment[t])
-    n, kept_on = due[t, 0], 0
+    n, kept_on = due[t], 0
     while n != NONE:
         customer = customers[n]
         after, s, arr = customer.next, customer.segment, customer.arr
@@ -327,7 +321,7 @@ def renew(t, count, picked, customers, segments, terms, due, addresses, luck, dr
         segment = segments[customer.segment]
         customer.luck = luck[0, k]
         customer.ends += term_length(segment, luck[2, k], terms)
-        decide(n, customer, segment, luck[1, k], t + 1, customers, due)
+        decide(n, customer, segment, luck[1, k], t + 1, due)
 
 
 @step

@@ -32,8 +32,7 @@ def clear_market(firm, segments, pools, closing, freed):
         pool.queue_head = NONE
         pool.queue_tail = NONE
     for t in range(closing.shape[0]):
-        closing[t, 0] = NONE
-        closing[t, 1] = NONE
+        closing[t] = NONE
         for p in range(pools.shape[0]):
             freed[t, p] = 0.0
 
@@ -131,7 +130,8 @@ def schedule(n, month, load, opportunities, closing, freed):
     opportunity = opportunities[n]
     month = min(month, closing.shape[0] - 1)
     opportunity.closes = month
-    closing[month, 0], closing[month, 1] = append(n, closing[month, 0], closing[month, 1], opportunities)
+    opportunity.next = closing[month]
+    closing[month] = n
     if opportunity.pool != NONE:
         freed[month, opportunity.pool] += load
 

@@ -56,7 +56,7 @@ def close_deals(
     events, draw, out_segment, out_group, out_cell, out_pool,
 ):  # fmt: skip
     """Step 4: won and lost in month t. A won subscription is a new customer."""
-    n = closing[t, 0]
+    n = closing[t]
     while n != NONE:
         opportunity = opportunities[n]
         after, c = opportunity.next, opportunity.cell

@@ -85,7 +85,7 @@ class World(NamedTuple):
     pipeline: Any
     opportunities: Any
     closing: Any
-    """(month + 1, 2): head and tail of what closes in the month; after the last month: of all that does later."""
+    """(month + 1,): first opportunity that closes in the month; after the last month: of all that do later."""
     freed: Any
     """(month + 1, pool): room that is free again in the month, because what took it closes."""
     picked: Any
@@ -103,7 +103,7 @@ class World(NamedTuple):
     upsells: Any
     """(segment, part): first of the customers who win an expansion in that part of the segment's hazard."""
     due: Any
-    """(month, 2): head and tail of the renewals that are decided in the month."""
+    """(month,): first customer whose renewal is decided in the month."""
     phases: Any
     """(segment, 12): ARR by month of billing."""
     events: Any
@@ -157,7 +157,7 @@ def build(tables: Tables, rooms: Rooms) -> World:
         terms=_terms(tables),
         pipeline=_pipeline(tables),
         opportunities=np.zeros(rooms.opportunities, OPPORTUNITY),
-        closing=np.empty((months + 1, 2), np.int64),
+        closing=np.empty(months + 1, np.int64),
         freed=np.empty((months + 1, n_pools)),
         picked=np.empty(picked, np.int64),
         keys_of_picked=np.empty(picked),
@@ -168,7 +168,7 @@ def build(tables: Tables, rooms: Rooms) -> World:
         customers=plan.customers(),
         opening=len(tables.customers),
         upsells=np.empty((n_segments, _PARTS), np.int64),
-        due=np.empty((months, 2), np.int64),
+        due=np.empty(months, np.int64),
         phases=np.empty((n_segments, _YEAR)),
         events=np.zeros(rooms.events + room, EVENT),
         events_by=np.empty(months, np.int64),
