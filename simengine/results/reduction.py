@@ -6,6 +6,7 @@ the same bits however many paths are simulated at once, and by however many work
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -29,7 +30,9 @@ Pass = Literal["draw", "twin", "draw_unwidened", "draw_streamed"]
 """What paths are simulated for; the dimension along which they are laid."""
 
 SPAN = 512
-"""Draws that are reduced together. Other spans, other rounding: it is part of what a digest stands for."""
+"""Draws that are reduced together, at most. Other spans, other rounding: it is part of what a digest stands for."""
+_SPAN_BYTES = 128 * 2**20
+"""Whole outputs of the draws of a span, at most: a large plan has spans of fewer draws."""
 
 
 class Whole(NamedTuple):
@@ -90,9 +93,10 @@ class Reduction:
         of_outputs, entities = 8 * plan.plan.months, _entities(plan)
         self.whole_bytes = of_outputs * sum(count * len(self.names[kind]) for kind, count in entities.items())
         """Bytes of the outputs of one path."""
-        self.span_bytes = (
-            SPAN * of_outputs * sum(count * sum(map(len, self.places[kind])) for kind, count in entities.items())
-        )
+        self.kept_bytes = of_outputs * sum(count * sum(map(len, self.places[kind])) for kind, count in entities.items())
+        """Bytes of those that are kept until a span is reduced."""
+        self.span = min(SPAN, 2 ** int(math.log2(max(1, _SPAN_BYTES // self.whole_bytes))))
+        """Draws of a span: the plan alone decides, for sums in other spans differ in their last bits."""
 
     def begin(self, start: int, drawn: Drawn, paths: int) -> Span:
         """Begin a span: `paths` paths from draw `start` on, which are then taken in with `Span.take`."""

@@ -21,7 +21,7 @@ from simengine.kernel.tables import CellOut, GroupOut, PoolOut, Results, Segment
 from simengine.plan.schema import Plan
 from simengine.results.dataset import Collector
 from simengine.results.paths import Outputs
-from simengine.results.reduction import SPAN, Detail, Drawn, Pass, Reduced, Reduction, Whole
+from simengine.results.reduction import Detail, Drawn, Pass, Reduced, Reduction, Whole
 from simengine.simulation.memory import MOST_MEMORY, bytes_needed, check_memory
 from simengine.simulation.pack import Packed, pack
 from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_levels
@@ -151,7 +151,11 @@ def simulate(
     passes = _passes(plan, pack(plan, seed, operating_plan=cases["operating plan"]), seed, counts, detail, block)
     needed = bytes_needed(((run.reduction, count) for run, count in passes), _processors())
     check_memory(needed, memory, detail)
-    jobs = ((run, start, min(start + SPAN, count)) for run, count in passes for start in range(0, count, SPAN))
+    jobs = (
+        (run, start, min(start + run.reduction.span, count))
+        for run, count in passes
+        for start in range(0, count, run.reduction.span)
+    )
     collector = Collector(plan, {run.reduction.use: count for run, count in passes}, detail)
     done, total = 0, sum(count for _, count in passes)
     with _workers(executor) as workers:
@@ -178,7 +182,7 @@ def _passes(
 ) -> list[tuple[Run, int]]:
     """The passes of a run and their numbers of paths: the draws, their twins, and draws without the source policy."""
     reduction = Reduction(plan, "draw", detail, NAMES)
-    at_once = block or max(1, min(SPAN, _CACHE // reduction.whole_bytes))
+    at_once = block or max(1, min(reduction.span, _CACHE // reduction.whole_bytes))
     draws = Run(plan, packed, plan.widened(), plan.dependence.copula(), seed, reduction, at_once)
     twins = replace(draws, packed=packed.with_luck(seed, OTHER_LUCK), reduction=Reduction(plan, "twin", detail, NAMES))
     unwidened = replace(

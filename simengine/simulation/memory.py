@@ -22,15 +22,15 @@ _LESS: dict[Detail, Detail] = {"segment": "headline", "headline": "stream"}
 
 def bytes_needed(passes: Iterable[tuple[Reduction, int]], workers: int) -> float:
     """Most bytes of a process that simulates `passes`, reductions with their numbers of paths, ranks and keeps them."""
-    kept, span = 0.0, 0
+    kept = working = 0.0
     for reduction, paths in passes:
         kept += paths * reduction.path_bytes
-        span = max(span, reduction.span_bytes)
+        working = max(working, min(paths, reduction.span) * reduction.kept_bytes)
         if reduction.use == "draw":
             kept += paths * len(reduction.inputs) * _FIVE_COLUMNS
         if reduction.use == "draw_streamed":
             kept += paths * _THREE_COPIES
-    return _PROCESS + kept + workers * _WORKING * span
+    return _PROCESS + kept + workers * _WORKING * working
 
 
 def check_memory(needed: float, allowed: float, detail: Detail) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from simengine.errors import SimengineError
 from simengine.plan import load
-from simengine.results.reduction import Reduction
+from simengine.results.reduction import SPAN, Reduction
 from simengine.simulation import NAMES, simulate
 from simengine.simulation.memory import bytes_needed
 
 TINY = Path(__file__).parents[1] / "plans" / "tiny.yaml"
+NORTHSTAR = Path(__file__).parents[2] / "scenarios" / "northstar" / "base.yaml"
 TOLERANCE = 0.25
 """Of the memory predicted, how much more or less a process may take."""
 
@@ -76,6 +77,18 @@ def test_a_run_may_be_allowed_more_or_less():
     with pytest.raises(SimengineError, match="simulate fewer draws"):
         simulate(load(TINY), draws=100, memory=1e6)
     assert simulate(load(TINY), draws=100, memory=1e9).sizes["draw"] == 100
+
+
+def test_a_large_plan_is_reduced_in_shorter_spans():
+    plan = load(NORTHSTAR)
+    northstar = Reduction(plan, "draw", "headline", NAMES)
+    longer = load(NORTHSTAR, ["plan.months=120"])
+    large = Reduction(longer, "draw", "headline", NAMES)
+    assert northstar.span == SPAN
+    assert large.span * large.whole_bytes <= SPAN * northstar.whole_bytes * 2
+    assert large.span < SPAN
+    # two draws need no more than a process and what two draws need
+    assert bytes_needed([(large, 2)], workers=2) < bytes_needed([(large, SPAN)], workers=2) - 1e8
 
 
 def test_ten_million_streamed_paths_fit_where_ten_million_whole_ones_do_not():
