@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full dieharder check bench bench-large bench-scaling bench-pairs bench-draws bench-memory lock clean
+.PHONY: help setup demo test test-full dieharder check bench bench-large bench-scaling bench-pairs bench-draws bench-memory bench-profile lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench-large  measure five years, 1,000 seats"
 	@echo "make bench-scaling  measure how cost grows with the plan"
 	@echo "make bench-pairs  measure what common random numbers are worth"
+	@echo "make bench-profile, bench-draws, bench-memory  where the time goes; before the kernel; ten million paths"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
 	@echo "make clean      remove .venv and every cache"
 
@@ -64,6 +65,9 @@ bench-draws: $(READY)
 
 bench-memory: $(READY)
 	$(BIN)/python -m bench.memory
+
+bench-profile: $(READY)
+	$(BIN)/python -m bench.profile
 
 bench-pairs: $(READY)
 	$(BIN)/python -m bench.common_random_numbers

@@ -94,12 +94,16 @@ def draw(found, faster):
         axes.loglog(sizes, times, "o-", color="#1f4e79")
         linear = times[-1] * np.array(sizes) / sizes[-1]
         axes.loglog(sizes, linear, "--", color="#999999", linewidth=1)
-        axes.set(title=f"{name}: slope {slope(sizes, times):.2f}", xlabel=name)
+        axes.set(title=f"slope {slope(sizes, times):.2f}", xlabel=name)
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
+        axes.set_xticks([], minor=True)
+        axes.set_yticks([times[0], times[-1]], [f"{times[0]:.2f}", f"{times[-1]:.2f}"])
+        axes.set_yticks([], minor=True)
     panels[0].set_ylabel("seconds of one processor\n(dashed: in proportion)")
     counts, speed = zip(*faster, strict=True)
     panels[-1].plot(counts, speed, "o-", color="#1f4e79")
     panels[-1].plot(counts, counts, "--", color="#999999", linewidth=1)
-    panels[-1].set(title="threads: times as fast", xlabel="threads", xticks=counts)
+    panels[-1].set(title="times as fast as one", xlabel="threads", xticks=counts)
     canvas.savefig(figure("scaling.png"), dpi=110)
 
 
