@@ -49,12 +49,12 @@ class Commands(click.Group):
             words = f"\nStopped{done}. Folders are written whole or not at all: any that is there is complete."
             code = INTERRUPTED
         except BrokenPipeError:
-            # Python flushes standard output once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _give_output_up()
             words, code = "", NOBODY_READS
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             words, code = f"{place}{error.strerror or error}", MachineError.exit_code
+            _give_output_up()
         except MemoryError:
             words = (
                 "Not enough memory. Take fewer draws (-n); where 100 are too many, the plan has more customers or "
@@ -66,6 +66,14 @@ class Commands(click.Group):
         if words:
             click.echo(words, err=True)
         ctx.exit(code)
+
+
+def _give_output_up() -> None:
+    """Let what standard output still holds go nowhere if it cannot be written: Python would try again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -425,9 +425,14 @@ def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_behind_the_output_is_3():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_the_output_is_3(unbuffered):
+    command, environment = (
+        [sys.executable, "-m", "simengine", "check", TINY],
+        os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-m", "simengine", "check", TINY], stdout=full, stderr=-1, check=False)
+        done = subprocess.run(command, stdout=full, stderr=-1, check=False, env=environment)
     assert done.returncode == 3
     assert done.stderr == b"No space left on device\n"
 
