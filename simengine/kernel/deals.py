@@ -265,19 +265,18 @@ def resume_row(
 
 @step
 def arrive(
-    c, opening, arrival, first_ordinal, total, amount, firm, opportunities, cells, segments, pools, lucks, picked, draw,
-    out_pool,
+    t, c, opening, arrival, first_ordinal, total, value,
+    firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, picked, lucks,
+    draw, out, out_pool,
 ):  # fmt: skip
-    """Record `total` new opportunities of cell c: what sellers work is fresh in its pool.
-
-    Returns how many are self-service, which are picked to start at once.
-    """
+    """Record `total` new opportunities of cell c: self-service starts at once, the rest is fresh in its pool."""
+    out.opportunities += total
     if total == 0:
-        return 0
+        return
     cell = cells[c]
     segment = segments[cell.segment]
     divide(segment, pools)
-    expected = expected_value(cell, amount)
+    expected = expected_value(cell, value)
     for first in range(0, total, WIDTH):
         count = min(WIDTH, total - first)
         ordinal = first_ordinal + first
@@ -285,7 +284,7 @@ def arrive(
         lognormal_factors(cell.cycle_sigma, count, lucks[_PACE], lucks[_ROOM])
         for k in range(count):
             n = record(
-                c, opening, arrival, ordinal + k, amount, expected, k, lucks, firm, opportunities, cell, segment, pools
+                c, opening, arrival, ordinal + k, value, expected, k, lucks, firm, opportunities, cell, segment, pools
             )
             p = opportunities[n].pool
             if p == NONE:
@@ -294,7 +293,11 @@ def arrive(
                 pool = pools[p]
                 pool.fresh_head, pool.fresh_tail = append(n, pool.fresh_head, pool.fresh_tail, opportunities)
                 out_pool[p].arrived += 1.0
-    return total if cell.sold == 0 else 0
+    if cell.sold == 0:
+        out.started += start_in_order(
+            t, ZERO, total, ONE, NONE,
+            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, picked,
+        )  # fmt: skip
 
 
 @inlined

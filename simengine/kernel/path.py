@@ -161,32 +161,19 @@ def simulate_paths(world, slots, varying, first_draw, results):
                 out = out_s[s]
                 for j in range(segments[s].first_cell, segments[s].last_cell):
                     c = world.cells_by_segment[j]
-                    created = cells[c].created
-                    out.opportunities += created
-                    served = deals.arrive(
-                        c, ZERO, firm.start + t, ZERO, created, _DRAWN,
-                        firm, opportunities, cells, segments, pools, lucks, picked, draw, out_p,
+                    deals.arrive(
+                        t, c, ZERO, firm.start + t, ZERO, cells[c].created, _DRAWN,
+                        firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                        closing, freed, picked, lucks, draw, out, out_p,
                     )  # fmt: skip
-                    if served > 0:
-                        out.started += deals.start_in_order(
-                            t, ZERO, served, ONE, NONE,
-                            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
-                            closing, freed, picked,
-                        )  # fmt: skip
                 for r in range(pipeline.shape[0] if t == 0 else 0):
                     waiting = pipeline[r]
                     if waiting.stage < last_stage and cells[waiting.cell].segment == s:
-                        out.opportunities += waiting.passing
-                        served = deals.arrive(
-                            waiting.cell, ONE, waiting.arrival, waiting.ordinal, waiting.passing, waiting.value,
-                            firm, opportunities, cells, segments, pools, lucks, picked, draw, out_p,
+                        deals.arrive(
+                            t, waiting.cell, ONE, waiting.arrival, waiting.ordinal, waiting.passing, waiting.value,
+                            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                            closing, freed, picked, lucks, draw, out, out_p,
                         )  # fmt: skip
-                        if served > 0:
-                            out.started += deals.start_in_order(
-                                t, ZERO, served, ONE, NONE,
-                                firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
-                                closing, freed, picked,
-                            )  # fmt: skip
                 for p in range(segments[s].first_pool, segments[s].first_pool + segments[s].pools):
                     queue.take_up(
                         t, p, wires.shape[0] > 0,
