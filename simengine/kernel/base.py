@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from simengine.kernel.jit import NONE, ZERO, inlined, step
+from simengine.kernel.market import key_of
 from simengine.kernel.random import (
     EXPANSION,
     ONCE,
@@ -89,13 +92,21 @@ def part_of(hazard, segment, upsells):
 
 
 @inlined
-def await_upsell(n, customer, since, u, u_size, segment, upsells):
-    """Let customer n win the next expansion when the segment has used up −ln(1 − u) of its hazard beyond `since`."""
+def won_at(since, u, segment):
+    """What is used up of the hazard when the next expansion is won: −ln(1 − u) more than `since`.
+
+    Infinite where the whole plan does not reach it: that needs no logarithm.
+    """
+    return since + exponential(u) if u < segment.reached else math.inf
+
+
+@inlined
+def await_upsell(n, customer, at, u_size, segment, upsells):
+    """Let customer n win the next expansion when the segment has used up `at` of its hazard."""
+    customer.upsell_at = at
     customer.upsell_size = u_size
-    # what cannot be reached in the whole plan needs no logarithm
-    if u < segment.reached and since + exponential(u) <= segment.hazard:
-        customer.upsell_at = since + exponential(u)
-        part = part_of(customer.upsell_at, segment, upsells)
+    if at <= segment.hazard:
+        part = part_of(at, segment, upsells)
         customer.next_upsell = upsells[part]
         upsells[part] = n
 
@@ -145,7 +156,7 @@ def admit_base(firm, customers, opening, segments, due, phases, upsells, luck, d
             decide(n, customer, segment, luck[1, k], ZERO, due)
             customer.there = 1
             customer.upsells = 0
-            await_upsell(n, customer, 0.0, luck[4, k], luck[5, k], segment, upsells[customer.segment])
+            await_upsell(n, customer, won_at(0.0, luck[4, k], segment), luck[5, k], segment, upsells[customer.segment])
             segment.arr += customer.opening
             phases[customer.segment, customer.phase] += customer.opening
         segment.there += count
@@ -166,9 +177,7 @@ def admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, e
     n, s = firm.customers, cell.segment
     firm.customers += 1
     customer, segment = customers[n], segments[s]
-    k0, k1 = cell.k0, cell.k1
-    if opportunity.opening == 1:
-        k0, k1 = cell.open_k0, cell.open_k1
+    k0, k1 = key_of(cell, opportunity.opening)
     customer.k0 = k0
     customer.k1 = k1
     customer.segment = s
@@ -193,11 +202,9 @@ def admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, e
 
 
 @inlined
-def serves(group, s, segment):
-    """Whether a group looks after the customers of segment s."""
-    if group.serves == 0:
-        return False
-    return group.segment == s if group.segment != NONE else segment.subscription == 1
+def serves(group, segment):
+    """Whether a group looks after the customers of one of the segments that it may look after."""
+    return group.segment != NONE or segment.subscription == 1
 
 
 @inlined
@@ -221,11 +228,11 @@ def cover(groups, segments, out):
         load = 0.0
         first, last = served_by(group, segments)
         for s in range(first, last):
-            if serves(group, s, segments[s]):
+            if serves(group, segments[s]):
                 load += segments[s].load_arr if group.serves & _BY_ARR else segments[s].load_customers
         share = group.service / load if load > 0.0 else 1.0
         for s in range(first, last):
-            if serves(group, s, segments[s]):
+            if serves(group, segments[s]):
                 if group.serves & _RENEWAL:
                     out[s].renewal_coverage = max(0.0, out[s].renewal_coverage) + share
                 if group.serves & _EXPANSION:
@@ -344,9 +351,9 @@ def upsell(t, n, limit, firm, customers, segment, phases, events, upsells, draw,
         u, u_size, _, _ = uniforms(
             customer.k0, customer.k1, draw, customer.ordinal, customer.period, EXPANSION, customer.upsells
         )
-        at = customer.upsell_at + exponential(u)
+        at = won_at(customer.upsell_at, u, segment)
         if at > limit:
-            await_upsell(n, customer, customer.upsell_at, u, u_size, segment, upsells)
+            await_upsell(n, customer, at, u_size, segment, upsells)
             return
         customer.upsell_at = at
         customer.upsell_size = u_size
@@ -390,7 +397,7 @@ def settle(firm, customers, segments, upsells, draw):
         segment.standing += 1
         customer.upsells = 0
         u, u_size, _, _ = uniforms(customer.k0, customer.k1, draw, customer.ordinal, customer.period, EXPANSION, ONCE)
-        await_upsell(n, customer, segment.spent, u, u_size, segment, upsells[customer.segment])
+        await_upsell(n, customer, won_at(segment.spent, u, segment), u_size, segment, upsells[customer.segment])
     firm.settled = firm.customers
 
 

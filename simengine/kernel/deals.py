@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 
 from simengine.kernel.jit import NONE, ONE, ZERO, inlined, step
-from simengine.kernel.market import NEGLIGIBLE, append, divide, expected_value, load_of, pool_of, schedule, take_row
+from simengine.kernel.market import (
+    NEGLIGIBLE,
+    append,
+    divide,
+    expected_value,
+    key_of,
+    load_of,
+    pool_of,
+    schedule,
+    take_row,
+)
 from simengine.kernel.random import (
     DEAL,
     QUEUE,
@@ -208,9 +218,7 @@ def record(c, opening, arrival, ordinal, value, expected, k, lucks, firm, opport
 @step
 def draw_lucks(cell, opening, draw, ordinal, count, arrival, lucks):
     """What chance has in store for neighbours: DEAL's uniforms and sizes, and of what sellers work, QUEUE's."""
-    k0, k1 = cell.k0, cell.k1
-    if opening == 1:
-        k0, k1 = cell.open_k0, cell.open_k1
+    k0, k1 = key_of(cell, opening)
     neighbours(k0, k1, draw, ordinal, count, arrival, DEAL, lucks)
     deal_sizes(cell, count, lucks)
     if cell.sold == 1:
@@ -237,20 +245,9 @@ def resume_row(
         draw_lucks(cell, ONE, draw, ordinal, count, row.arrival, lucks)
         for k in range(count):
             n = record(
-                c,
-                ONE,
-                row.arrival,
-                ordinal + k,
-                row.value,
-                expected,
-                k,
-                lucks,
-                firm,
-                opportunities,
-                cell,
-                segment,
-                pools,
-            )
+                c, ONE, row.arrival, ordinal + k, row.value, expected, k, lucks,
+                firm, opportunities, cell, segment, pools,
+            )  # fmt: skip
             resume(n, row.age, opportunities, cell, bands, clock[c], pools, closing, freed, known)
             opportunity = opportunities[n]
             if opportunity.pool != NONE:

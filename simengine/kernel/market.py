@@ -38,6 +38,14 @@ def clear_market(firm, segments, pools, closing, freed):
 
 
 @inlined
+def key_of(cell, opening):
+    """The words of the key of a cell's opportunities: of its demand, or of its opening pipeline."""
+    if opening == 1:
+        return cell.open_k0, cell.open_k1
+    return cell.k0, cell.k1
+
+
+@inlined
 def take_row(firm, opportunities):
     """A row for an opportunity."""
     n = firm.free

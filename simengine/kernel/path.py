@@ -6,8 +6,6 @@ import math
 
 from simengine.kernel import base, deals, demand, market, queue, quotas, routing, seats
 from simengine.kernel.jit import NONE, ONE, ZERO, step
-from simengine.kernel.market import Order
-from simengine.kernel.routing import Owners
 
 _DRAWN = -1.0
 _ROUNDING_UP = 1.0 + 1e-9
@@ -111,12 +109,10 @@ def simulate_paths(world, slots, varying, first_draw, results):
     """
     firm, groups, bands, seats_, pools = world.firm[0], world.groups, world.bands, world.seats, world.pools
     hours, teams, planned = world.hours, world.teams, world.planned
-    owners = Owners(world.members, world.burdens, world.bits, world.keys, world.least)
     cells, rates, lags, season, clock = world.cells, world.rates, world.lags, world.season, world.clock
     segments, terms, pipeline = world.segments, world.terms, world.pipeline
     opportunities, closing, freed = world.opportunities, world.closing, world.freed
-    picked, lucks = world.picked, world.lucks
-    order = Order(world.picked, world.keys_of_picked, world.spare, world.spare_keys)
+    owners, order, lucks = world.owners, world.order, world.lucks
     customers, upsells, due, phases = world.customers, world.upsells, world.due, world.phases
     events, events_by, wires, numbers = world.events, world.events_by, world.wires, world.numbers
     months, last_stage = firm.months, rates.shape[1]
@@ -164,7 +160,7 @@ def simulate_paths(world, slots, varying, first_draw, results):
                     deals.arrive(
                         t, c, ZERO, firm.start + t, ZERO, cells[c].created, _DRAWN,
                         firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
-                        closing, freed, picked, lucks, draw, out, out_p,
+                        closing, freed, order.picked, lucks, draw, out, out_p,
                     )  # fmt: skip
                 for r in range(pipeline.shape[0] if t == 0 else 0):
                     waiting = pipeline[r]
@@ -172,7 +168,7 @@ def simulate_paths(world, slots, varying, first_draw, results):
                         deals.arrive(
                             t, waiting.cell, ONE, waiting.arrival, waiting.ordinal, waiting.passing, waiting.value,
                             firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
-                            closing, freed, picked, lucks, draw, out, out_p,
+                            closing, freed, order.picked, lucks, draw, out, out_p,
                         )  # fmt: skip
                 for p in range(segments[s].first_pool, segments[s].first_pool + segments[s].pools):
                     queue.take_up(
@@ -190,20 +186,9 @@ def simulate_paths(world, slots, varying, first_draw, results):
                     t, firm, opportunities, groups, seats_, pools, owners, closing, freed, order, cells.shape[0]
                 )
             base.renew_month(
-                t,
-                firm,
-                customers,
-                segments,
-                terms,
-                due,
-                phases,
-                events,
-                picked,
-                world.addresses,
-                lucks,
-                draw,
+                t, firm, customers, segments, terms, due, phases, events, order.picked, world.addresses, lucks, draw,
                 out_segment,
-            )
+            )  # fmt: skip
             for s in range(segments.shape[0]):
                 base.expand_segment(t, s, firm, customers, segments[s], phases[s], events, upsells[s], draw, out_s[s])
             if firm.full == 1:

@@ -79,6 +79,8 @@ def goes_stale(t, stale, staying, u):
 @step
 def wait(t, first, last, fresh, pool, stale, opportunities, picked):
     """Let `picked[first:last]` wait, `fresh` or as long as they already know."""
+    if first == last:
+        return
     staying = math.log1p(-stale) if 0.0 < stale < 1.0 else 0.0
     for i in range(first, last):
         n = picked[i]

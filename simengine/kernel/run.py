@@ -129,11 +129,10 @@ class Simulator:
         return results
 
     def _simulate(self, slots: Any, varying: Any, first_draw: int, results: Results) -> int:
-        records = _as_records(results)
+        world, records = self._world, _as_records(results)
         if numba.config.DISABLE_JIT:
-            records = Results(*(part.view(np.recarray) if part.dtype.names else part for part in records))
-            return int(self._kernel(as_attributes(self._world), slots, varying, first_draw, records))
-        return int(self._kernel(self._world, slots, varying, first_draw, records))
+            world, records = as_attributes(world), as_attributes(records)
+        return int(self._kernel(world, slots, varying, first_draw, records))
 
 
 def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Results:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simengine.kernel.market import Order
 from simengine.kernel.random import WIDTH
 from simengine.kernel.records import (
     BAND,
@@ -26,7 +27,21 @@ from simengine.kernel.records import (
     TEAM,
     TERM,
 )
-from simengine.kernel.tables import Band, BandKind, Calendar, Cell, Group, Opening, Pool, Row, Seat, Segment, Tables
+from simengine.kernel.routing import Owners
+from simengine.kernel.tables import (
+    Band,
+    BandKind,
+    Calendar,
+    Cell,
+    Group,
+    Opening,
+    Pool,
+    Results,
+    Row,
+    Seat,
+    Segment,
+    Tables,
+)
 
 _YEAR = 12
 _NO_RATE = -1
@@ -42,7 +57,7 @@ class Rooms(NamedTuple):
     customers: int = 2048
     """Beyond those of the opening base."""
     events: int = 8192
-    """Changes of a customer's ARR, beyond one for each customer of the opening base."""
+    """Changes of a customer's ARR, beyond one for each customer that there can be."""
 
     def doubled(self) -> Rooms:
         """Twice as much of everything."""
@@ -58,12 +73,7 @@ class World(NamedTuple):
     bands: Any
     seats: Any
     pools: Any
-    members: Any
-    burdens: Any
-    bits: Any
-    keys: Any
-    least: Any
-    """The five of `Owners`."""
+    owners: Owners
     hours: Any
     """(budget,): hours of the month, and what is left of them."""
     teams: Any
@@ -88,11 +98,7 @@ class World(NamedTuple):
     """(month + 1,): first opportunity that closes in the month; after the last month: of all that do later."""
     freed: Any
     """(month + 1, pool): room that is free again in the month, because what took it closes."""
-    picked: Any
-    keys_of_picked: Any
-    spare: Any
-    spare_keys: Any
-    """The four of `Order`."""
+    order: Order
     lucks: Any
     """(12, WIDTH): uniforms of neighbours, and room to work."""
     addresses: Any
@@ -117,6 +123,9 @@ class World(NamedTuple):
     """All records that hold numbers of the plan, seen as one array of real numbers."""
 
 
+_Parts = TypeVar("_Parts", World, Results)
+
+
 def rooms_of(tables: Tables) -> Rooms:
     """Room for most paths of a plan of usual size."""
     opened = int(tables.pipeline[:, Row.COUNT].sum())
@@ -129,7 +138,6 @@ def build(tables: Tables, rooms: Rooms) -> World:
     months, groups, cells = int(tables.calendar[Calendar.MONTHS]), tables.groups, tables.cells
     n_pools, n_segments = len(tables.pools), len(tables.segments)
     room = len(tables.customers) + rooms.customers
-    burdens, picked = np.empty(len(tables.members)), max(WIDTH, rooms.opportunities)
     wiring = np.array(list(plan.wiring()), np.int64).reshape(-1, 2)
     varying = {int(slot): column for column, (slot,) in enumerate(tables.varying)}
     wires = [(place, varying[slot]) for place, slot in wiring.tolist() if slot in varying]
@@ -139,11 +147,7 @@ def build(tables: Tables, rooms: Rooms) -> World:
         bands=plan.facts("bands", Band),
         seats=_seats(tables),
         pools=plan.facts("pools", Pool),
-        members=tables.members[:, 0].copy(),
-        burdens=burdens,
-        bits=burdens.view(np.int64),
-        keys=np.empty(len(tables.members), np.int64),
-        least=np.empty(len(tables.members), np.int64),
+        owners=_owners(tables),
         hours=np.empty(_top(groups[:, Group.BUDGET], cells[:, Cell.BUDGET], cells[:, Cell.QUALIFIED_BY])),
         teams=np.zeros(_top(groups[:, Group.TEAM], groups[:, Group.QUOTA_OF_TEAM]), TEAM),
         planned=tables.planned,
@@ -159,10 +163,7 @@ def build(tables: Tables, rooms: Rooms) -> World:
         opportunities=np.zeros(rooms.opportunities, OPPORTUNITY),
         closing=np.empty(months + 1, np.int64),
         freed=np.empty((months + 1, n_pools)),
-        picked=np.empty(picked, np.int64),
-        keys_of_picked=np.empty(picked),
-        spare=np.empty(picked, np.int64),
-        spare_keys=np.empty(picked),
+        order=_order(max(WIDTH, rooms.opportunities)),
         lucks=np.zeros((12, WIDTH)),
         addresses=np.zeros((5, WIDTH), np.uint64),
         customers=plan.customers(),
@@ -178,14 +179,25 @@ def build(tables: Tables, rooms: Rooms) -> World:
     )
 
 
-def as_attributes(world: World) -> World:
-    """The same with records whose fields Python reads as attributes, as compiled functions do."""
-    return World(*map(_as_attributes, world))
+def as_attributes(parts: _Parts) -> _Parts:
+    """The same world, or results, with records whose fields Python reads as attributes, as compiled functions do."""
+    return type(parts)(*map(_as_attributes, parts))
 
 
 def _as_attributes(part: Any) -> Any:
     holds_records = isinstance(part, np.ndarray) and part.dtype.names is not None
     return part.view(np.recarray) if holds_records else part
+
+
+def _owners(tables: Tables) -> Owners:
+    members = tables.members[:, 0].copy()
+    burdens = np.empty(len(members))
+    keys, least = (np.empty(len(members), np.int64) for _ in range(2))
+    return Owners(members, burdens, burdens.view(np.int64), keys, least)
+
+
+def _order(room: int) -> Order:
+    return Order(np.empty(room, np.int64), np.empty(room), np.empty(room, np.int64), np.empty(room))
 
 
 def _top(*columns: NDArray[np.int64]) -> int:
