@@ -6,20 +6,21 @@ what is compared takes turns.
 
 import math
 import statistics
-import time
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from bench.inputs import NORTHSTAR as PLAN
+from bench.inputs import levels_of_shocks
+from bench.report import cpu_seconds, table
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.distributions import build
-from simengine.assumptions.draws import draw, latent, uniforms
+from simengine.assumptions.draws import draw, uniforms
 from simengine.assumptions.tabulation import tabulate
 from simengine.plan import load
 from simengine.simulation.pack import pack
-from simengine.timeline import Timeline, shock_columns, shock_levels
+from simengine.timeline import Timeline
 
 ROUNDS = 5
 DRAWS = 100_000
@@ -51,18 +52,11 @@ def forty_laws():
         yield {"bernoulli": 0.2 * k}, stats.bernoulli(0.2 * k)
 
 
-def seconds(work):
-    """Processor time of one call."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
 def taking_turns(*works):
     """Median processor seconds of each, after one call that is not counted."""
     for work in works:
         work()
-    rounds = [[seconds(work) for work in works] for _ in range(ROUNDS)]
+    rounds = [[cpu_seconds(work) for work in works] for _ in range(ROUNDS)]
     return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
@@ -98,16 +92,12 @@ def before_the_kernel(block):
     """What a path of the example costs before the kernel, in blocks of this size."""
     plan = load(PLAN)
     slots, beliefs, dependence = pack(plan, SEED).slots, plan.widened(), plan.dependence.copula()
-    nobody = Dependence()
     starts = range(0, PATHS, block)
     drawn = draw(beliefs, dependence, SEED, 0, block)
     values = {name: drawn.values[:, k] for k, name in enumerate(drawn.names)}
 
     def levels(start):
-        return {
-            name: shock_levels(shock.persistence, latent(shock_columns(plan, name), nobody, SEED, start, start + block))
-            for name, shock in plan.shocks.items()
-        }
+        return levels_of_shocks(plan, SEED, start, start + block)
 
     shocks = levels(0)
 
@@ -136,9 +126,8 @@ def rows():
 
 
 def main():
-    print("| measured | value | unit |\n|---|---|---|")
-    for row in rows():
-        print(f"| {row.name} | {row.value:.3g} | {row.unit} |")
+    measured = [[row.name, f"{row.value:.3g}", row.unit] for row in rows()]
+    print(table(["measured", "value", "unit"], measured))
 
 
 if __name__ == "__main__":

@@ -19,11 +19,15 @@ def drawn(plan, packed, paths, seed=7, **times):
     """
     draws = draw(plan.widened(), plan.dependence.copula(), seed, 0, paths)
     values = multiplied({name: draws.values[:, i] for i, name in enumerate(draws.names)}, times)
-    shocks = {
-        name: shock_levels(shock.persistence, latent(shock_columns(plan, name), Dependence(), seed, 0, paths))
+    return packed.slots.fill(Timeline(plan, values, levels_of_shocks(plan, seed, 0, paths)), paths)
+
+
+def levels_of_shocks(plan, seed, start, stop):
+    """Levels of every shock in every month, (draw, month), by name."""
+    return {
+        name: shock_levels(shock.persistence, latent(shock_columns(plan, name), Dependence(), seed, start, stop))
         for name, shock in plan.shocks.items()
     }
-    return packed.slots.fill(Timeline(plan, values, shocks), paths)
 
 
 def planned(plan, packed, paths, **times):

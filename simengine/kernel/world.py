@@ -237,37 +237,26 @@ class _Plan:
 
     def facts(self, name: str, table: type[IntEnum]) -> NDArray[Any]:
         """The records of a table, with its facts."""
-        rows = getattr(self.tables, name)
-        for column in table:
-            if column not in SLOTS.get(table, ()):
-                self[name][column.name.lower()] = rows[:, column]
-        return self[name]
+        return _with_facts(self[name], table, getattr(self.tables, name))
 
     def _keys(self, records: NDArray[Any], rows: NDArray[np.int64], prefix: str = "") -> None:
         for word in (0, 1):
             records[f"{prefix}k{word}"] = self.tables.keys[rows, word]
 
     def firm(self) -> NDArray[Any]:
-        for column in Calendar:
-            if column not in SLOTS[Calendar]:
-                self["firm"][column.name.lower()] = self.tables.calendar[column]
-        return self["firm"]
+        return _with_facts(self["firm"], Calendar, self.tables.calendar.reshape(1, -1))
 
     def groups(self) -> NDArray[Any]:
         """Seat groups, with their seats and bands."""
         tables, groups = self.tables, self.facts("groups", Group)
         self._keys(groups, tables.groups[:, Group.KEY])
-        numbers = np.arange(len(groups))
-        groups["first_seat"] = np.searchsorted(tables.seats[:, Seat.GROUP], numbers)
-        groups["last_seat"] = np.searchsorted(tables.seats[:, Seat.GROUP], numbers, "right")
+        groups["first_seat"], groups["last_seat"] = _ranges(tables.seats[:, Seat.GROUP], len(groups))
         for kind, first, last in (
             (BandKind.HAZARD, "hazards", "last_hazard"),
             (BandKind.QUOTA, "quotas", "last_quota"),
             (BandKind.BOOKINGS, "bookings", "last_booking"),
         ):
-            groups[first], groups[last] = (
-                zip(*_spans(tables, kind, len(groups)), strict=True) if len(groups) else ((), ())
-            )
+            groups[first], groups[last] = _spans(tables, kind, len(groups))
         return groups
 
     def cells(self) -> NDArray[Any]:
@@ -275,8 +264,8 @@ class _Plan:
         tables, cells = self.tables, self.facts("cells", Cell)
         self._keys(cells, tables.cells[:, Cell.KEY])
         self._keys(cells, tables.cells[:, Cell.OPEN_KEY], "open_")
-        for cell, (first, last) in zip(cells, _spans(tables, BandKind.DEAL, len(cells)), strict=True):
-            cell["first_band"], cell["bands"] = first, last - first
+        first, last = _spans(tables, BandKind.DEAL, len(cells))
+        cells["first_band"], cells["bands"] = first, last - first
         closing = tables.season[:, _YEAR:]
         cells["even"] = (closing == closing[:, :1]).all(axis=1)
         return cells
@@ -285,9 +274,7 @@ class _Plan:
         segments = self.facts("segments", Segment)
         self._keys(segments, self.tables.segments[:, Segment.KEY])
         of_cells = np.sort(self.tables.cells[:, Cell.SEGMENT])
-        numbers = np.arange(len(segments))
-        segments["first_cell"] = np.searchsorted(of_cells, numbers)
-        segments["last_cell"] = np.searchsorted(of_cells, numbers, "right")
+        segments["first_cell"], segments["last_cell"] = _ranges(of_cells, len(segments))
         return segments
 
     def customers(self) -> NDArray[Any]:
@@ -333,18 +320,31 @@ class _Plan:
         return self._starts[name] + n * (dtype.itemsize // 8) + dtype.fields[field][1] // 8
 
 
-def _spans(tables: Tables, kind: BandKind, owners: int) -> Iterator[tuple[int, int]]:
-    """Where the bands of a kind stand, owner by owner; bands are sorted by owner and kind."""
-    for owner in range(owners):
-        mine = np.flatnonzero((tables.bands[:, Band.OWNER] == owner) & (tables.bands[:, Band.KIND] == kind))
-        yield (int(mine[0]), int(mine[-1]) + 1) if len(mine) else (0, 0)
+def _with_facts(records: NDArray[Any], table: type[IntEnum], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """The records, with the facts of their rows of a table."""
+    for column in table:
+        if column not in SLOTS.get(table, ()):
+            records[column.name.lower()] = rows[:, column]
+    return records
+
+
+def _ranges(owners: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Where what the owners 0 … count - 1 have begins and ends, (2, owner), in a sorted column of owners."""
+    numbers = np.arange(count)
+    return np.stack([np.searchsorted(owners, numbers), np.searchsorted(owners, numbers, "right")])
+
+
+def _spans(tables: Tables, kind: BandKind, owners: int) -> NDArray[np.int64]:
+    """The same for the bands of a kind, which are sorted by owner and kind; none begin and end at 0."""
+    rows = np.flatnonzero(tables.bands[:, Band.KIND] == kind)
+    first, last = _ranges(tables.bands[rows, Band.OWNER], owners)
+    some, spans = last > first, np.zeros((2, owners), np.int64)
+    spans[:, some] = rows[first[some]], rows[last[some] - 1] + 1
+    return spans
 
 
 def _seats(tables: Tables) -> NDArray[Any]:
-    seats = np.zeros(len(tables.seats), SEAT)
-    for column in Seat:
-        seats[column.name.lower()] = tables.seats[:, column]
-    return seats
+    return _with_facts(np.zeros(len(tables.seats), SEAT), Seat, tables.seats)
 
 
 def _terms(tables: Tables) -> NDArray[Any]:
@@ -354,9 +354,7 @@ def _terms(tables: Tables) -> NDArray[Any]:
 
 
 def _pipeline(tables: Tables) -> NDArray[Any]:
-    rows = np.zeros(len(tables.pipeline), ROW)
-    for column in Row:
-        rows[column.name.lower()] = tables.pipeline[:, column]
+    rows = _with_facts(np.zeros(len(tables.pipeline), ROW), Row, tables.pipeline)
     rows["age"], rows["value"] = tables.pipeline_numbers.T
     return rows
 
