@@ -48,6 +48,31 @@ def entries(model: BaseModel, path: Path = ()) -> Iterator[Entry]:
         yield Entry((*path, name), value, "")
 
 
+SECTIONS = {"team": "people", "funnel": "funnel", "base": "base", "economics": "money"}
+"""What a section of the plan file is about, in a word."""
+
+
+def sections(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The parts of the plan (people, funnel, base, money) that each assumption, event and shock acts on.
+
+    An event or a shock acts where the assumptions do whose numbers it changes; on a channel it acts on the funnel.
+    """
+    direct: dict[str, dict[str, None]] = {}
+    for entry in entries(plan):
+        part = SECTIONS.get(str(entry.path[0]))
+        if part and isinstance(entry.value, Quantity):
+            for step in entry.value.steps:
+                if step.assumption:
+                    direct.setdefault(step.assumption, {})[part] = None
+    found = {name: tuple(parts) for name, parts in direct.items()}
+    causes = {name: [*event.effect] for name, event in plan.events.items()}
+    causes |= {name: [*shock.loadings] for name, shock in plan.shocks.items()}
+    for name, touched in causes.items():
+        parts = (part for what in touched for part in found.get(what, () if what in plan.assumptions else ("funnel",)))
+        found[name] = tuple(dict.fromkeys(parts))
+    return found
+
+
 def _entries(value: object, path: Path, unit: str, keys_are_months: bool) -> Iterator[Entry]:
     if isinstance(value, BaseModel):
         yield from entries(value, path)

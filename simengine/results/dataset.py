@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from simengine.plan.evidence import SourcePolicy
 from simengine.plan.schema import Plan
+from simengine.plan.values import sections
 from simengine.results.books import Ledger, history, opening, whole_years
 from simengine.results.composition import PARTS
 from simengine.results.costs import groups_of
@@ -70,6 +71,9 @@ class Collector:
         for name in stored("opening"):
             values = np.array([opening(plan, segment)[name] for segment in names.segments])
             variables[name] = _variable(plan, name, FORMS["opening"][1], values)
+        correlation = plan.dependence.copula().correlation_matrix(names.assumptions)
+        text = "Correlation of the normal scores of two assumptions"
+        variables["score_correlation"] = xr.Variable(("assumption", "other"), correlation, {"long_name": text})
         coords = _coordinates(plan, names, list(self._cases), self._draws)
         if self._counts:
             coords["bin"] = middles()
@@ -286,12 +290,7 @@ def _coordinates(plan: Plan, names: _Names, cases: Sequence[str], lengths: Mappi
     coords["success"] = "event", _texts(event.success or "" for event in events)
     for label in sorted({label for segment in plan.segments.values() for label in segment.labels}):
         coords[label] = "segment", _texts(plan.segments[name].labels.get(label, "") for name in names.segments)
-    declared = plan.declared.values()
-    coords["plan_value"] = "assumption", np.array([entry.plan for entry in declared], dtype=np.float64)
-    coords["unit"] = "assumption", _texts(entry.unit for entry in declared)
-    coords["source_kind"] = "assumption", _texts(entry.source.kind for entry in declared)
-    coords["owner"] = "assumption", _texts(entry.owner for entry in declared)
-    coords["adverse"] = "assumption", _texts(entry.adverse for entry in declared)
+    coords |= _known_of_assumptions(plan, names.assumptions)
     coords["target"] = _texts(target.name for target in plan.targets)
     coords["metric"] = "target", _texts(target.metric for target in plan.targets)
     coords["period"] = "target", _texts(target.period for target in plan.targets)
@@ -302,6 +301,31 @@ def _coordinates(plan: Plan, names: _Names, cases: Sequence[str], lengths: Mappi
         numbers = [getattr(target, bound) for target in plan.targets]
         coords[bound] = "target", np.array([np.nan if x is None else x for x in numbers], dtype=np.float64)
     return coords
+
+
+def _known_of_assumptions(plan: Plan, names: Sequence[str]) -> dict[str, Any]:
+    """What the plan says of its assumptions, events and shocks: who, where from, what it counts on, where it acts."""
+    declared, used = plan.declared.values(), sections(plan)
+    sources = [entry.source for entry in declared]
+    triggers = [plan.assumptions[name].trigger if name in plan.assumptions else None for name in names]
+    along: dict[str, NDArray[Any]] = {
+        "plan_value": _numbers(entry.plan for entry in declared),
+        "unit": _texts(entry.unit for entry in declared),
+        "source_kind": _texts(source.kind for source in sources),
+        "grade": _texts(source.grade or "" for source in sources),
+        "observations": _numbers(source.n for source in sources),
+        "source_as_of": _texts(source.as_of.isoformat() if source.as_of else "" for source in sources),
+        "owner": _texts(entry.owner for entry in declared),
+        "adverse": _texts(entry.adverse for entry in declared),
+        "acts_on": _texts(", ".join(used.get(name, ())) for name in names),
+        "trigger_below": _numbers(trigger.below if trigger else None for trigger in triggers),
+        "trigger_above": _numbers(trigger.above if trigger else None for trigger in triggers),
+    }
+    return {"other": _texts(names), **{name: ("assumption", values) for name, values in along.items()}}
+
+
+def _numbers(numbers: Iterable[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if x is None else x for x in numbers], dtype=np.float64)
 
 
 def _texts(texts: Iterable[str]) -> NDArray[np.str_]:

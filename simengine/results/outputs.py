@@ -262,12 +262,14 @@ _BESIDE = (
     "  (month, bin) count every path on a fixed grid, and `bin` is the middle of each bin.",
     "- `assumption_value`, `assumption_z` (draw, assumption): what was drawn for each path, in the assumption's unit",
     "  and as a normal score. Events (months in force) and shocks (mean level over the plan) stand among them.",
+    "- `score_correlation` (assumption, other): the correlation of two normal scores, as the plan states it.",
     "- `month` is written like 2027-01, `year` (whole fiscal years of the plan) like FY2027; `case` is operating plan,",
     "  medians or means; `part` is what a year is made of (model.md).",
     "- Along `segment` stand its labels, along `territory` its `territory_segment`; along `assumption` `plan_value`,",
-    "  `unit`, `source_kind`, `owner`, `adverse`; along `event` `kind`, `event_owner` and `success`; along `target`",
-    "  `metric`, `period`, `where`, `at_least`, `at_most`, `confidence` (NaN where not given) and `criterion` (it only",
-    "  tells whether an event was a success).",
+    "  `unit`, `source_kind`, `grade`, `observations` and `source_as_of` of the source, `owner`, `adverse`, `acts_on`",
+    "  (people, funnel, base, money), `trigger_below` and `trigger_above`; along `event` `kind`, `event_owner` and",
+    "  `success`; along `target` `metric`, `period`, `where`, `at_least`, `at_most`, `confidence` (NaN where not",
+    "  given) and `criterion` (it only tells whether an event was a success).",
     "- Each variable has `units` (of money: the currency), `long_name` and `kind`.",
 )
 

@@ -145,6 +145,7 @@ def test_coordinates_and_attributes(ds: xr.Dataset, block: Block) -> None:
     found = [one[name].item() for name in ("plan_value", "unit", "source_kind", "owner", "adverse")]
     assert found == [0.8, "fraction", "judgment", "Finance", "low"]
     # Events and shocks are assumptions like any other.
+    assert list(ds["acts_on"].values) == ["funnel", "money", "funnel", "money"]
     assert list(ds["assumption"].values) == ["launch", "margin", "market", "outage"]
     assert list(ds["unit"].values) == ["months", "fraction", "standard deviations", "months"]
     for name in ds["assumption"].values:
