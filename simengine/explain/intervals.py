@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -75,3 +76,11 @@ def share_interval(explained: float, noise: float, error: float) -> Bounded:
     centre, margin = math.atanh(correlation), Z95 * error / (2 * correlation * (1 - explained))
     lower, upper = math.tanh(max(0.0, centre - margin)) ** 2, math.tanh(centre + margin) ** 2
     return share, lower - noise, upper - noise
+
+
+def with_bounds(estimates: Mapping[str, Interval | Bounded]) -> Iterator[tuple[str, Floats]]:
+    """The estimates by name, and their bounds by name with `_lower` and `_upper`."""
+    for name, (estimate, lower, upper) in estimates.items():
+        yield name, np.asarray(estimate)
+        yield f"{name}_lower", np.asarray(lower)
+        yield f"{name}_upper", np.asarray(upper)

@@ -1,0 +1,252 @@
+"""The drivers of a miss: what decides whether a target is reached, and the story of a typical miss, with dates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from simengine.errors import SimengineError
+from simengine.explain.dates import Flags, by_month, each, of_events
+from simengine.explain.intervals import (
+    Z95,
+    Bounded,
+    Floats,
+    Interval,
+    difference,
+    mean,
+    median,
+    proportion,
+    with_bounds,
+)
+from simengine.explain.question import Question, question_of
+from simengine.explain.ranks import ranks_of
+from simengine.explain.stress import Quadratic, Stress, most_plausible, score_errors
+from simengine.explain.surrogate import Inputs, Surrogate, fit
+from simengine.explain.target import HitShares, hit_shares, scores
+from simengine.explain.tornado import tornado
+from simengine.results.outputs import OUTPUTS
+
+FEWEST = 30
+"""Misses, and hits: with fewer there is no typical one."""
+_TYPICAL = 0.2
+"""Share of all misses, those nearest to the shortfall, that stand for a miss of its size."""
+_BESIDE = 0.02
+"""Share of all paths on which the assumptions take the result about as far as at the most plausible point."""
+
+
+def misses(ds: xr.Dataset, target: str, *, by: float | None = None) -> xr.Dataset:
+    """Tell what decides whether a target is reached, and how a typical miss comes about.
+
+    Parameters
+    ----------
+    ds : result of a run
+    target : a target of the plan by name, or a metric of the whole company on which it has one
+    by : shortfall of the miss that is told of, in the unit of the metric; left out, the mean shortfall of all misses
+        (the median where that does not exist)
+
+    Returns
+    -------
+    Dataset
+        Every estimate has `_lower` and `_upper`, its 95 % interval. Along `assumption`, largest `hit_share` first:
+
+        - `hit_share`: Shapley share of the variance p (1 − p) of hit or miss; with the scalars `hit_random_variation`
+          and `hit_unattributed` they make up 1 (`target.hit_shares`). `hit_alone` is the first-order share,
+          `hit_binned` the same without a model, `doubtful` where the two contradict each other.
+        - `p_hit_bottom_fifth`, `p_hit_top_fifth`: P(hit) where the assumption is lowest, and highest.
+        - `shift`: its mean in misses less that in hits, in its own standard deviations; `moved` if beyond noise, at 5 %
+          over all assumptions together. `in_misses`, `in_hits`: its medians there.
+        - `median_value`: its median over all paths.
+        - `stress_value`, `stress_score` (also along `shortfall`): where it stands at the most plausible joint movement
+          that misses by 0 and by `by` (`stress`). `stress_share` is its part in the movement of the result.
+
+        Along `shortfall` (0 and `by`): `stress_random`, the part of what no assumption explains; `distance` of the
+        point from the middle, in standard deviations; `as_bad`, share of misses by as much or more; `beside`, the
+        median result on those paths whose assumptions take it about as far, and `beside_expected` at the point.
+
+        Along `month`, if the metric is known by month: `typical`, its mean in the misses nearest to `by`;
+        `plan` of the operating plan; `behind_plan` and `behind_hits`, how much worse that is than the plan and than the
+        mean of all hits; `told_apart`, the share of those misses that are worse than four in five of all hits. Of a
+        ratio the medians.
+
+        Along `event`: `happens_in_misses`, `happens_in_hits`, `happens_more` the first less the second,
+        `starts_in_misses` and `starts_in_hits`, the median month where it happens.
+
+        Scalars: `p_hit`, `quality` (`target.HitShares`), `middle`, the result where all assumptions are at their
+        medians and nothing else happens. Attributes: `behind_from`, the month from which on a typical miss is behind
+        the plan on average; `visible_from`, from which on four in five of them are worse than four in five of all hits.
+        Empty if there is none.
+
+    Raises
+    ------
+    SimengineError
+        when there is no such target, or fewer than 30 misses or 30 hits
+    """
+    question = question_of(ds, target)
+    if not question.target:
+        raise SimengineError(f"{question.metric} {question.period} has no target; a miss needs one")
+    one = ds.sel(target=question.target)
+    at_least = math.isfinite(float(one["at_least"]))
+    threshold, worse = float(one["at_least" if at_least else "at_most"]), -1.0 if at_least else 1.0
+    hit = question.hit > 0
+    _enough(question.target, hit)
+    shortfall = _typical_shortfall(worse * (question.value[~hit] - threshold)) if by is None else by
+    score, inputs = scores(question.value, at_least=at_least), Inputs.of(ds)
+    surrogate = fit(inputs, score)
+    shares = hit_shares(surrogate, question.hit, question.hit_twin)
+    typical = _nearest(question.value, threshold + worse * shortfall, hit)
+    months = by_month(ds, question, typical, hit, worse)
+    movement = _Movement(inputs, surrogate, score, np.nan_to_num(worse * (question.value - threshold), nan=math.inf))
+    found = xr.merge(
+        [
+            _of_assumptions(inputs, shares, question.hit),
+            xr.concat([movement.to(short) for short in (0.0, shortfall)], "shortfall").assign_coords(
+                shortfall=[0.0, shortfall]
+            ),
+            months,
+            of_events(ds, hit),
+            xr.Dataset({name: ((), number) for name, number in with_bounds(_scalars(question, shares))}),
+        ],
+        combine_attrs="drop",
+    ).assign(middle=threshold + worse * movement.middle)
+    found = found.assign_coords(
+        {name: coordinate for name, coordinate in ds.coords.items() if coordinate.dims == ("assumption",)}
+    )
+    found = found.isel(assumption=np.argsort(-shares.shapley.share.estimate, kind="stable"))
+    metric = OUTPUTS[question.metric].attributes(ds.attrs["currency"])
+    found.attrs = {
+        **{name: ds.attrs[name] for name in ("plan", "currency")},
+        **{"metric": question.metric, "period": question.period, "target": question.target, "units": metric["units"]},
+        **{"threshold": threshold, "at_least": int(at_least), "shortfall": shortfall, "draws": len(hit)},
+        **{"misses": int((~hit).sum()), "typical_misses": int(typical.sum()), "trusted": int(shares.trusted)},
+        **{"twins": int(np.isfinite(question.twin).sum()), "level": 0.95},
+        **{"statistic": "median" if metric["kind"] == "ratio" else "mean", **months.attrs},
+    }
+    return found
+
+
+def _enough(target: str, hit: Flags) -> None:
+    for count, verb, other in ((int((~hit).sum()), "missed", "higher"), (int(hit.sum()), "reached", "lower")):
+        if count < FEWEST:
+            raise SimengineError(
+                f"{target} is {verb} on {count} of {len(hit):,} paths, and the drivers of a miss need {FEWEST} misses "
+                f"and {FEWEST} hits; run the plan with more draws, or set a {other} target"
+            )
+
+
+def _typical_shortfall(missing: Floats) -> float:
+    """Mean of what is missing; its median where that is not finite; 0 where neither is."""
+    for estimate in (missing.mean(), np.median(np.nan_to_num(missing, nan=math.inf))):
+        if math.isfinite(estimate):
+            return float(estimate)
+    return 0.0
+
+
+def _nearest(value: Floats, level: float, hit: Flags) -> Flags:
+    """The misses that are nearest to a level: a fifth of all, at least `FEWEST`."""
+    gap = np.where(hit, math.inf, np.nan_to_num(np.abs(value - level), nan=math.inf))
+    count = max(FEWEST, round(_TYPICAL * int((~hit).sum())))
+    return np.asarray(gap <= np.partition(gap, count - 1)[count - 1])
+
+
+def _of_assumptions(inputs: Inputs, shares: HitShares, hit: Floats) -> xr.Dataset:
+    """What each assumption does to hit or miss, and where it stands in misses and in hits."""
+    ends, missed = tornado(ranks_of(inputs.values), hit, proportion), hit == 0
+    shift = difference(each(mean, inputs.factors[missed]), each(mean, inputs.factors[~missed]))
+    estimates = {
+        "hit_share": shares.shapley.share,
+        "hit_alone": shares.alone.share,
+        "hit_binned": shares.binned.share,
+        "p_hit_bottom_fifth": ends.bottom,
+        "p_hit_top_fifth": ends.top,
+        "shift": shift,
+        "in_misses": each(median, inputs.values[missed]),
+        "in_hits": each(median, inputs.values[~missed]),
+    }
+    others = {
+        "doubtful": shares.doubtful,
+        "moved": _moved(shift),
+        "constant": ~inputs.varies,
+        "median_value": _values(inputs, np.full(len(inputs.varies), 0.5)),
+    }
+    return xr.Dataset({name: ("assumption", column) for name, column in (*with_bounds(estimates), *others.items())})
+
+
+def _moved(shift: Interval) -> Flags:
+    """Beyond noise at 5 % over all together (Bonferroni)."""
+    from scipy.special import ndtri
+
+    error = np.where(shift.estimate > 0, shift.estimate - shift.lower, shift.upper - shift.estimate) / Z95
+    return np.asarray(np.abs(shift.estimate) > -float(ndtri(0.025 / max(1, len(error)))) * error)
+
+
+def _scalars(question: Question, shares: HitShares) -> dict[str, Bounded]:
+    return {
+        "p_hit": proportion(question.hit),
+        "hit_random_variation": shares.random_variation,
+        "hit_unattributed": shares.unattributed,
+        "quality": shares.quality,
+    }
+
+
+class _Movement:
+    """The most plausible joint movements that miss by so much, beside the run's own paths."""
+
+    def __init__(self, inputs: Inputs, surrogate: Surrogate, score: Floats, missing: Floats) -> None:
+        self._inputs, self._surrogate, self._score, self._missing = inputs, surrogate, score, missing
+        self._f = Quadratic.of(surrogate)
+        self._ordered = np.sort(missing)
+        self._by_assumptions = self._f.at(np.where(inputs.varies, inputs.z, 0.0))
+
+    @property
+    def middle(self) -> float:
+        """What is missing where every assumption is at its median, and nothing else happens."""
+        return self._missing_at(self._f.middle)
+
+    def to(self, short: float) -> xr.Dataset:
+        """The point at which so much is missing."""
+        from scipy.special import ndtr, ndtri
+
+        n = len(self._ordered)
+        better = np.searchsorted(self._ordered, short, "left") / n
+        level = float(ndtri(np.clip(1 - better, 0.5 / n, 1 - 0.5 / n)))
+        stress = most_plausible(self._f, level)
+        error = score_errors(self._f, self._surrogate, self._score, level)
+        z = Interval(stress.z, stress.z - Z95 * error, stress.z + Z95 * error)
+        along = {"stress_score": z, "stress_value": Interval(*(_values(self._inputs, ndtr(bound)) for bound in z))}
+        beside = self._missing[self._beside(stress)]
+        scalars = {
+            "as_bad": proportion((self._missing[self._missing > 0] >= short).astype(float)),
+            "beside": median(beside),
+            "beside_misses": proportion((beside > 0).astype(float)),
+        }
+        way = level - self._f.middle
+        others = {
+            "beside_expected": self._missing_at(float(self._f.at(stress.z[None])[0])),
+            "stress_random": stress.moved_by_rest / way if way else math.nan,
+            "distance": stress.distance,
+        }
+        return xr.Dataset(
+            {name: ("assumption", column) for name, column in with_bounds(along)}
+            | {"stress_share": ("assumption", stress.moved / way if way else np.full(len(z.estimate), math.nan))}
+            | {name: ((), number) for name, number in (*with_bounds(scalars), *others.items())}
+        )
+
+    def _beside(self, stress: Stress) -> Flags:
+        """The paths on which the assumptions take the result about as far."""
+        gap = np.abs(self._by_assumptions - self._f.at(stress.z[None])[0])
+        count = min(len(gap), max(FEWEST, round(_BESIDE * len(gap))))
+        return np.asarray(gap <= np.partition(gap, count - 1)[count - 1])
+
+    def _missing_at(self, score: float) -> float:
+        from scipy.special import ndtr
+
+        n = len(self._ordered)
+        return float(self._ordered[min(n - 1, int((1 - ndtr(score)) * n))])
+
+
+def _values(inputs: Inputs, levels: Floats) -> Floats:
+    """Quantiles of the assumptions at one level each, (k,)."""
+    pairs = zip(inputs.values.T, levels, strict=True)
+    return np.array([np.quantile(column, level, method="inverted_cdf") for column, level in pairs])
