@@ -8,7 +8,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from simengine.explain.intervals import Bounded, Floats, Interval, difference, mean, median, proportion, with_bounds
+from simengine.explain.intervals import (
+    Bounded,
+    Floats,
+    Interval,
+    beyond_noise,
+    difference,
+    mean,
+    median,
+    proportion,
+    with_bounds,
+)
 from simengine.explain.question import Question
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import quantile_interval, values_so_far
@@ -99,7 +109,11 @@ def of_events(ds: xr.Dataset, hit: Flags) -> xr.Dataset:
         name: ("event", [_starts(ds, column) for column in months[paths].T])
         for name, paths in (("starts_in_misses", ~hit), ("starts_in_hits", hit))
     }
-    return xr.Dataset({name: ("event", column) for name, column in with_bounds(estimates)} | starts, {"event": names})
+    return xr.Dataset(
+        {name: ("event", column) for name, column in with_bounds(estimates)}
+        | {"differs": ("event", beyond_noise(estimates["happens_more"])), **starts},
+        {"event": names},
+    )
 
 
 def _starts(ds: xr.Dataset, months: Floats) -> str:

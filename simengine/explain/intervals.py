@@ -58,6 +58,19 @@ def difference(a: Interval, b: Interval) -> Interval:
         return Interval(d, d - below, d + above)
 
 
+def beyond_noise(found: Interval) -> NDArray[np.bool_]:
+    """Which estimates differ from zero, at 5 % over all of them together (Bonferroni).
+
+    >>> beyond_noise(Interval(*np.array([[1.0, 1.0], [0.1, 0.4], [1.9, 1.6]]))).tolist()
+    [False, True]
+    """
+    from scipy.special import ndtri
+
+    margin = np.where(found.estimate > 0, found.estimate - found.lower, found.upper - found.estimate)
+    wider = -float(ndtri(0.025 / max(1, len(margin)))) / Z95
+    return np.asarray(np.abs(found.estimate) > wider * margin)
+
+
 def share_interval(explained: float, noise: float, error: float) -> Bounded:
     """A share of variance, `explained − noise`, with its interval.
 

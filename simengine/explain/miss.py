@@ -14,6 +14,7 @@ from simengine.explain.intervals import (
     Bounded,
     Floats,
     Interval,
+    beyond_noise,
     difference,
     mean,
     median,
@@ -36,13 +37,14 @@ _BESIDE = 0.02
 """Share of all paths on which the assumptions take the result about as far as at the most plausible point."""
 
 
-def misses(ds: xr.Dataset, target: str, *, by: float | None = None) -> xr.Dataset:
+def misses(ds: xr.Dataset, target: str, *, period: str | None = None, by: float | None = None) -> xr.Dataset:
     """Tell what decides whether a target is reached, and how a typical miss comes about.
 
     Parameters
     ----------
     ds : result of a run
     target : a target of the plan by name, or a metric of the whole company on which it has one
+    period : of the metric, as in `explain.rank`
     by : shortfall of the miss that is told of, in the unit of the metric; left out, the mean shortfall of all misses
         (the median where that does not exist)
 
@@ -70,7 +72,8 @@ def misses(ds: xr.Dataset, target: str, *, by: float | None = None) -> xr.Datase
         mean of all hits; `told_apart`, the share of those misses that are worse than four in five of all hits. Of a
         ratio the medians.
 
-        Along `event`: `happens_in_misses`, `happens_in_hits`, `happens_more` the first less the second,
+        Along `event`: `happens_in_misses`, `happens_in_hits`, `happens_more` the first less the second, `differs`
+          if beyond noise,
         `starts_in_misses` and `starts_in_hits`, the median month where it happens.
 
         Scalars: `p_hit`, `quality` (`target.HitShares`), `middle`, the result where all assumptions are at their
@@ -81,9 +84,11 @@ def misses(ds: xr.Dataset, target: str, *, by: float | None = None) -> xr.Datase
     Raises
     ------
     SimengineError
-        when there is no such target, or fewer than 30 misses or 30 hits
+        when there is no such target, fewer than 30 misses or 30 hits, or `by` is no amount
     """
-    question = question_of(ds, target)
+    if by is not None and not 0 <= by < math.inf:
+        raise SimengineError(f"a target is missed by an amount from 0 on, not by {by:g}")
+    question = question_of(ds, target, period)
     if not question.target:
         raise SimengineError(f"{question.metric} {question.period} has no target; a miss needs one")
     one = ds.sel(target=question.target)
@@ -115,6 +120,7 @@ def misses(ds: xr.Dataset, target: str, *, by: float | None = None) -> xr.Datase
     )
     found = found.isel(assumption=np.argsort(-shares.shapley.share.estimate, kind="stable"))
     metric = OUTPUTS[question.metric].attributes(ds.attrs["currency"])
+    _describe(found, metric["units"])
     found.attrs = {
         **{name: ds.attrs[name] for name in ("plan", "currency")},
         **{"metric": question.metric, "period": question.period, "target": question.target, "units": metric["units"]},
@@ -166,19 +172,11 @@ def _of_assumptions(inputs: Inputs, shares: HitShares, hit: Floats) -> xr.Datase
     }
     others = {
         "doubtful": shares.doubtful,
-        "moved": _moved(shift),
+        "moved": beyond_noise(shift),
         "constant": ~inputs.varies,
         "median_value": _values(inputs, np.full(len(inputs.varies), 0.5)),
     }
     return xr.Dataset({name: ("assumption", column) for name, column in (*with_bounds(estimates), *others.items())})
-
-
-def _moved(shift: Interval) -> Flags:
-    """Beyond noise at 5 % over all together (Bonferroni)."""
-    from scipy.special import ndtri
-
-    error = np.where(shift.estimate > 0, shift.estimate - shift.lower, shift.upper - shift.estimate) / Z95
-    return np.asarray(np.abs(shift.estimate) > -float(ndtri(0.025 / max(1, len(error)))) * error)
 
 
 def _scalars(question: Question, shares: HitShares) -> dict[str, Bounded]:
@@ -250,3 +248,58 @@ def _values(inputs: Inputs, levels: Floats) -> Floats:
     """Quantiles of the assumptions at one level each, (k,)."""
     pairs = zip(inputs.values.T, levels, strict=True)
     return np.array([np.quantile(column, level, method="inverted_cdf") for column, level in pairs])
+
+
+_OF_THE_METRIC = {
+    "middle": "Metric where every assumption is at its median",
+    "beside": "What is missing, median of the paths whose assumptions take the metric as far",
+    "beside_expected": "What is missing at the most plausible point, by its assumptions",
+    "typical": "Metric in the misses nearest to the shortfall",
+    "plan": "Metric in the operating plan",
+    "behind_plan": "How much worse typical misses are than the operating plan",
+    "behind_hits": "How much worse typical misses are than hits",
+}
+_FRACTIONS = {
+    "hit_share": "Shapley share of the variance of hit or miss",
+    "hit_alone": "Share of the variance of hit or miss that the assumption explains alone",
+    "hit_binned": "The same, without a model",
+    "hit_random_variation": "Share of the variance of hit or miss due to random variation",
+    "hit_unattributed": "Share of the variance of hit or miss that is not attributed",
+    "quality": "Share of what assumptions explain of hit or miss that the shares find",
+    "p_hit": "Probability that the target is reached",
+    "p_hit_bottom_fifth": "P(hit) where the assumption is in its bottom fifth",
+    "p_hit_top_fifth": "P(hit) where the assumption is in its top fifth",
+    "as_bad": "Share of misses by as much or more",
+    "beside_misses": "Share of misses among the paths whose assumptions take the metric as far",
+    "stress_share": "Part of the movement that the assumption carries",
+    "stress_random": "Part of the movement that no assumption explains",
+    "told_apart": "Share of typical misses that are worse than four in five of all hits",
+    "happens_in_misses": "Share of misses in which the event happens",
+    "happens_in_hits": "Share of hits in which the event happens",
+    "happens_more": "The first less the second",
+}
+_OTHERS = {
+    "shift": "Mean in misses less mean in hits, in standard deviations",
+    "in_misses": "Median in misses",
+    "in_hits": "Median in hits",
+    "median_value": "Median",
+    "stress_score": "Score at the most plausible point",
+    "stress_value": "Value at the most plausible point",
+    "distance": "Distance of the most plausible point from the middle, in standard deviations",
+    "doubtful": "Whether the two first-order shares contradict each other",
+    "moved": "Whether the shift is beyond noise",
+    "constant": "Whether the assumption never varies",
+    "differs": "Whether the difference is beyond noise",
+    "starts_in_misses": "Median start in misses",
+    "starts_in_hits": "Median start in hits",
+}
+
+
+def _describe(found: xr.Dataset, units: str) -> None:
+    of_units = {**dict.fromkeys(_OF_THE_METRIC, units), **dict.fromkeys(_FRACTIONS, "fraction")}
+    for stem, text in (_OF_THE_METRIC | _FRACTIONS | _OTHERS).items():
+        for suffix, side in (("", ""), ("_lower", "Lower bound: "), ("_upper", "Upper bound: ")):
+            if stem + suffix in found:
+                found[stem + suffix].attrs = {"long_name": side + text} | (
+                    {"units": of_units[stem]} if stem in of_units else {}
+                )

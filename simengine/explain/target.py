@@ -103,9 +103,9 @@ def hit_shares(surrogate: Surrogate, hit: Floats, twin: Floats) -> HitShares:
     chance = luck.share[0] if math.isfinite(luck.share[0]) else 0.0
     margin = Z95 * standard_error(of_found + luck.influence)
     left = 1 - found - chance
-    # found / (1 − random variation)
-    quality = found / (1 - chance) if math.isfinite(luck.share[0]) else math.nan
-    of_quality = Z95 * standard_error(of_found + quality * luck.influence) / (1 - chance)
+    known = 1 - chance if math.isfinite(luck.share[0]) and chance < 1 else math.nan
+    quality = found / known
+    of_quality = Z95 * standard_error(of_found + quality * luck.influence) / known
     return HitShares(
         shapley=shapley,
         random_variation=luck.share,
@@ -176,7 +176,8 @@ class _Game:
         """Share of each assumption when it joins those before it, averaged over all orders."""
         if len(self._varying) <= MOST_ENUMERATED:
             batches = [(batch.covariance, batch.shapley) for batch in coalitions(self._R)]
-            return self._stated(sum((weight @ self._share(C) for C, weight in batches), np.zeros(len(self._varying))), batches)
+            share = np.sum([weight @ self._share(C) for C, weight in batches], axis=0)
+            return self._stated(share, batches)
         orders = _orders(len(self._varying))
         return self._stated(self._along(orders), _growing(self._R, orders[:_ORDERS_OF_GRADIENT]))
 
