@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
-    from simengine.explain import rank
+    from simengine.explain import misses, rank
     from simengine.plan import load
     from simengine.simulation import simulate
 
@@ -28,6 +28,7 @@ _HOME = {
     "SimengineError": "simengine.errors",
     "load": "simengine.plan",
     "load_run": "simengine.archive",
+    "misses": "simengine.explain",
     "rank": "simengine.explain",
     "save": "simengine.archive",
     "simulate": "simengine.simulation",
@@ -37,6 +38,7 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "load",
     "simulate",
     "rank",
+    "misses",
     "save",
     "load_run",
     "SimengineError",

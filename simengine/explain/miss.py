@@ -21,13 +21,14 @@ from simengine.explain.intervals import (
     proportion,
     with_bounds,
 )
-from simengine.explain.question import Question, question_of
+from simengine.explain.question import question_of
 from simengine.explain.ranks import ranks_of
-from simengine.explain.stress import Quadratic, Stress, most_plausible, score_errors
+from simengine.explain.stress import Quadratic, Stress, errors, most_plausible
 from simengine.explain.surrogate import Inputs, Surrogate, fit
 from simengine.explain.target import HitShares, hit_shares, scores
 from simengine.explain.tornado import tornado
 from simengine.results.outputs import OUTPUTS
+from simengine.results.targets import quantile_interval
 
 FEWEST = 30
 """Misses, and hits: with fewer there is no typical one."""
@@ -61,7 +62,7 @@ def misses(ds: xr.Dataset, target: str, *, period: str | None = None, by: float 
           over all assumptions together. `in_misses`, `in_hits`: its medians there.
         - `median_value`: its median over all paths.
         - `stress_value`, `stress_score` (also along `shortfall`): where it stands at the most plausible joint movement
-          that misses by 0 and by `by` (`stress`). `stress_share` is its part in the movement of the result.
+          that misses by 0 and by `by` (`stress`). `stress_share`, the part of the way that it carries.
 
         Along `shortfall` (0 and `by`): `stress_random`, the part of what no assumption explains; `distance` of the
         point from the middle, in standard deviations; `as_bad`, share of misses by as much or more; `beside`, the
@@ -103,6 +104,14 @@ def misses(ds: xr.Dataset, target: str, *, period: str | None = None, by: float 
     typical = _nearest(question.value, threshold + worse * shortfall, hit)
     months = by_month(ds, question, typical, hit, worse)
     movement = _Movement(inputs, surrogate, score, np.nan_to_num(worse * (question.value - threshold), nan=math.inf))
+    middle, *ends = (threshold + worse * missing for missing in movement.middle)
+    scalars = {
+        "p_hit": proportion(question.hit),
+        "hit_random_variation": shares.random_variation,
+        "hit_unattributed": shares.unattributed,
+        "quality": shares.quality,
+        "middle": (middle, min(ends), max(ends)),
+    }
     found = xr.merge(
         [
             _of_assumptions(inputs, shares, question.hit),
@@ -111,10 +120,10 @@ def misses(ds: xr.Dataset, target: str, *, period: str | None = None, by: float 
             ),
             months,
             of_events(ds, hit),
-            xr.Dataset({name: ((), number) for name, number in with_bounds(_scalars(question, shares))}),
+            xr.Dataset({name: ((), number) for name, number in with_bounds(scalars)}),
         ],
         combine_attrs="drop",
-    ).assign(middle=threshold + worse * movement.middle)
+    )
     found = found.assign_coords(
         {name: coordinate for name, coordinate in ds.coords.items() if coordinate.dims == ("assumption",)}
     )
@@ -179,26 +188,16 @@ def _of_assumptions(inputs: Inputs, shares: HitShares, hit: Floats) -> xr.Datase
     return xr.Dataset({name: ("assumption", column) for name, column in (*with_bounds(estimates), *others.items())})
 
 
-def _scalars(question: Question, shares: HitShares) -> dict[str, Bounded]:
-    return {
-        "p_hit": proportion(question.hit),
-        "hit_random_variation": shares.random_variation,
-        "hit_unattributed": shares.unattributed,
-        "quality": shares.quality,
-    }
-
-
 class _Movement:
     """The most plausible joint movements that miss by so much, beside the run's own paths."""
 
     def __init__(self, inputs: Inputs, surrogate: Surrogate, score: Floats, missing: Floats) -> None:
         self._inputs, self._surrogate, self._score, self._missing = inputs, surrogate, score, missing
         self._f = Quadratic.of(surrogate)
-        self._ordered = np.sort(missing)
         self._by_assumptions = self._f.at(np.where(inputs.varies, inputs.z, 0.0))
 
     @property
-    def middle(self) -> float:
+    def middle(self) -> Bounded:
         """What is missing where every assumption is at its median, and nothing else happens."""
         return self._missing_at(self._f.middle)
 
@@ -206,29 +205,32 @@ class _Movement:
         """The point at which so much is missing."""
         from scipy.special import ndtr, ndtri
 
-        n = len(self._ordered)
-        better = np.searchsorted(self._ordered, short, "left") / n
-        level = float(ndtri(np.clip(1 - better, 0.5 / n, 1 - 0.5 / n)))
+        n = len(self._missing)
+        # Ranks of the first and of the last draw are half a draw from the ends.
+        better, *ends = (np.clip(p, 0.5 / n, 1 - 0.5 / n) for p in proportion((self._missing < short).astype(float)))
+        level = -float(ndtri(better))
         stress = most_plausible(self._f, level)
-        error = score_errors(self._f, self._surrogate, self._score, level)
-        z = Interval(stress.z, stress.z - Z95 * error, stress.z + Z95 * error)
-        along = {"stress_score": z, "stress_value": Interval(*(_values(self._inputs, ndtr(bound)) for bound in z))}
+        error, way = errors(self._f, self._surrogate, self._score, level), level - self._f.middle
+        z = _around(stress.z, error.z)
+        distances = [most_plausible(self._f, -float(ndtri(end))).distance for end in ends]
         beside = self._missing[self._beside(stress)]
-        scalars = {
+        of_assumptions = {
+            "stress_score": z,
+            "stress_value": Interval(*(_values(self._inputs, ndtr(bound)) for bound in z)),
+            "stress_share": _around(stress.moved / way if way else np.full(len(error.part), math.nan), error.part),
+        }
+        rest = _around(np.array(stress.moved_by_rest / way if way else math.nan), np.array(error.rest))
+        scalars: dict[str, Interval | Bounded] = {
+            "stress_random": rest,
+            "distance": (stress.distance, min(distances), max(distances)),
             "as_bad": proportion((self._missing[self._missing > 0] >= short).astype(float)),
             "beside": median(beside),
             "beside_misses": proportion((beside > 0).astype(float)),
         }
-        way = level - self._f.middle
-        others = {
-            "beside_expected": self._missing_at(float(self._f.at(stress.z[None])[0])),
-            "stress_random": stress.moved_by_rest / way if way else math.nan,
-            "distance": stress.distance,
-        }
         return xr.Dataset(
-            {name: ("assumption", column) for name, column in with_bounds(along)}
-            | {"stress_share": ("assumption", stress.moved / way if way else np.full(len(z.estimate), math.nan))}
-            | {name: ((), number) for name, number in (*with_bounds(scalars), *others.items())}
+            {name: ("assumption", column) for name, column in with_bounds(of_assumptions)}
+            | {name: ((), number) for name, number in with_bounds(scalars)}
+            | {"beside_expected": self._missing_at(float(self._f.at(stress.z[None])[0]))[0]}
         )
 
     def _beside(self, stress: Stress) -> Flags:
@@ -237,11 +239,15 @@ class _Movement:
         count = min(len(gap), max(FEWEST, round(_BESIDE * len(gap))))
         return np.asarray(gap <= np.partition(gap, count - 1)[count - 1])
 
-    def _missing_at(self, score: float) -> float:
+    def _missing_at(self, score: float) -> Bounded:
+        """What is missing at a score."""
         from scipy.special import ndtr
 
-        n = len(self._ordered)
-        return float(self._ordered[min(n - 1, int((1 - ndtr(score)) * n))])
+        return quantile_interval(self._missing, float(ndtr(-score)))
+
+
+def _around(estimate: Floats, error: Floats) -> Interval:
+    return Interval(estimate, estimate - Z95 * error, estimate + Z95 * error)
 
 
 def _values(inputs: Inputs, levels: Floats) -> Floats:

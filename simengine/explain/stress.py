@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -119,18 +120,33 @@ def most_plausible(f: Quadratic, level: float) -> Stress:
     return Stress(z, w, moved, f.sigma * w, math.sqrt(float(u @ u) + w * w))
 
 
-def score_errors(f: Quadratic, surrogate: Surrogate, score: Floats, level: float) -> Floats:
-    """Standard errors of the scores of the most plausible point, (k,), as far as f is linear: `z = t R b`.
+class Errors(NamedTuple):
+    """Standard errors of a most plausible point: its scores and their parts in the movement, (k,), and of the rest."""
 
-    A draw contributes to b, to the ranks that scores are made of, and to the level t, at which a share Φ(t) of all lie.
+    z: Floats
+    part: Floats
+    rest: float
+
+
+def errors(f: Quadratic, surrogate: Surrogate, score: Floats, level: float) -> Errors:
+    """Standard errors of the most plausible point, as far as f is linear.
+
+    Then `z = t R b`, and each assumption carries `b_i (Rb)_i` of the way. A draw contributes to b, to the ranks that
+    scores are made of, and to the level t, below which a share Φ(t) of all lies.
     """
     from scipy.special import ndtr
 
     of_b = _linear(surrogate) @ surrogate.influence - np.outer(f.b, (score**2 - 1) / 2)
     density = math.exp(-(level**2) / 2) / math.sqrt(2 * math.pi)
     of_level = ((score <= level) - float(ndtr(level))) / density
-    influence = f.R @ (level * of_b + np.outer(f.b, of_level))
-    return np.asarray(influence.std(axis=1) / math.sqrt(len(score)))
+    joint, of_joint = f.R @ f.b, f.R @ of_b
+    of_part = of_b * joint[:, None] + f.b[:, None] * of_joint
+    root = math.sqrt(len(score))
+    return Errors(
+        (level * of_joint + np.outer(joint, of_level)).std(axis=1) / root,
+        of_part.std(axis=1) / root,
+        float(of_part.sum(axis=0).std()) / root,
+    )
 
 
 def _linear(surrogate: Surrogate) -> Floats:

@@ -177,14 +177,14 @@ class _Game:
         if len(self._varying) <= MOST_ENUMERATED:
             batches = [(batch.covariance, batch.shapley) for batch in coalitions(self._R)]
             share = np.sum([weight @ self._share(C) for C, weight in batches], axis=0)
-            return self._stated(share, batches)
+            return self._stated(share, np.zeros_like(share), batches)
         orders = _orders(len(self._varying))
-        return self._stated(self._along(orders), _growing(self._R, orders[:_ORDERS_OF_GRADIENT]))
+        return self._stated(*self._along(orders), _growing(self._R, orders[:_ORDERS_OF_GRADIENT]))
 
     def alone(self) -> Shares:
         """Share of each assumption if it alone is known."""
         known = np.einsum("ia,ib->iab", self._R, self._R)
-        return self._stated(self._share(known), [(known, np.eye(len(known)))])
+        return self._stated(self._share(known), np.zeros(len(known)), [(known, np.eye(len(known)))])
 
     def _share(self, C: Floats) -> Floats:
         return explained_of_hit(self._p, self._rho(C))
@@ -240,8 +240,8 @@ class _Game:
                 by_beta += 2 * weight @ (power @ self._c[order]) @ self._orders[order]
         return by_beta + np.tensordot(by_A, self._quadratic, 2), by_A
 
-    def _along(self, orders: NDArray[np.intp]) -> Floats:
-        """Shapley values from pairs of random orders, each with its reverse.
+    def _along(self, orders: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Shapley values from pairs of random orders, each with its reverse; and their errors.
 
         Orders are a sample. v summed over components, each by itself, is a game whose Shapley values are known: what
         the sample misses of them tells what it misses here (control variate).
@@ -260,7 +260,9 @@ class _Game:
         mean, centred = paired.mean(axis=0), apart_paired - apart_paired.mean(axis=0)
         spread = (centred**2).sum(axis=0)
         slope = np.divide((centred * paired).sum(axis=0), spread, out=np.zeros_like(spread), where=spread > 1e-12)
-        return np.asarray(mean - slope * (apart_paired.mean(axis=0) - self._apart(parts)))
+        left = paired - mean - slope * centred
+        error = np.sqrt((left**2).sum(axis=0) / (len(left) - 2) / len(left))
+        return mean - slope * (apart_paired.mean(axis=0) - self._apart(parts)), error
 
     def _apart(self, parts: list[NDArray[np.intp]]) -> Floats:
         """Shapley values of v where every component is played by itself."""
@@ -270,8 +272,11 @@ class _Game:
                 values[part] += batch.shapley @ self._explained(batch.covariance, part)
         return values
 
-    def _stated(self, share: Floats, weighted: Iterable[Weighted]) -> Shares:
-        """Shares with intervals: what each draw contributes follows from the slopes at some coalitions."""
+    def _stated(self, share: Floats, error: Floats, weighted: Iterable[Weighted]) -> Shares:
+        """Shares with intervals: what each draw contributes follows from the slopes at some coalitions.
+
+        `error` is that of the orders, which is no part of `influence`.
+        """
         surrogate, k = self._surrogate, len(self._varying)
         bias, by_p, by_variance = np.zeros(k), np.zeros(k), np.zeros(k)
 
@@ -291,9 +296,9 @@ class _Game:
         every[np.ix_(np.arange(k), here, here)] = by_A
         influence[here] = by_beta @ surrogate.influence + np.outer(by_p, self._hit - self._p)
         influence[here] += surrogate.influence_of_rest(every) - np.outer(by_variance, self._of_variance)
-        for i, estimate, noise in zip(here, share, bias, strict=True):
+        for i, estimate, noise, of_orders in zip(here, share, bias, error, strict=True):
             raw = min(1.0, max(0.0, estimate + noise))
-            bounds[:, i] = share_interval(raw, noise, standard_error(influence[i]))
+            bounds[:, i] = share_interval(raw, noise, math.hypot(standard_error(influence[i]), of_orders))
         bounds[0, here] = share
         return Shares(Interval(*bounds), influence)
 

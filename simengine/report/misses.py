@@ -54,7 +54,7 @@ def miss_facts(found: xr.Dataset, ds: xr.Dataset) -> Facts:
         "statistic": found.attrs["statistic"],
         "trusted": bool(found.attrs["trusted"]),
         **{key: estimate(found, key) for key in ("p_hit", "hit_random_variation", "hit_unattributed", "quality")},
-        "middle": float(found["middle"]),
+        "middle": estimate(found, "middle"),
         "movements": [_movement(found.isel(shortfall=place)) for place in range(found.sizes["shortfall"])],
         "assumptions": [
             {**row, "kind": kind[row["name"]]} for row in _along(found, "assumption", _OF_ASSUMPTIONS, _LABELS)
@@ -86,18 +86,17 @@ def _along(found: xr.Dataset, dim: str, estimates: tuple[str, ...], others: tupl
 
 def _movement(one: xr.Dataset) -> Facts:
     """The most plausible joint movement with a shortfall, the assumptions that carry most of it first."""
-    rows = _along(one, "assumption", ("stress_score", "stress_value"), ("stress_share",))
+    rows = _along(one, "assumption", ("stress_score", "stress_value", "stress_share"), ())
     renamed = [
         {"name": row["name"], "score": row["stress_score"], "value": row["stress_value"], "share": row["stress_share"]}
         for row in rows
     ]
     return {
         "shortfall": float(one["shortfall"]),
-        "random_variation": float(one["stress_random"]),
-        "distance": float(one["distance"]),
-        **{key: estimate(one, key) for key in ("as_bad", "beside", "beside_misses")},
+        "random_variation": estimate(one, "stress_random"),
+        **{key: estimate(one, key) for key in ("distance", "as_bad", "beside", "beside_misses")},
         "beside_expected": float(one["beside_expected"]),
-        "assumptions": sorted(renamed, key=lambda row: -row["share"]),
+        "assumptions": sorted(renamed, key=lambda row: -row["share"]["value"]),
     }
 
 
@@ -156,7 +155,7 @@ def _story(facts: Facts, currency: str) -> Iterator[RenderableType]:
     missed = bounded((1 - p["value"], 1 - p["upper"], 1 - p["lower"]))
     short = distance(facts["shortfall"], unit)
     worse = -1.0 if facts["at_least"] else 1.0
-    at_middle = worse * (facts["middle"] - facts["threshold"])
+    at_middle = worse * (facts["middle"]["value"] - facts["threshold"])
     goal = number(facts["threshold"], unit, trim=True)
     yield heading(f"How does a miss of {short} come about?")
     level = number(facts["threshold"] + worse * facts["shortfall"], unit)
@@ -165,7 +164,8 @@ def _story(facts: Facts, currency: str) -> Iterator[RenderableType]:
         f"{facts['target']} is missed with a probability of {chance(missed)}. A miss of {short} is {level} instead of "
         f"{goal}; {odds(movement['as_bad']['value'])} misses are at least as bad."
     )
-    middle = f"With every assumption at its median {metric_name(facts['metric'])} is {number(facts['middle'], unit)}"
+    at_medians = number(facts["middle"]["value"], unit)
+    middle = f"With every assumption at its median {metric_name(facts['metric'])} is {at_medians}"
     if at_middle > facts["shortfall"] / 2:
         movement = facts["movements"][0]
         yield Text(
@@ -187,7 +187,7 @@ def _movers(facts: Facts, movement: Facts) -> list[Facts]:
     """Assumptions that carry the movement, beyond noise; events are told of by how often they happen."""
     events = {row["name"] for row in facts["events"]}
     beyond = (row for row in movement["assumptions"] if row["score"]["lower"] * row["score"]["upper"] > 0)
-    return [row for row in beyond if row["share"] > 0 and row["name"] not in events][:MOVERS]
+    return [row for row in beyond if row["share"]["lower"] > 0 and row["name"] not in events][:MOVERS]
 
 
 def _in_words(movers: list[Facts], known: dict[str, Facts], currency: str) -> str:
@@ -217,14 +217,19 @@ def _moves(
             value(one["plan_value"]),
             under(value(one["in_hits"]["value"]), value(one["in_misses"]["value"])),
             under(value(row["value"]["value"]), _range(row["value"], value)),
-            percent(row["share"], 0),
+            _part(row["share"]),
         )
     made.add_section()
     names = [row["name"] for row in movers]
-    rest = sum(row["share"] for row in movement["assumptions"] if row["name"] not in names)
+    rest = sum(row["share"]["value"] for row in movement["assumptions"] if row["name"] not in names)
     made.add_row(f"{len(known) - len(movers)} others together", "", "", "", percent(rest, 0))
-    made.add_row("random variation", "", "", "", percent(movement["random_variation"], 0))
+    made.add_row("random variation", "", "", "", _part(movement["random_variation"]))
     return made
+
+
+def _part(part: Facts) -> Text:
+    low, high = (percent(part[end], 0) for end in ("lower", "upper"))
+    return under(percent(part["value"], 0), "" if low == high else f"{low.removesuffix('%')}–{high}")
 
 
 def _range(value: Facts, written: Any) -> str:
@@ -236,8 +241,8 @@ def _range(value: Facts, written: Any) -> str:
 def _notes(facts: Facts, movement: Facts) -> Iterator[str]:
     unit, worse = facts["unit"], -1.0 if facts["at_least"] else 1.0
     yield (
-        f"All together are {movement['distance']:.1f} standard deviations from the median of everything. Random "
-        "variation includes what no assumption explains."
+        f"Together this is {movement['distance']['value']:.1f} standard deviations from the middle. Random variation "
+        "includes what no assumption explains."
     )
     found, *ends = (facts["threshold"] + worse * movement["beside"][key] for key in ("value", "lower", "upper"))
     expected = facts["threshold"] + worse * movement["beside_expected"]

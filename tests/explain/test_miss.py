@@ -84,12 +84,13 @@ def test_the_most_plausible_miss(found):
         assert near(one, truth)("stress_score").all()
         assert near(one, truth)("stress_value").all()
         assert not near(one, 1.2 * truth)("stress_score")[[1, 3]].any()
-        np.testing.assert_allclose(one["stress_share"], COEFFICIENTS**2 / SIGMA**2, atol=0.04)
+        assert near(one, COEFFICIENTS**2 / SIGMA**2)("stress_share").all()
+        assert near(one, NOISE**2 / SIGMA**2)("stress_random")
         assert one["stress_share"].sum() + one["stress_random"] == pytest.approx(1.0, abs=1e-9)
-        assert one["distance"] == pytest.approx(abs(way), abs=0.1)
+        assert near(one, abs(way))("distance")
         # The run's own paths whose assumptions go as far end where the point says.
         assert near(one, one["beside_expected"].values)("beside")
-    assert found["middle"] == pytest.approx(100, abs=0.15)
+    assert near(found, 100.0)("middle")
 
 
 def test_how_bad_misses_are(run, found):

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import binom, norm
 
-from simengine.explain.stress import Quadratic, most_plausible, score_errors
+from simengine.explain.stress import Quadratic, errors, most_plausible
 from simengine.explain.surrogate import Inputs, fit
 from simengine.explain.target import scores
 from tests.explain.gaussian import in_blocks
@@ -73,7 +73,8 @@ def test_errors_of_the_point_hold_the_truth():
     truth = most_plausible(
         Quadratic(model.b / total, np.zeros((4, 4)), model.R, np.sqrt(model.noise) / total), threshold
     )
-    rng, held, repetitions = np.random.default_rng(12), np.zeros(4), 200
+    rng, held, repetitions = np.random.default_rng(12), np.zeros(9), 200
+    parts = truth.moved / threshold
     wrong = np.zeros(4)
     for _ in range(repetitions):
         z, y, _ = model.draws(rng, 1500, 0)
@@ -81,10 +82,12 @@ def test_errors_of_the_point_hold_the_truth():
         surrogate = fit(Inputs(z, model.R, z), score)
         level = float(norm.ppf(np.mean(y / total <= threshold)))
         f = Quadratic.of(surrogate)
-        error = score_errors(f, surrogate, score, level)
-        point = most_plausible(f, level).z
-        held += np.abs(point - truth.z) <= 1.96 * error
-        wrong += np.abs(point - truth.z * 1.2) <= 1.96 * error
+        error = errors(f, surrogate, score, level)
+        point = most_plausible(f, level)
+        held[:4] += np.abs(point.z - truth.z) <= 1.96 * error.z
+        held[4:8] += np.abs(point.moved / level - parts) <= 1.96 * error.part
+        held[8] += np.abs(point.moved_by_rest / level - (1 - parts.sum())) <= 1.96 * error.rest
+        wrong += np.abs(point.z - truth.z * 1.2) <= 1.96 * error.z
     # Exact binomial at a level of 1e-4 each.
     assert (held >= binom.ppf(1e-4, repetitions, 0.95)).all()
     assert wrong.min() < binom.ppf(1e-4, repetitions, 0.95)

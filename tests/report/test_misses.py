@@ -37,9 +37,9 @@ def test_facts_carry_the_dataset(facts):
     assert sum(shares) + rest == pytest.approx(1.0)
     assert [movement["shortfall"] for movement in facts["movements"]] == [0.0, facts["shortfall"]]
     for movement in facts["movements"]:
-        parts = [row["share"] for row in movement["assumptions"]]
+        parts = [row["share"]["value"] for row in movement["assumptions"]]
         assert parts == sorted(parts, reverse=True)
-        assert sum(parts) + movement["random_variation"] == pytest.approx(1.0)
+        assert sum(parts) + movement["random_variation"]["value"] == pytest.approx(1.0)
     assert [row["name"] for row in facts["months"] if row["quarter_end"]][-1] == facts["months"][-1]["name"]
 
 
@@ -79,9 +79,9 @@ def test_shares_that_find_too_little_are_marked(facts):
 
 
 def test_where_the_median_plan_misses_the_way_to_the_target_is_told(facts):
-    already = dict(facts, middle=facts["threshold"] - facts["shortfall"])
+    already = dict(facts, middle={"value": facts["threshold"] - facts["shortfall"]})
     assert "nothing has to go wrong. The most plausible way to reach" in " ".join(" ".join(lines(already)).split())
-    partly = dict(facts, middle=facts["threshold"] - facts["shortfall"] / 4)
+    partly = dict(facts, middle={"value": facts["threshold"] - facts["shortfall"] / 4})
     assert "already. The most plausible way on" in " ".join(" ".join(lines(partly)).split())
 
 
@@ -90,4 +90,4 @@ def test_facts_without_twins_and_months(facts):
     text = " ".join(lines(dict(facts, quality=unknown, hit_random_variation=unknown, months=[], events=[])))
     assert "n/a" in text
     assert "When does it show?" not in text
-    assert np.isfinite(facts["middle"])
+    assert np.isfinite(facts["middle"]["value"])
