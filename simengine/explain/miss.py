@@ -210,7 +210,8 @@ class _Movement:
         better, *ends = (np.clip(p, 0.5 / n, 1 - 0.5 / n) for p in proportion((self._missing < short).astype(float)))
         level = -float(ndtri(better))
         stress = most_plausible(self._f, level)
-        error, way = errors(self._f, self._surrogate, self._score, level), level - self._f.middle
+        error = errors(self._f, self._surrogate, self._score, level, stress)
+        way = level - self._f.middle
         z = _around(stress.z, error.z)
         distances = [most_plausible(self._f, -float(ndtri(end))).distance for end in ends]
         beside = self._missing[self._beside(stress)]

@@ -22,16 +22,21 @@ _FAR = 1e6
 
 @dataclass(frozen=True)
 class Quadratic:
-    """`f(z) = b·z + z'Az − tr(AR)` of scores z ~ N(0, R), and the standard deviation σ of the rest of a score."""
+    """`f(z) = b·z + z'Az − tr(AR)` of scores z ~ N(0, R), and the standard deviation σ of the rest of a score.
+
+    `scale` is by what all of it was divided to give a score the variance 1 in the population: a sample of draws has one
+    of its own.
+    """
 
     b: Floats
     A: Floats
     R: Floats
     sigma: float
+    scale: float = 1.0
 
     @staticmethod
     def of(surrogate: Surrogate) -> Quadratic:
-        """The linear and quadratic part of a surrogate of a score with variance 1: all else is rest."""
+        """The linear and quadratic part of the surrogate of a score: all else is rest."""
         inputs, beta = surrogate.inputs, surrogate.coefficients
         A = Expansion.of(inputs, surrogate.terms).quadratic @ beta
         b = _linear(surrogate) @ beta
@@ -47,9 +52,19 @@ class Quadratic:
                 A[i] *= like
                 A[:, i] *= like
                 A[i, i] = second[1:] @ beta[here] * math.sqrt(0.5)
-        R = inputs.correlation
-        explained = float(b @ R @ b + 2 * np.sum((A @ R) * (R @ A)))
-        return Quadratic(b, A, R, math.sqrt(max(0.0, 1 - explained)))
+        found = Quadratic(b, A, inputs.correlation, 0.0)
+        rest = float(found.left(surrogate).var())
+        scale = math.sqrt(found.explained + rest)
+        return Quadratic(b / scale, A / scale, found.R, math.sqrt(rest) / scale, scale)
+
+    @property
+    def explained(self) -> float:
+        """Variance of f in the population, `b'Rb + 2 tr(ARAR)`."""
+        return float(self.b @ self.R @ self.b + 2 * np.sum((self.A @ self.R) * (self.R @ self.A)))
+
+    def left(self, surrogate: Surrogate) -> Floats:
+        """What f leaves of the score of each draw, (n,), in the unit of the score."""
+        return surrogate.fitted + surrogate.residual - self.scale * self.at(surrogate.inputs.z)
 
     @property
     def middle(self) -> float:
@@ -76,6 +91,8 @@ class Stress:
     w: float
     moved: Floats
     moved_by_rest: float
+    lagrange: float
+    """How fast the square of the distance rises with the level."""
     distance: float
     """From the middle, in standard deviations."""
 
@@ -117,7 +134,7 @@ def most_plausible(f: Quadratic, level: float) -> Stress:
     u, w = point(found), f.sigma * found / 2
     z = S @ (U @ u)
     moved = z * f.b + z * (f.A @ z)
-    return Stress(z, w, moved, f.sigma * w, math.sqrt(float(u @ u) + w * w))
+    return Stress(z, w, moved, f.sigma * w, found, math.sqrt(float(u @ u) + w * w))
 
 
 class Errors(NamedTuple):
@@ -128,25 +145,59 @@ class Errors(NamedTuple):
     rest: float
 
 
-def errors(f: Quadratic, surrogate: Surrogate, score: Floats, level: float) -> Errors:
-    """Standard errors of the most plausible point, as far as f is linear.
+def errors(f: Quadratic, surrogate: Surrogate, score: Floats, level: float, at: Stress) -> Errors:
+    """Standard errors of the most plausible point of a level, by the delta method.
 
-    Then `z = t R b`, and each assumption carries `b_i (Rb)_i` of the way. A draw contributes to b, to the ranks that
-    scores are made of, and to the level t, below which a share Φ(t) of all lies.
+    A draw contributes to the coefficients, to the variance by which they are scaled, to that of the rest, and to the
+    level, below which a share Φ(level) of all scores lies. The point follows each of them by Lagrange's conditions,
+    `2z = λ R(b + 2Az)` and `f(z) + λσ²/2 = level`, differentiated.
+
+    Parameters
+    ----------
+    f, surrogate, score : what the point is made of
+    level, at : the point
     """
-    from scipy.special import ndtr
+    left = f.left(surrogate) / f.scale
+    linear = _linear(surrogate) / f.scale
+    bent = Expansion.of(surrogate.inputs, surrogate.terms).quadratic / f.scale
+    by_variance = 2 * (f.R @ f.b) @ linear + np.tensordot(4 * f.R @ f.A @ f.R, bent, 2)
+    of_rest = left**2 - left.var()
+    of_variance = by_variance @ surrogate.influence + of_rest
+    contributions = np.vstack([surrogate.influence, of_variance, of_rest, _of_level(score, level)])
 
-    of_b = _linear(surrogate) @ surrogate.influence - np.outer(f.b, (score**2 - 1) / 2)
-    density = math.exp(-(level**2) / 2) / math.sqrt(2 * math.pi)
-    of_level = ((score <= level) - float(ndtr(level))) / density
-    joint, of_joint = f.R @ f.b, f.R @ of_b
-    of_part = of_b * joint[:, None] + f.b[:, None] * of_joint
+    # Changes of b, A, σ and the level by each of these.
+    b = np.column_stack([linear, -f.b / 2, 0 * f.b, 0 * f.b])
+    A = np.concatenate([bent, -f.A[:, :, None] / 2, np.zeros((*f.A.shape, 2))], axis=2)
+    sigma, of_level = np.zeros(b.shape[1]), np.zeros(b.shape[1])
+    sigma[-3], sigma[-2], of_level[-1] = -f.sigma / 2, 0.5 / f.sigma if f.sigma > 0 else 0.0, 1.0
+
+    z, steepness = at.z, f.b + 2 * f.A @ at.z
+    Az, traces = np.einsum("ijp,j->ip", A, z), np.tensordot(f.R, A, 2)
+    left_side = np.block(
+        [
+            [np.eye(len(z)) - at.lagrange * f.R @ f.A, -(f.R @ steepness)[:, None] / 2],
+            [steepness[None], np.array([[f.sigma**2 / 2]])],
+        ]
+    )
+    right_side = np.vstack(
+        [at.lagrange * f.R @ (b + 2 * Az) / 2, of_level - z @ b - z @ Az + traces - 2 * at.w * sigma]
+    )
+    by_each = np.linalg.lstsq(left_side, right_side, rcond=None)[0][:-1]
+    moved = by_each * (f.b + f.A @ z)[:, None] + z[:, None] * (b + Az + f.A @ by_each)
+    way, way_by_each = level - f.middle, of_level + traces
+    part = moved / way - np.outer(at.moved, way_by_each) / way**2 if way else np.zeros_like(moved)
     root = math.sqrt(len(score))
     return Errors(
-        (level * of_joint + np.outer(joint, of_level)).std(axis=1) / root,
-        of_part.std(axis=1) / root,
-        float(of_part.sum(axis=0).std()) / root,
+        (by_each @ contributions).std(axis=1) / root,
+        (part @ contributions).std(axis=1) / root,
+        float((part.sum(axis=0) @ contributions).std()) / root,
     )
+
+
+def _of_level(score: Floats, level: float) -> Floats:
+    from scipy.special import ndtr
+
+    return np.asarray(((score <= level) - float(ndtr(level))) * math.sqrt(2 * math.pi) * math.exp(level**2 / 2))
 
 
 def _linear(surrogate: Surrogate) -> Floats:

@@ -82,11 +82,11 @@ def test_errors_of_the_point_hold_the_truth():
         surrogate = fit(Inputs(z, model.R, z), score)
         level = float(norm.ppf(np.mean(y / total <= threshold)))
         f = Quadratic.of(surrogate)
-        error = errors(f, surrogate, score, level)
         point = most_plausible(f, level)
+        error = errors(f, surrogate, score, level, point)
         held[:4] += np.abs(point.z - truth.z) <= 1.96 * error.z
-        held[4:8] += np.abs(point.moved / level - parts) <= 1.96 * error.part
-        held[8] += np.abs(point.moved_by_rest / level - (1 - parts.sum())) <= 1.96 * error.rest
+        held[4:8] += np.abs(point.moved / (level - f.middle) - parts) <= 1.96 * error.part
+        held[8] += np.abs(point.moved_by_rest / (level - f.middle) - (1 - parts.sum())) <= 1.96 * error.rest
         wrong += np.abs(point.z - truth.z * 1.2) <= 1.96 * error.z
     # Exact binomial at a level of 1e-4 each.
     assert (held >= binom.ppf(1e-4, repetitions, 0.95)).all()
