@@ -65,17 +65,17 @@ def misses(ds: xr.Dataset, target: str, *, period: str | None = None, by: float 
           that misses by 0 and by `by` (`stress`). `stress_share`, the part of the way that it carries.
 
         Along `shortfall` (0 and `by`): `stress_random`, the part of what no assumption explains; `distance` of the
-        point from the middle, in standard deviations; `as_bad`, share of misses by as much or more; `beside`, the
-        median result on those paths whose assumptions take it about as far, and `beside_expected` at the point.
+        point from the middle, in standard deviations; `as_bad`, share of misses by as much or more; of those paths
+        whose assumptions take the result about as far, `beside`, the median of what is missing, `beside_expected` at
+        the point, and `beside_misses`, the share that misses.
 
         Along `month`, if the metric is known by month: `typical`, its mean in the misses nearest to `by`;
         `plan` of the operating plan; `behind_plan` and `behind_hits`, how much worse that is than the plan and than the
         mean of all hits; `told_apart`, the share of those misses that are worse than four in five of all hits. Of a
         ratio the medians.
 
-        Along `event`: `happens_in_misses`, `happens_in_hits`, `happens_more` the first less the second, `differs`
-          if beyond noise,
-        `starts_in_misses` and `starts_in_hits`, the median month where it happens.
+        Along `event`: `happens_in_misses`, `happens_in_hits`, `happens_more` the first less the second, `differs` if
+        beyond noise; `starts_in_misses` and `starts_in_hits`, the median month where it happens.
 
         Scalars: `p_hit`, `quality` (`target.HitShares`), `middle`, the result where all assumptions are at their
         medians and nothing else happens. Attributes: `behind_from`, the month from which on a typical miss is behind
@@ -112,12 +112,11 @@ def misses(ds: xr.Dataset, target: str, *, period: str | None = None, by: float 
         "quality": shares.quality,
         "middle": (middle, min(ends), max(ends)),
     }
+    ways = xr.concat([movement.to(short) for short in (0.0, shortfall)], "shortfall")
     found = xr.merge(
         [
             _of_assumptions(inputs, shares, question.hit),
-            xr.concat([movement.to(short) for short in (0.0, shortfall)], "shortfall").assign_coords(
-                shortfall=[0.0, shortfall]
-            ),
+            ways.assign_coords(shortfall=[0.0, shortfall]),
             months,
             of_events(ds, hit),
             xr.Dataset({name: ((), number) for name, number in with_bounds(scalars)}),

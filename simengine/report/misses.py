@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import xarray as xr
 from rich.console import Group, RenderableType
@@ -16,11 +15,13 @@ from simengine.report.describe import cell
 from simengine.report.events import kinds
 from simengine.report.statistics import Facts, bounded, estimate
 from simengine.report.tables import capital, chance, chance_under, heading, note, table, under
-from simengine.report.words import MISSING, between, distance, metric_name, number, odds, percent
+from simengine.report.words import MISSING, between, distance, number, odds, percent
 from simengine.units import MONTHS_PER_YEAR, month_number
 
 SHOWN, MOVERS, NAMED = 10, 6, 3
 """Assumptions in the table of shares, in that of the movement, and in the sentence."""
+_TELLING = 0.005
+"""Shares below it are left to the others: 1 % and more is shown."""
 _QUARTER = MONTHS_PER_YEAR // 4
 
 _ABOUT = ("target", "metric", "period", "threshold", "shortfall", "draws", "misses", "typical_misses", "twins")
@@ -118,7 +119,7 @@ def misses(facts: Facts, currency: str) -> RenderableType:
 def _decides(facts: Facts) -> Iterator[RenderableType]:
     yield heading(f"What decides whether {facts['target']} is reached?")
     yield note("Share of hit or miss that each assumption decides; what several share is divided among them")
-    told = [row for row in facts["assumptions"] if row["hit_share"]["lower"] > 0]
+    told = [row for row in facts["assumptions"] if row["hit_share"]["lower"] > 0 and _tells(row["hit_share"])]
     made = table("assumption", "share", "P(hit)\nlow fifth", "P(hit)\nhigh fifth")
     for row in told[:SHOWN]:
         details = " · ".join(
@@ -165,7 +166,7 @@ def _story(facts: Facts, currency: str) -> Iterator[RenderableType]:
         f"{goal}; {odds(movement['as_bad']['value'])} misses are at least as bad."
     )
     at_medians = number(facts["middle"]["value"], unit)
-    middle = f"With every assumption at its median {metric_name(facts['metric'])} is {at_medians}"
+    middle = f"With every assumption at its median the result is {at_medians}"
     if at_middle > facts["shortfall"] / 2:
         movement = facts["movements"][0]
         yield Text(
@@ -187,12 +188,24 @@ def _movers(facts: Facts, movement: Facts) -> list[Facts]:
     """Assumptions that carry the movement, beyond noise; events are told of by how often they happen."""
     events = {row["name"] for row in facts["events"]}
     beyond = (row for row in movement["assumptions"] if row["score"]["lower"] * row["score"]["upper"] > 0)
-    return [row for row in beyond if row["share"]["lower"] > 0 and row["name"] not in events][:MOVERS]
+    carry = (row for row in beyond if row["share"]["lower"] > 0 and _tells(row["share"]))
+    return [row for row in carry if row["name"] not in events][:MOVERS]
+
+
+def _tells(share: Facts) -> bool:
+    return bool(share["value"] >= _TELLING)
+
+
+def _value(value: float, unit: str, currency: str) -> str:
+    """A value of an assumption; of a small count more digits."""
+    if unit.startswith("count") and abs(value) < 1:
+        return f"{value:.3f}".replace("-", "−")
+    return cell(Figure(value, unit), currency)
 
 
 def _in_words(movers: list[Facts], known: dict[str, Facts], currency: str) -> str:
     def value(number: float, name: str) -> str:
-        return cell(Figure(number, known[name]["unit"]), currency)
+        return _value(number, known[name]["unit"], currency)
 
     told = (
         f"{row['name']} {value(row['value']['value'], row['name'])} instead of "
@@ -210,7 +223,7 @@ def _moves(
         one = known[row["name"]]
 
         def value(number: float, unit: str = one["unit"]) -> str:
-            return cell(Figure(number, unit), currency)
+            return _value(number, unit, currency)
 
         made.add_row(
             row["name"],
@@ -220,9 +233,12 @@ def _moves(
             _part(row["share"]),
         )
     made.add_section()
-    names = [row["name"] for row in movers]
-    rest = sum(row["share"]["value"] for row in movement["assumptions"] if row["name"] not in names)
-    made.add_row(f"{len(known) - len(movers)} others together", "", "", "", percent(rest, 0))
+    events, names = [row["name"] for row in facts["events"]], [row["name"] for row in movers]
+    others = [row["name"] for row in movement["assumptions"] if row["name"] not in (*events, *names)]
+    for these, text in ((others, f"{len(others)} others together"), (events, "events together")):
+        if these:
+            part = sum(row["share"]["value"] for row in movement["assumptions"] if row["name"] in these)
+            made.add_row(text, "", "", "", percent(part, 0))
     made.add_row("random variation", "", "", "", _part(movement["random_variation"]))
     return made
 
@@ -232,10 +248,15 @@ def _part(part: Facts) -> Text:
     return under(percent(part["value"], 0), "" if low == high else f"{low.removesuffix('%')}–{high}")
 
 
-def _range(value: Facts, written: Any) -> str:
+def _range(value: Facts, written: Callable[[float], str]) -> str:
+    """The interval of a value, its sign and unit once where both ends have the same."""
     low, high = written(value["lower"]), written(value["upper"])
-    unit = re.search(r"[^0-9.,]*$", high)
-    return "" if low == high else f"{low.removesuffix(unit[0] if unit else '')}–{high}"
+    if low == high:
+        return ""
+    (head, tail), ends = ((re.match(r"\D*", text), re.search(r"[^\d]*$", text)) for text in (low, high))
+    if head and tail and all(ends) and (head[0], tail[0]) == tuple(end[0] for end in ends if end):
+        return f"{low.removesuffix(tail[0])}–{high.removeprefix(head[0])}"
+    return f"{low} to {high}"
 
 
 def _notes(facts: Facts, movement: Facts) -> Iterator[str]:
