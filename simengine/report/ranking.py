@@ -28,7 +28,7 @@ def ranking(drivers: Facts, shown: int | None = None) -> RenderableType:
     first = rows[: _count(rows, shown)]
     others = rows[len(first) :]
     unit, metric = drivers["unit"], f"{metric_name(drivers['metric'])} {drivers['period']}"
-    made = table("assumption", "share", "if known,\nnarrower by", "low\nfifth", "high\nfifth")
+    made = table("assumption", "share", "if known,\nnarrower", "low\nfifth", "high\nfifth")
     for row in first:
         made.add_row(*_driver(row, unit))
     if others:
@@ -74,7 +74,7 @@ def groups(drivers: Facts) -> RenderableType:
             (row for row in drivers["groups"] if row["grouping"] == grouping), key=lambda row: -row["share"]["value"]
         )
         if rows:
-            made = table(title, "assumptions", "share", "if known,\nnarrower by")
+            made = table(title, "assumptions", "share", "if known,\nnarrower")
             for row in rows:
                 made.add_row(
                     row["name"] or "none", str(row["members"]), _told(row["share"]), _narrower(row, drivers["unit"])
@@ -158,4 +158,4 @@ def _narrower(row: Facts, unit: str) -> Text:
     if worth["lower"] > 0:
         interval = without_sign(between(worth["lower"], worth["upper"], unit), unit)
         return under(distance(worth["value"], unit), interval)
-    return Text(f"< {distance(worth['upper'], unit)}" if worth["upper"] > 0 else "by nothing", "dim")
+    return Text(f"<{distance(worth['upper'], unit)}" if worth["upper"] > 0 else "by nothing", "dim")
