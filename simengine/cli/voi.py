@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.steps import print_paths
 from simengine.errors import SimengineError
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     metavar="SCENARIO=AMOUNT",
     help="What a scenario costs that its plan does not hold. Repeatable.",
 )
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Draw it too, as PNG and SVG in DIR."
+)
 @json_option
 def command(
     runs: tuple[str, ...],
@@ -46,6 +50,7 @@ def command(
     period: str | None,
     worths: tuple[str, ...],
     costs: tuple[str, ...],
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Tell which scenario is best, and what it would be worth to know each assumption before choosing.
@@ -60,11 +65,25 @@ def command(
     worth, cost = _amounts("--worth", worths), _amounts("--cost", costs)
     scenarios = _named(runs, [load_run(folder) for folder in runs])
     found = information(scenarios, payoff, period=period, worth=worth, costs=cost)
-    told = report.facts(found, next(iter(scenarios.values())))
+    first = next(iter(scenarios.values()))
+    told = report.facts(found, first)
+    told["figures"] = [] if output is None else [_drawn(told, first, output)]
     if as_json:
         print_json(told)
     else:
         print_rich(report.information(told))
+        print_paths(told["figures"])
+
+
+def _drawn(told: dict[str, Any], ds: xr.Dataset, folder: Path) -> dict[str, str]:
+    from simengine.archive import in_words
+    from simengine.report.canvas import save, title
+    from simengine.report.worth import worth
+
+    figure = worth(told, ds)
+    with in_words(f"cannot write the figure to {folder}"):
+        png, svg = save(figure, folder, "worth")
+    return {"name": "worth", "title": title(figure), "png": str(png), "svg": str(svg)}
 
 
 def _amounts(option: str, given: Sequence[str]) -> dict[str, float]:

@@ -61,10 +61,10 @@ def information(told: Facts) -> RenderableType:
     unit = told["unit"]
     rows = [row for row in told["assumptions"] if row["distinguishable"]]
     worth = table("to know first", "is worth", texts=1)
-    worth.add_row("everything", _amount(told["evpi"], unit))
-    worth.add_row("all assumptions", _amount(told["evppi_all"], unit))
+    worth.add_row("everything", _worth(told["evpi"], unit))
+    worth.add_row("all assumptions", _worth(told["evppi_all"], unit))
     parts: list[RenderableType] = [
-        heading(f"Which scenario, by {_payoff(told)}?"),
+        heading(f"Which scenario, by {counted(told)}?"),
         *map(note, _besides(told)),
         _scenarios(told),
         Text(_finding(told)),
@@ -79,8 +79,8 @@ def information(told: Facts) -> RenderableType:
     return Group(*parts, *map(note, _notes(told, rows)))
 
 
-def _payoff(told: Facts) -> str:
-    """The payoff as it is spoken: metrics by name."""
+def counted(told: Facts) -> str:
+    """What is counted, as it is spoken: metrics by name, and the period."""
     words = [metric_name(word) if word in METRICS else word for word in told["payoff"].split()]
     return f"{' '.join(words)}, {told['period']}"
 
@@ -135,12 +135,12 @@ def _assumptions(rows: list[Facts], unit: str) -> Table:
         made.add_row(
             under(row["name"], f"  {' · '.join(filter(None, (row['source_kind'], row['owner'])))}"),
             _amount(row["evppi"], unit),
-            _rule(row, unit),
+            rule(row, unit),
         )
     return made
 
 
-def _rule(row: Facts, unit: str) -> str:
+def rule(row: Facts, unit: str) -> str:
     """When to choose which scenario, in words; empty where there is no single value at which the choice changes."""
     if not math.isfinite(row["switch_at"]):
         return ""
@@ -155,6 +155,23 @@ def _value(value: float, unit: str, currency: str) -> str:
     return f"{value:,.3g}{every}" if abs(value) < 1000 else f"{value:,.0f}{every}"
 
 
+def in_words(worth: Facts, unit: str) -> str:
+    """What knowledge is worth; of what cannot be told from nothing only a bound.
+
+    >>> in_words({"value": 7.2e5, "lower": 6.5e5, "upper": 1.2e6}, "USD")
+    '$720k'
+    >>> in_words({"value": 4e3, "lower": 0.0, "upper": 12e3}, "USD")
+    'less than $12.0k'
+    """
+    if worth["lower"] <= 0 < worth["upper"]:
+        return f"less than {money(worth['upper'], unit)}"
+    return money(worth["value"], unit)
+
+
+def _worth(worth: Facts, unit: str) -> Text | str:
+    return _amount(worth, unit) if worth["lower"] > 0 else in_words(worth, unit)
+
+
 def _amount(amount: Facts, unit: str) -> Text:
     return under(money(amount["value"], unit), between(amount["lower"], amount["upper"], unit))
 
@@ -167,7 +184,8 @@ def _notes(told: Facts, rows: list[Facts]) -> Iterator[str]:
         yield "No single assumption would change the choice: knowing one alone is worth next to nothing."
     elif rest:
         bound = money(max(little, *rest), told["unit"])
-        yield f"{len(rest)} {'more ' if rows else ''}within noise: worth less than {bound} each."
+        who = f"{len(rest)} {'more ' if rows else ''}assumption{'s' if len(rest) > 1 else ''}"
+        yield f"{who} within noise: {'each' if len(rest) > 1 else 'it'} is worth less than {bound}."
     if rows:
         yield (
             "To know it exactly, for this choice alone; a pilot or a survey tells less and is worth less. Values do "

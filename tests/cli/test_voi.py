@@ -45,6 +45,13 @@ def test_as_json(runs):
     assert set(told["assumptions"][0]) >= {"name", "kind", "evppi", "distinguishable", "rank_group", "switch_at"}
 
 
+def test_it_is_drawn_on_demand(runs, tmp_path):
+    told = json.loads(call("voi", *runs, "-o", tmp_path / "drawn", "--json").stdout)
+    (figure,) = told["figures"]
+    assert Path(figure["png"]).read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "drawn" / "worth.svg").is_file()
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

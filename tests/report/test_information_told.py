@@ -4,9 +4,13 @@ import io
 import math
 
 import pytest
+import xarray as xr
 from rich.console import Console
 
+from simengine.report.canvas import title
 from simengine.report.information import information
+from simengine.report.worth import MOST_BARS, worth
+from tests.report import test_figures
 
 NEXT_TO_NOTHING = "No single assumption would change the choice"
 
@@ -63,7 +67,7 @@ def test_it_says_what_to_choose_and_what_knowledge_is_worth(told):
     assert "$2M more where board ARR is reached. $250k less for bold." in said
     assert "bold is better than base by $200k ($100–300k) on average" in said
     assert "bold above 24.0%, else base" in said
-    assert "2 more within noise: worth less than $40.0k each." in said
+    assert "2 more assumptions within noise: each is worth less than $40.0k." in said
     assert "slip" not in said
     assert "Cash counts nothing" not in said
 
@@ -79,7 +83,7 @@ def test_next_to_nothing_is_said_without_a_number(told):
     told["assumptions"] = [assumption("slip", 0.0, 50_000.0)]
     said = text(told)
     assert NEXT_TO_NOTHING not in said
-    assert "1 within noise: worth less than $50.0k each." in said
+    assert "1 assumption within noise: it is worth less than $50.0k." in said
 
 
 def test_an_event_and_what_is_fixed_are_explained(told):
@@ -96,3 +100,28 @@ def test_nothing_is_cut_at_80_columns(told):
     assert "…" not in said
     assert "meetings_per_hour.enterprise-emea" in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_what_is_within_noise_is_a_bound(told):
+    told["evppi_all"] = {"value": 100.0, "lower": 0.0, "upper": 12_000.0}
+    told["evpi"] = {"value": 0.0, "lower": 0.0, "upper": 0.0}
+    said = text(told)
+    assert "less than $12.0k" in said
+    assert "On none of 4,000 paths is another scenario better than bold." in said
+
+
+SOURCE = {"plan": "A plan", "plan_version": "v1", "as_of": "2026-12-31", "draws": 4000, "seed": "7"}
+SOURCE |= {"digest_document": "cd" * 32, "engine_version": "0.1.0"}
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 14])
+def test_no_text_of_the_figure_is_cut_off_or_covers_another(told, rows):
+    told["assumptions"] = [
+        assumption(f"a_rather_long_name.of_something_{i}", 1.1e6 / (1 + i / 9), 2e4, best_low="a scenario with a name")
+        for i in range(rows)
+    ]
+    figure = worth(told, xr.Dataset(attrs=SOURCE))
+    test_figures.test_no_text_is_cut_off_or_covers_another({"worth": figure})
+    assert ("no single assumption" in title(figure)) == (rows == 0)
+    assert ("as much as any other" in title(figure)) == (rows > 1)
+    assert len(figure.axes[0].patches) == 2 + min(rows, MOST_BARS)
