@@ -77,7 +77,6 @@ FORMS: dict[Form, tuple[str, tuple[str, ...]]] = {
     "start": ("_by_segment", ("segment",)),
     "opening": ("", ("segment",)),
     "history": ("", ("month",)),
-    "watched": ("", ("month", "watched")),
 }
 """Suffix of the variable's name, and its dimensions. Without `draw`, it is the mean over draws, or known."""
 
