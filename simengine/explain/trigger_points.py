@@ -110,6 +110,7 @@ def triggers(ds: xr.Dataset, target: str, *, confidence: float | None = None) ->
             f"a trigger needs {FEWEST_DRAWS:,} draws, and this run has {ds.sizes['draw']:,}; run the plan with more"
         )
     declared = float(ds["confidence"].sel(target=question.target))
+    source = "asked for" if confidence is not None else "even odds" if math.isnan(declared) else "declared"
     wanted = confidence if confidence is not None else EVEN_ODDS if math.isnan(declared) else declared
     if not 0 < wanted < 1:
         raise SimengineError(f"the confidence is {wanted:g}; choose one between 0 and 1, like 0.8")
@@ -128,8 +129,7 @@ def triggers(ds: xr.Dataset, target: str, *, confidence: float | None = None) ->
     found.attrs = {
         **{name: ds.attrs[name] for name in ("plan", "currency", "fiscal_year_start")},
         **{"target": question.target, "metric": question.metric, "period": question.period},
-        **{"confidence": wanted, "confidence_declared": int(confidence is None and not math.isnan(declared))},
-        **{"draws": ds.sizes["draw"], "level": 0.95},
+        **{"confidence": wanted, "confidence_is": source, "draws": ds.sizes["draw"], "level": 0.95},
     }
     return found.isel(assumption=_strongest_first(found))
 

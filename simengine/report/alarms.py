@@ -21,7 +21,7 @@ MOST_ROWS = 10
 _ESTIMATES = ("trigger", "share_tripped", "p_hit_tripped", "p_hit_otherwise", "p_hit_as_planned")
 _OF_DECLARED = ("p_hit_at_declared", "share_beyond_declared")
 _NUMBERS = ("as_planned", "median", "observations", "observations_needed")
-_ABOUT = ("target", "metric", "period", "confidence", "confidence_declared", "draws")
+_ABOUT = ("target", "metric", "period", "confidence", "confidence_is", "draws")
 
 
 def alarms(found: xr.Dataset) -> Facts:
@@ -88,14 +88,20 @@ def alarm_tables(told: Facts) -> RenderableType:
     return Group(*parts)
 
 
+_WHOSE = {
+    "declared": "its confidence is",
+    "asked for": "the confidence asked for is",
+    "even odds": "it declares no confidence, so it is held to",
+}
+
+
 def _question(told: Facts) -> str:
     return f"What would have to be observed to doubt {told['target']}?"
 
 
 def _introduction(told: Facts) -> Iterator[str]:
     wanted = percent(told["confidence"], 0)
-    whose = "its confidence" if told["confidence_declared"] else "the confidence asked for"
-    yield f"P(hit) is {chance(told['p_hit'])}; {whose} is {wanted}."
+    yield f"P(hit) is {chance(told['p_hit'])}; {_WHOSE[told['confidence_is']]} {wanted}."
     if _is_below(told):
         yield f"That is below {wanted} already. A trigger is here what must be observed for P(hit) to reach it."
         yield "`--confidence` with a lower number tells when things have become worse than that."
@@ -113,7 +119,7 @@ def _table(rows: list[Facts], told: Facts) -> Table:
             under(row["name"], f"  {row['observed_as']} (plan {_value(last['as_planned'], row)})"),
             *(_trigger(month, row, told) for month in months),
             under(tripped, f"else {percent(last['p_hit_otherwise']['value'], 0)}"),
-            _tells(row),
+            _tells(row, last),
         )
     return made
 
@@ -136,11 +142,24 @@ def _trigger(month: Facts, row: Facts, told: Facts) -> Text:
     return under(f"{sign} {_value(trigger['value'], row)}", f"{first}–{ends[1]}")
 
 
-def _tells(row: Facts) -> Text:
-    if row["tells_from"] is None:
-        return Text("noise", "dim")
-    month = next(month for month in row["months"] if month["month"] == row["tells_from"])
-    return under(row["tells_from"], f"n {month['observations']:,.0f}")
+def _tells(row: Facts, last: Facts) -> Text:
+    if row["tells_from"] is not None:
+        month = next(month for month in row["months"] if month["month"] == row["tells_from"])
+        return under(row["tells_from"], f"n {month['observations']:,.0f}")
+    needed = last["observations_needed"]
+    if last["observations"] < needed < math.inf:
+        return under("needs", f"n {_rounded(needed)}", "dim")
+    return Text("noise", "dim")
+
+
+def _rounded(count: float) -> str:
+    """A number of observations to two digits: more are not known.
+
+    >>> _rounded(7789.0), _rounded(56.0), _rounded(4.2e6)
+    ('7,800', '56', '4,200k')
+    """
+    digits = float(f"{count:.2g}")
+    return f"{digits / 1000:,.0f}k" if digits >= 100_000 else f"{digits:,.0f}"
 
 
 def _legend(told: Facts) -> Iterator[str]:
@@ -148,7 +167,8 @@ def _legend(told: Facts) -> Iterator[str]:
     yield f"Trips: paths {side} the last trigger shown; P(hit) on these, and on the others."
     yield (
         "Tells from: the month from which on the trigger is further from what is planned than chance alone leads in 19 "
-        "of 20 years that are as planned, and the observations by then. Noise: none."
+        "of 20 years that are as planned, and the observations by then. Needs: so many would be enough for the last "
+        "trigger shown. Noise: what is planned lies within the trigger's interval."
     )
 
 

@@ -260,7 +260,7 @@ def watched(tmp_path_factory):
 
 def test_triggers_tell_what_would_have_to_be_observed(watched):
     told = document(call("triggers", watched, "--confidence", "20%", "--json"))
-    assert (told["target"], told["confidence"], told["confidence_declared"]) == ("board ARR", 0.2, 0)
+    assert (told["target"], told["confidence"], told["confidence_is"]) == ("board ARR", 0.2, "asked for")
     names = {row["name"] for row in told["assumptions"]}
     assert names == {"leads.inbound", "win_rate.smb", "attrition.ae", "renewal.smb"}
     assert [row["name"] for row in told["unseen"]] == ["ramp_months.ae"]

@@ -57,7 +57,7 @@ def facts(*rows: dict[str, Any], p_hit: float = 0.9, confidence: float = 0.8, **
         "metric": "ending_arr",
         "period": "FY2027",
         "confidence": confidence,
-        "confidence_declared": 1,
+        "confidence_is": "declared",
         "draws": 2000,
         "p_hit": bounded(p_hit),
         "months": MONTHS,
@@ -91,7 +91,28 @@ def test_an_end_that_is_not_known_is_left_open_and_a_month_without_a_trigger_emp
     text = printed(facts(row(months=months, tells_from=None)))
     assert "15.0%–…" in text
     assert text.count("< 16.0%") == 1
-    assert "noise" in text
+    assert " noise " in text.replace("Noise", "")
+
+
+def test_what_it_takes_to_tell_is_said_where_the_year_is_too_short() -> None:
+    def told(needed: float) -> str:
+        months = [month(label, observations_needed=needed) for label in MONTHS]
+        return printed(facts(row(tells_from=None, months=months))).replace("needs", "").replace("Needs", "")
+
+    assert "n 7,800" in told(7789.0)
+    assert " noise " in told(math.inf)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("declared", "its confidence is 80%"),
+        ("asked for", "the confidence asked for is 80%"),
+        ("even odds", "it declares no confidence, so it is held to 80%"),
+    ],
+)
+def test_it_is_said_where_the_confidence_comes_from(source: str, words: str) -> None:
+    assert words in printed(facts(row(), confidence_is=source))
 
 
 def test_below_the_confidence_a_trigger_is_what_it_takes() -> None:
@@ -162,7 +183,7 @@ def test_the_ends_of_fiscal_quarters_are_shown(months: list[str], fiscal_year_st
         {"assumption": ["a"], "month": months, "unseen": ["b"], "reason": ("unseen", ["why"])}
         | {name: ("assumption", ["x"]) for name in ("owner", "adverse", "observed_as", "observed_unit", "counted")},
         {
-            **{"target": "t", "metric": "nrr", "period": "FY2027", "confidence": 0.8, "confidence_declared": 1},
+            **{"target": "t", "metric": "nrr", "period": "FY2027", "confidence": 0.8, "confidence_is": "declared"},
             **{"draws": 2000, "fiscal_year_start": fiscal_year_start},
         },
     )
