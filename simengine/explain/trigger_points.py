@@ -89,7 +89,8 @@ def triggers(ds: xr.Dataset, target: str, *, confidence: float | None = None) ->
         Along `assumption`: `tells_from`, the first month from which on there is a trigger and enough observations (''
         if there is none); `declared`, the plan's own trigger, nan if it has none or in another unit; `observed_as`,
         `observed_unit`, `counted`. Along `unseen`: assumptions of which nothing is observed, and `reason`.
-        Scalars: `p_hit`.
+        Along `month`: `share_any_tripped`, of paths on which at least one trigger of the month has tripped;
+        `p_hit_any_tripped` and `p_hit_none_tripped`. Scalars: `p_hit`.
 
     Raises
     ------
@@ -123,6 +124,7 @@ def triggers(ds: xr.Dataset, target: str, *, confidence: float | None = None) ->
         for i, each in enumerate(watched)
     ]
     found = _laid_out(rows, ds, watched, last)
+    found = found.assign(_of_any(found, ds, question.hit))
     found["tells_from"] = "assumption", _tells_from(found), {"long_name": "First month from which on it tells"}
     for name, value in zip(("p_hit", "p_hit_lower", "p_hit_upper"), proportion(question.hit), strict=True):
         found[name] = (), value, {"long_name": "Probability that the target is reached", "units": "fraction"}
@@ -253,6 +255,23 @@ def _watched(ds: xr.Dataset) -> list[_Watched]:
     ]
 
 
+def _of_any(found: xr.Dataset, ds: xr.Dataset, hit: Floats) -> dict[str, xr.Variable]:
+    """How often at least one trigger of a month has tripped, and P(hit) where one has and where none has."""
+    estimates = []
+    for month in range(found.sizes["month"]):
+        trigger, below = (found[name].values[:, month] for name in ("trigger", "trips_below"))
+        seen = ds["observed"].values[:, month]
+        # Nothing is beyond a trigger that is nan, nor is what is not observed yet.
+        tripped: NDArray[np.bool_] = np.asarray(np.where(below, seen < trigger, seen > trigger).any(axis=1))
+        estimates.append((proportion(tripped.astype(np.float64)), _among(hit, tripped), _among(hit, ~tripped)))
+    bounds = np.array(estimates)
+    return {
+        name + suffix: xr.Variable("month", bounds[:, i, side], {"long_name": words + text, "units": "fraction"})
+        for i, (name, text) in enumerate(_OF_ANY.items())
+        for side, (suffix, words) in enumerate(_SIDES)
+    }
+
+
 def _strongest_first(found: xr.Dataset) -> NDArray[np.intp]:
     """Those assumptions first whose trigger, in whatever month, tells hits and misses apart best."""
     share, apart = found["share_tripped"], found["p_hit_otherwise"] - found["p_hit_tripped"]
@@ -278,13 +297,21 @@ _ESTIMATES = {
 }
 
 
+_OF_ANY = {
+    "share_any_tripped": "Share of paths on which at least one trigger has tripped",
+    "p_hit_any_tripped": "P(hit) where at least one trigger has tripped",
+    "p_hit_none_tripped": "P(hit) where no trigger has tripped",
+}
+_SIDES = (("", ""), ("_lower", "Lower bound: "), ("_upper", "Upper bound: "))
+
+
 def _laid_out(rows: list[list[_Cell]], ds: xr.Dataset, watched: Sequence[_Watched], last: int) -> xr.Dataset:
     dims, shape = ("assumption", "month"), (len(rows), last)
     data: dict[str, tuple[tuple[str, ...], object, dict[str, str]]] = {}
     for name, text in _ESTIMATES.items():
         bounds = np.array([[getattr(cell, name) for cell in row] for row in rows], np.float64).reshape(*shape, 3)
         units = {} if name == "trigger" else {"units": "fraction"}
-        for place, (suffix, side) in enumerate((("", ""), ("_lower", "Lower bound: "), ("_upper", "Upper bound: "))):
+        for place, (suffix, side) in enumerate(_SIDES):
             data[name + suffix] = dims, bounds[..., place], {"long_name": side + text, **units}
     needed = np.array([[cell.observations_needed for cell in row] for row in rows]).reshape(shape)
     below = np.array([[cell.below for cell in row] for row in rows], np.bool_).reshape(shape)

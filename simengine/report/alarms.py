@@ -20,6 +20,7 @@ MOST_SHOWN = 3
 MOST_ROWS = 10
 _ESTIMATES = ("trigger", "share_tripped", "p_hit_tripped", "p_hit_otherwise", "p_hit_as_planned")
 _OF_DECLARED = ("p_hit_at_declared", "share_beyond_declared")
+_OF_ANY = ("share_any_tripped", "p_hit_any_tripped", "p_hit_none_tripped")
 _NUMBERS = ("as_planned", "median", "observations", "observations_needed")
 _ABOUT = ("target", "metric", "period", "confidence", "confidence_is", "draws")
 
@@ -37,6 +38,10 @@ def alarms(found: xr.Dataset) -> Facts:
         "p_hit": estimate(found, "p_hit"),
         "months": months,
         "shown": _shown(months, found.attrs["fiscal_year_start"]),
+        "any": [
+            {"month": month, **{key: estimate(found.isel(month=m), key) for key in _OF_ANY}}
+            for m, month in enumerate(months)
+        ],
         "assumptions": [_assumption(found.isel(assumption=i), months) for i in range(found.sizes["assumption"])],
         "unseen": [
             {"name": str(name), "reason": str(reason)}
@@ -165,6 +170,13 @@ def _rounded(count: float) -> str:
 def _legend(told: Facts) -> Iterator[str]:
     side = "short of" if _is_below(told) else "beyond"
     yield f"Trips: paths {side} the last trigger shown; P(hit) on these, and on the others."
+    last = next(each for each in told["any"] if each["month"] == told["shown"][-1])
+    if not _is_below(told) and math.isfinite(last["p_hit_any_tripped"]["value"]):
+        share, hit, otherwise = (percent(last[key]["value"], 0) for key in _OF_ANY)
+        yield (
+            f"On {share} of all paths at least one number is beyond its trigger of {last['month']}: P(hit) {hit}, else "
+            f"{otherwise}."
+        )
     yield (
         "Tells from: the month from which on the trigger is further from what is planned than chance alone leads in 19 "
         "of 20 years that are as planned, and the observations by then. Needs: so many would be enough for the last "

@@ -112,6 +112,21 @@ def test_what_trips_and_what_it_says_are_those_of_the_closed_form(found: xr.Data
         assert float(at["p_hit_tripped_upper"]) < CONFIDENCE < float(at["p_hit_otherwise_lower"])
 
 
+def test_one_of_several_triggers_trips_more_often_than_each(ds: xr.Dataset, found: xr.Dataset) -> None:
+    month = 2
+    beyond = np.zeros(DRAWS, dtype=bool)
+    for place, name in enumerate(ds["watched"].values):
+        trigger = float(found["trigger"].sel(assumption=name)[month])
+        seen = ds["observed"].values[:, month, place]
+        beyond |= seen > trigger if name == "against" else seen < trigger
+    hit = ds["ending_arr"].sel(month="2027-12").values >= AT_LEAST
+    at = found.isel(month=month)
+    assert float(at["share_any_tripped"]) == beyond.mean() > float(at["share_tripped"].max())
+    assert float(at["p_hit_any_tripped"]) == pytest.approx(hit[beyond].mean())
+    assert float(at["p_hit_none_tripped"]) == pytest.approx(hit[~beyond].mean())
+    assert float(at["p_hit_any_tripped_upper"]) < float(found["p_hit"]) < float(at["p_hit_none_tripped_lower"])
+
+
 def test_p_hit_is_read_where_it_is_as_planned_and_at_the_declared_trigger(found: xr.Dataset) -> None:
     one = found.sel(assumption="tells")
     assert float(one["declared"]) == -0.5

@@ -62,6 +62,15 @@ def facts(*rows: dict[str, Any], p_hit: float = 0.9, confidence: float = 0.8, **
         "p_hit": bounded(p_hit),
         "months": MONTHS,
         "shown": ["2027-03", "2027-06", "2027-09"],
+        "any": [
+            {
+                "month": label,
+                "share_any_tripped": bounded(0.31),
+                "p_hit_any_tripped": bounded(0.47),
+                "p_hit_none_tripped": bounded(0.93),
+            }
+            for label in MONTHS
+        ],
         "assumptions": list(rows),
         "unseen": [{"name": "cycle.smb", "reason": "a run keeps no lengths of cycles"}],
         **other,
@@ -82,6 +91,7 @@ def test_a_row_has_the_trigger_by_quarter_and_what_it_tells() -> None:
     assert text.count("15.0–17.0%") == 3
     for words in ("won / decided (plan 20.0%)", "11%: 36%", "else 82%", "2027-05", "n 144"):
         assert words in text, words
+    assert "On 31% of all paths at least one number is beyond its trigger of 2027-09: P(hit) 47%, else 93%." in text
     assert "Of these nothing is observed that speaks of one alone (`--json` says why): cycle.smb." in text
 
 
@@ -120,6 +130,7 @@ def test_below_the_confidence_a_trigger_is_what_it_takes() -> None:
     assert "That is below 80% already. A trigger is here what must be observed for P(hit) to reach it." in text
     assert text.count("≥ 16.0%") == 3
     assert "Trips: paths short of" in text
+    assert "at least one number" not in text
     above = row(adverse="high", months=[month(label, trips="above") for label in MONTHS])
     assert printed(facts(above, p_hit=0.7)).count("≤ 16.0%") == 3
     assert printed(facts(above)).count("> 16.0%") == 3
@@ -175,6 +186,11 @@ def test_the_ends_of_fiscal_quarters_are_shown(months: list[str], fiscal_year_st
     found = xr.Dataset(
         {name: (("assumption", "month"), np.full(shape, 0.5)) for name in numbers}
         | {f"p_hit{end}": ((), 0.8) for end in ("", "_lower", "_upper")}
+        | {
+            f"{name}{end}": ("month", np.full(len(months), 0.5))
+            for name in ("share_any_tripped", "p_hit_any_tripped", "p_hit_none_tripped")
+            for end in ("", "_lower", "_upper")
+        }
         | {
             "trips_below": (("assumption", "month"), np.full(shape, False)),
             "declared": ("assumption", [0.4]),
