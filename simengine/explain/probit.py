@@ -6,7 +6,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simengine.explain.intervals import Z95, Floats
 from simengine.explain.ranks import midranks
@@ -117,17 +116,14 @@ def crossing(curve: Curve, probability: float) -> Crossing | None:
     over = eta - float(ndtri(probability))
     middle = _STEPS // 2
     from_above = bool(over[middle] > 0)
-    # Scores where P(hit) is surely lower lie to the left, where it is surely higher to the right.
-    if from_above:
-        place = _last(over[: middle + 1] <= 0, over[: middle + 1])
-    else:
-        place = _first(over[middle:] >= 0, over[middle:]) + middle
-    if not np.isfinite(place):
+    place = _leftwards(over[: middle + 1]) if from_above else middle + _rightwards(over[middle:])
+    if not math.isfinite(place):
         return None
-    left, right = int(np.floor(place)), int(np.ceil(place))
-    lower = _last((over + Z95 * error)[: left + 1] < 0, (over + Z95 * error)[: left + 1])
-    upper = _first((over - Z95 * error)[right:] > 0, (over - Z95 * error)[right:]) + right
-    if not np.isfinite(lower if from_above else upper):
+    # Scores where P(hit) is surely lower lie to the left, where it is surely higher to the right.
+    left, right = math.floor(place), math.ceil(place)
+    lower = _leftwards((over + Z95 * error)[: left + 1])
+    upper = right + _rightwards((over - Z95 * error)[right:])
+    if not math.isfinite(lower if from_above else upper):
         return None
     score, low, high = (_score(grid, at) for at in (place, lower, upper))
     return Crossing(score, low, high, rises, from_above) if rises else Crossing(-score, -high, -low, rises, from_above)
@@ -137,23 +133,19 @@ def _terms(score: Floats) -> Floats:
     return np.stack([np.ones_like(score), score, score**2 - 1, score**3 - 3 * score], axis=1)
 
 
-def _last(mark: NDArray[np.bool_], values: Floats) -> float:
-    """Place after the last mark at which the values are zero, between two points; minus infinity where none is."""
-    found = np.flatnonzero(mark)
+def _leftwards(values: Floats) -> float:
+    """Place, from the last one on to the left, at which values are no longer above zero; minus infinity if none is."""
+    found = np.flatnonzero(values <= 0)
     if not found.size:
-        return -np.inf
+        return -math.inf
     i = int(found[-1])
-    return float(i) if i + 1 == len(values) else i + values[i] / (values[i] - values[i + 1])
+    return float(i) if i + 1 == len(values) else i + float(values[i] / (values[i] - values[i + 1]))
 
 
-def _first(mark: NDArray[np.bool_], values: Floats) -> float:
-    """Place before the first mark at which the values are zero, between two points; infinity where none is."""
-    found = np.flatnonzero(mark)
-    if not found.size:
-        return np.inf
-    i = int(found[0])
-    return float(i) if i == 0 else i - values[i] / (values[i] - values[i - 1])
+def _rightwards(values: Floats) -> float:
+    """Place, from the first one on to the right, at which values are no longer below zero; infinity if none is."""
+    return len(values) - 1 - _leftwards(-values[::-1])
 
 
 def _score(grid: Floats, place: float) -> float:
-    return float(np.interp(place, np.arange(len(grid)), grid)) if np.isfinite(place) else place
+    return float(np.interp(place, np.arange(len(grid)), grid)) if math.isfinite(place) else place
