@@ -250,8 +250,47 @@ def test_rank_of_what_is_not_there_is_2(run, wrong):
     assert result.stderr.strip()
 
 
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A stored run that keeps what is observed of its assumptions."""
+    folder = tmp_path_factory.mktemp("runs") / "watched"
+    assert call("run", TINY, "-n", 1024, "-o", folder, "--detail", "segment").exit_code == 0
+    return folder
+
+
+def test_triggers_tell_what_would_have_to_be_observed(watched):
+    told = document(call("triggers", watched, "--confidence", "20%", "--json"))
+    assert (told["target"], told["confidence"], told["confidence_is"]) == ("board ARR", 0.2, "asked for")
+    names = {row["name"] for row in told["assumptions"]}
+    assert names == {"leads.inbound", "win_rate.smb", "attrition.ae", "renewal.smb"}
+    assert [row["name"] for row in told["unseen"]] == ["ramp_months.ae"]
+    assert len(told["assumptions"][0]["months"]) == 11
+    assert document(call("triggers", watched, "--target", "NRR", "--json"))["confidence"] == 0.5
+    assert "What would have to be observed to doubt NRR?" in call("triggers", watched, "--target", "NRR").stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (("--target", "nope"), "'nope' is neither a metric nor a target"),
+        (("--target", "new_arr"), "new_arr is no target, and a trigger needs one; the plan's targets: board ARR, NRR"),
+        (("--confidence", "often"), "--confidence: 'often' is not a probability like 0.5 or 50%"),
+    ],
+)
+def test_triggers_of_what_is_not_there_are_2(watched, wrong, words):
+    result = call("triggers", watched, *wrong)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_triggers_ask_for_a_run_that_keeps_what_is_observed(run):
+    result = call("triggers", run[0])
+    assert result.exit_code == 2
+    assert result.stderr.strip().endswith("run the plan again with --detail segment")
+
+
 def test_a_run_that_is_not_there_is_2(tmp_path):
-    for command in ("rank", "figures"):
+    for command in ("rank", "triggers", "figures"):
         assert call(command, tmp_path / "none").exit_code == 2
 
 
