@@ -100,14 +100,14 @@ def own_slopes(scores: Floats, y: Floats) -> Slopes:
 class Additive:
     """A smooth curve for each of k inputs: polynomials of the normal scores, (n, k), joined in one design.
 
-    The degree, at most 5, leaves a dozen draws for each term, and an input of few levels has fewer. `columns`, (n, p),
-    starts with a constant; `owner`, (p,), says whose each column is (-1: nobody's).
+    The degree, `highest` at most, leaves a dozen draws for each term; an input of few levels has fewer. `columns`,
+    (n, p), starts with a constant; `owner`, (p,), says whose each column is (-1: nobody's).
     """
 
-    def __init__(self, scores: Floats) -> None:
+    def __init__(self, scores: Floats, highest: int = HIGHEST_DEGREE) -> None:
         n, k = scores.shape
         self.scores = scores
-        self.degree = int(np.clip(n // (DRAWS_PER_TERM * max(1, k)), 1, HIGHEST_DEGREE))
+        self.degree = int(np.clip(n // (DRAWS_PER_TERM * max(1, k)), 1, highest))
         blocks = [_polynomials(column, self.degree) for column in scores.T]
         self.columns = np.column_stack((np.ones(n), *blocks))
         self.owner = np.array([-1, *(i for i, block in enumerate(blocks) for _ in range(block.shape[1]))])

@@ -22,8 +22,10 @@ from simengine.results.targets import months_of
 
 SPREADSHEETS = 64
 FEWEST_SPREADSHEETS = 30
-PARTS = ("people", "funnel", "base", "money")
-"""Parts of the plan on which assumptions act."""
+PARTS = ("people", "funnel", "base", "money", "events")
+"""Parts of the plan on which assumptions act, and events."""
+_DEGREE = 2
+"""Of the curves that go with a spreadsheet."""
 _BY_CLAIM = ("funnel", "base", "people", "money")
 """Whose an assumption is that acts on several."""
 FLOWS = {"new_arr": 1, "expansion_arr": 1, "price_arr": 1, "contraction_arr": -1, "churned_arr": -1}
@@ -57,10 +59,11 @@ def averages(
 
     - `plan values`: what is counted on beyond the median;
     - `skew`: means beyond medians;
-    - `people`, `funnel`, `base`, `money`, `together`: the average of many spreadsheets is not the spreadsheet of the
-      averages, because results are curved (Jensen). What the assumptions of one part of the plan do alone, the others
-      at their means, and what only arises when parts vary together, as when capacity is short where demand is high. An
-      assumption that acts on several parts counts for the first of funnel, base, people, money;
+    - `people`, `funnel`, `base`, `money`, `events`, `together`: the average of many spreadsheets is not the spreadsheet
+      of the averages, because results are curved (Jensen). What the assumptions of one part of the plan do alone, the
+      others at their means, and what only arises when parts vary together, as when capacity is short where demand is
+      high. An assumption that acts on several parts counts for the first of funnel, base, people, money; an event,
+      which a spreadsheet has in force for its mean number of months, for `events`;
     - `chance`: what no spreadsheet has: whole people, deals and customers, queues, luck, monthly shocks, freezes.
 
     `E b(X)` rests on a spreadsheet for each of the first draws of the run. What these draws have more or less of than
@@ -97,7 +100,7 @@ def averages(
     cases = [amounts.of(spreadsheet_values(plan, "operating plan")), amounts.of(spreadsheet_values(plan, "medians"))]
     cases.append(amounts.of(means))
     names = [str(name) for name in ds["assumption"].values]
-    parts = _parts(ds, means)
+    parts = _parts(ds, plan, means)
     count = min(spreadsheets, ds.sizes["draw"])
     drawn = ds["assumption_value"].values[:count]
     total = count * (len(parts) + 1)
@@ -116,7 +119,7 @@ def averages(
     simulated = list(amounts.simulated())
     # Those of the flows make up that of the total: what is linear in the result then adds up as well.
     followed = np.column_stack(simulated[1:] or simulated)
-    curves = _curves(Additive(scores_of(ds["assumption_value"].values)), followed, groups)
+    curves = _curves(Additive(scores_of(ds["assumption_value"].values), _DEGREE), followed, groups)
     columns = [
         _walk([case[f] for case in cases], [rows[:, f] for rows in worked], result, curves)
         for f, result in enumerate(simulated)
@@ -161,12 +164,13 @@ class _Amounts:
             yield FLOWS[name] * self._ds[name].values[:, self._since : self._last + 1].sum(axis=1)
 
 
-def _parts(ds: xr.Dataset, means: Values) -> dict[str, set[str]]:
-    """The uncertain assumptions and events that act on each part of the plan."""
+def _parts(ds: xr.Dataset, plan: Plan, means: Values) -> dict[str, set[str]]:
+    """The uncertain assumptions that act on each part of the plan, and the events."""
     found: dict[str, set[str]] = {part: set() for part in PARTS}
     values = ds["assumption_value"].values
     for i, (name, acts_on) in enumerate(zip(ds["assumption"].values, ds["acts_on"].values, strict=True)):
-        claimed = next((part for part in _BY_CLAIM if part in str(acts_on).split(", ")), None)
+        acting = ["events"] if name in plan.events else str(acts_on).split(", ")
+        claimed = next((part for part in ("events", *_BY_CLAIM) if part in acting), None)
         if claimed and str(name) in means and np.ptp(values[:, i]) > 0:
             found[claimed].add(str(name))
     return {part: members for part, members in found.items() if members}

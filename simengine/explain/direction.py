@@ -15,7 +15,7 @@ from simengine.explain.additive import Additive, Slopes, holm, marginal_slopes, 
 from simengine.explain.intervals import Bounded, Floats, Interval
 from simengine.explain.patterns import Patterns, patterns
 from simengine.explain.question import Question, question_of
-from simengine.explain.ranks import midranks, midranks_among, ranks_of
+from simengine.explain.ranks import midranks_among, ranks_of
 from simengine.explain.shape import Turn, turn
 from simengine.explain.tornado import fifths
 from simengine.plan.scalars import nearest
@@ -56,9 +56,9 @@ def direction(ds: xr.Dataset, target: str) -> xr.Dataset:
         Estimates have `_lower` and `_upper`, their 95 % intervals. Along `assumption`, in the order of the run:
 
         - `own_effect`: what going from its bottom to its top fifth does to the target's metric, all other assumptions
-          held still (one regression on all normal scores); of a ratio, to the metric's rank. `marginal_effect`: the
-          same with all that moves together moving. `hit_own_effect`, `hit_marginal_effect`: the same to reaching the
-          target.
+          held still (one regression on all normal scores); of a ratio, with far-out values drawn in. `marginal_effect`:
+          the same with all that moves together moving. `hit_own_effect`, `hit_marginal_effect`: the same to reaching
+          the target.
         - `plan_worth`: what it adds to the metric that the assumption is taken at its plan value and not in the middle
           of its draws, all others held still; nan where it is planned outside its draws, or never varies.
         - `sign`, `hit_sign`: 1, -1, or 0 where it cannot be told (Holm over both tests of all assumptions, at 5 %).
@@ -67,12 +67,14 @@ def direction(ds: xr.Dataset, target: str) -> xr.Dataset:
           `both sides declared`, `not told`, or `never varies`.
         - `companion`: where what is seen is not the assumption's own doing (a marginal sign and no such own sign), the
           correlated assumption that does it; else empty.
-        - `turns`: the metric both rises and falls along it (at 5 %, all assumptions together); `turns_at`, `peak`
-          (a highest place, else a lowest), `turn_size`: by how much at least. `turn_p`.
+        - `turns`: the metric both rises and falls along it (`turn_p` below 5 %, all assumptions together); `turns_at`,
+          in its unit; `peak`: a highest place, else a lowest.
 
         Along `threshold`, clearest first: `threshold_of`, `threshold_kind` (`jump` or `bend`), `threshold_at` in the
         assumption's unit, `threshold_size`, `threshold_share`. Along `pair`: `first`, `second`, `joint_effect`,
         `joint_share`, and `only_together`: neither has an own effect that can be told.
+
+        The attribute `favour` is 1 where the target asks for much, -1 where it asks for little.
 
     Raises
     ------
@@ -114,12 +116,12 @@ def direction(ds: xr.Dataset, target: str) -> xr.Dataset:
     result["companion"] = "assumption", _companions(scores, metric, names)
     _put_turns(result, turns, inputs)
     _put_patterns(result, found, inputs, names, metric.sign)
-    result.attrs = _attributes(ds, question, len(value))
+    result.attrs = {**_attributes(ds, question, len(value)), "favour": favour}
     return result
 
 
 def _told(ds: xr.Dataset, question: Question) -> tuple[Floats, Floats, Floats]:
-    """Inputs, value (of a ratio its rank) and hit on the draws where the metric is defined, at most 16,384 of them."""
+    """Inputs, value and hit on the draws where the metric is defined, at most 16,384 of them."""
     defined = np.flatnonzero(~np.isnan(question.value))[:MOST_DRAWS]
     if len(defined) < FEWEST_DRAWS:
         raise SimengineError(
@@ -128,8 +130,25 @@ def _told(ds: xr.Dataset, question: Question) -> tuple[Floats, Floats, Floats]:
         )
     value = question.value[defined]
     if OUTPUTS[question.metric].kind == "ratio":
-        value = midranks(value)
+        value = _drawn_in(value)
+    if not np.isfinite(value).all():
+        raise SimengineError(f"{question.metric} is infinite on every fourth path; choose another target")
     return ds["assumption_value"].values[defined], value, question.hit[defined]
+
+
+def _drawn_in(ratio: Floats) -> Floats:
+    """A ratio whose values more than three interquartile ranges beyond the quartiles (Tukey's far out) are drawn in.
+
+    A denominator near zero makes a few values so large that no mean, and no slope, says anything of the others.
+
+    >>> _drawn_in(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, np.inf]))
+    array([ 1.,  2.,  3.,  4.,  5.,  6.,  7., 18.])
+    """
+    low, high = np.quantile(ratio, (0.25, 0.75), method="inverted_cdf")
+    if low == high:
+        known = ratio[np.isfinite(ratio)]
+        return np.clip(ratio, known.min(), known.max()) if len(known) else ratio
+    return np.clip(ratio, low - 3 * (high - low), high + 3 * (high - low)) if np.isfinite(high - low) else ratio
 
 
 def _planned(inputs: Floats, planned: Floats) -> Floats:
@@ -205,7 +224,6 @@ def _put_turns(result: xr.Dataset, turns: Sequence[Turn], inputs: Floats) -> Non
     result["turns"] = "assumption", told
     result["turns_at"] = "assumption", np.array(at)
     result["peak"] = "assumption", np.array([one.peak for one in turns], dtype=bool)
-    result["turn_size"] = "assumption", np.where(told, [one.size for one in turns], math.nan)
 
 
 def _put_patterns(result: xr.Dataset, found: Patterns, inputs: Floats, names: NDArray[np.str_], sign: Signs) -> None:
@@ -239,8 +257,8 @@ def _attributes(ds: xr.Dataset, question: Question, draws: int) -> dict[str, str
         "target": question.target,
         "metric": question.metric,
         "period": question.period,
-        "units": "fraction" if ratio else unit,
-        "effect_of": "rank of the metric" if ratio else "metric",
+        "units": unit,
+        "effect_of": "metric, its far-out values drawn in" if ratio else "metric",
         "draws": draws,
         "level": LEVEL,
     }

@@ -18,13 +18,11 @@ class Turn(NamedTuple):
     """The evidence that a result both rises and falls along one input, and where it turns.
 
     `p` is the probability of as clear a rise and fall where the result only ever rises, or only ever falls. `peak` says
-    whether it turns at a highest place, `size` how far that stands out from the nearer end, and `place` marks the draws
-    of the range in which it is.
+    whether it turns at a highest place, and `place` marks the draws of the range in which that is.
     """
 
     p: float
     peak: bool
-    size: float
     place: NDArray[np.bool_]
 
 
@@ -47,7 +45,7 @@ def turn(model: Additive, i: int, ranks: Floats, y: Floats) -> Turn:
 
     place = _ranges(ranks)
     ranges = int(place.max()) + 1
-    nothing = Turn(1.0, False, 0.0, np.zeros(len(y), dtype=bool))
+    nothing = Turn(1.0, False, np.zeros(len(y), dtype=bool))
     if ranges < 3:
         return nothing
     marks = (place[:, None] == np.arange(1, ranges)).astype(float)
@@ -79,7 +77,7 @@ def turn(model: Additive, i: int, ranks: Floats, y: Floats) -> Turn:
         False: min(height[0] - height[bottom], height[-1] - height[bottom]),
     }
     peak = depth[True] >= depth[False]
-    return Turn(p, peak, float(depth[peak]), place == (top if peak else bottom))
+    return Turn(p, peak, place == (top if peak else bottom))
 
 
 def _ranges(ranks: Floats) -> NDArray[np.intp]:
