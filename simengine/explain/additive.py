@@ -20,7 +20,9 @@ def scores_of(x: Floats) -> Floats:
     """Normal scores of the ranks of each column of `x`, (n, k), with mean 0 and variance 1; 0 of a constant."""
     from scipy.special import ndtri
 
-    scores = np.column_stack([ndtri(midranks(np.ascontiguousarray(column))) for column in x.T])
+    scores = np.empty(x.shape)
+    for i, column in enumerate(x.T):
+        scores[:, i] = ndtri(midranks(np.ascontiguousarray(column)))
     scores -= scores.mean(axis=0)
     spread = scores.std(axis=0)
     return np.asarray(np.divide(scores, spread, out=np.zeros_like(scores), where=spread > _SINGULAR))

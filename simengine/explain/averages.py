@@ -215,13 +215,20 @@ def _walk(
     errors = [0.0, 0.0, *(_error(of_sheets, of_draws, free) for of_sheets, of_draws in uncertain)]
     amounts = [plan, medians, means, everything, mean]
     of_levels = [0.0, 0.0, 0.0, _error(leftover[0], spread[0], free), float(simulated.std(ddof=1)) / math.sqrt(n)]
-    return Estimates(np.array(steps), np.array(errors)), Estimates(np.array(amounts), np.array(of_levels))
+    # What only rounding tells from nothing is nothing.
+    dust = 1e-9 * max(abs(amount) for amount in amounts)
+    kept = np.array([steps, errors]) * (np.abs([steps, errors]) > dust)
+    return Estimates(*kept), Estimates(np.array(amounts), np.array(of_levels))
 
 
 def _error(of_sheets: Floats, of_draws: Floats, free: int) -> float:
     """Error of a mean over n draws known through m of them: of what the curves do not tell, and of what they do."""
+    from scipy.special import stdtrit
+
     m = len(of_sheets)
-    return math.sqrt(float((of_sheets**2).sum()) / free / m + float(of_draws.var()) / len(of_draws))
+    # Few spreadsheets: as much wider as Student's law is than the normal.
+    wider = float(stdtrit(free, 0.975)) / Z95
+    return math.sqrt(wider**2 * float((of_sheets**2).sum()) / free / m + float(of_draws.var()) / len(of_draws))
 
 
 def _described(

@@ -103,8 +103,8 @@ def averages(told: Facts) -> RenderableType:
 
 def _add_level(made: Any, level: Facts, unit: str) -> None:
     written = number(level["value"], unit)
-    exact = level["lower"] == level["upper"]
-    span = "" if exact else between(level["lower"], level["upper"], unit)
+    span = between(level["lower"], level["upper"], unit)
+    span = "" if span == written else span
     made.add_row(Text(_LEVELS[level["name"]], "bold"), under(written, span, "bold"))
 
 

@@ -200,7 +200,7 @@ def _pairs(told: Facts) -> Iterator[RenderableType]:
         made.add_row(name, _change(pair["effect"], told["unit"]), percent(pair["share"]["value"]))
     yield made
     if len(pairs) > MOST_PAIRS:
-        yield note(f"{len(pairs) - MOST_PAIRS} weaker pairs are in --json.")
+        yield note(f"Weaker pairs, in --json: {len(pairs) - MOST_PAIRS}.")
     yield note("Effect: how much more the first does where the second is in its highest fifth than in its lowest.")
 
 

@@ -230,3 +230,27 @@ def test_a_result_that_never_varies_has_no_direction(make_run):
     told = direction(make_run(x, np.full(600, 5.0), np.full(50, 5.0)), "board ARR")
     assert set(told["verdict"].values.tolist()) == {"not told", "both sides declared"}
     assert told.sizes["threshold"] == told.sizes["pair"] == 0
+
+
+def test_a_run_without_assumptions_has_nothing_to_tell(make_run):
+    y = np.random.default_rng(11).normal(size=600)
+    told = direction(make_run(np.empty((600, 0)), y, y[:50]), "board ARR")
+    assert told.sizes["assumption"] == told.sizes["threshold"] == told.sizes["pair"] == 0
+
+
+def test_a_ratio_keeps_its_unit_and_what_is_far_out_is_drawn_in(make_run):
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(2000, 2))
+    run = make_run(x, x[:, 0], x[:50, 0])
+    value = np.where(rng.uniform(size=2000) < 0.01, np.inf, 1.0 + 0.1 * x[:, 0] + 0.05 * rng.normal(size=2000))
+    run["target_value"] = ("draw", "target"), np.stack([value, value], axis=1)
+    run = run.assign_coords(metric=("target", ["cac_payback", "cac_payback"]), at_most=("target", [1.0, 1.0]))
+    told = direction(run.assign_coords(at_least=("target", [np.nan, np.nan])), "board ARR")
+    assert told.attrs["favour"] == -1
+    # Low payback is good, so high hurts, and input 0 is declared to hurt when low.
+    assert told["verdict"].values.tolist() == ["contradicts", "not told"]
+    assert 0.25 < told["own_effect"][0] < 0.31
+    infinite = run.copy()
+    infinite["target_value"] = ("draw", "target"), np.full((2000, 2), np.inf)
+    with pytest.raises(SimengineError, match="infinite"):
+        direction(infinite, "board ARR")
