@@ -55,3 +55,23 @@ def difference(a: Interval, b: Interval) -> Interval:
         below = np.hypot(a.estimate - a.lower, b.upper - b.estimate)
         above = np.hypot(a.upper - a.estimate, b.estimate - b.lower)
         return Interval(d, d - below, d + above)
+
+
+def share_interval(explained: float, noise: float, error: float) -> Bounded:
+    """A share of variance, `explained − noise`, with its interval.
+
+    On Fisher's scale, on which the error of a correlation hardly depends on its size: honest at both ends.
+
+    Parameters
+    ----------
+    explained : share of variance that a fit explains, from 0 to 1
+    noise : how much of it noise alone is expected to put in
+    error : standard error
+    """
+    share = explained - noise
+    if error == 0 or not 0 < explained < 1:
+        return share, share, share
+    correlation = math.sqrt(explained)
+    centre, margin = math.atanh(correlation), Z95 * error / (2 * correlation * (1 - explained))
+    lower, upper = math.tanh(max(0.0, centre - margin)) ** 2, math.tanh(centre + margin) ** 2
+    return share, lower - noise, upper - noise

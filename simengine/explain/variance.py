@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simengine.explain.intervals import Z95, Floats, Interval
+from simengine.explain.intervals import Floats, Interval, share_interval
 
 
 class Bins:
@@ -114,11 +114,4 @@ def _share(bins: Bins, y: Floats) -> tuple[tuple[float, float, float], Floats]:
     share = explained - noise
     # The efficient influence function of Var(E[y|x]) / Var(y): (2 (y - g) g + g² - share y²) / Var(y).
     influence = n / total * (2 * y * fitted - fitted**2 - share * y**2)
-    error = standard_error(influence)
-    if error == 0 or not 0 < explained < 1:
-        return (share, share, share), influence
-    # Fisher's scale, on which the error of a correlation hardly depends on its size: honest at both ends.
-    correlation = math.sqrt(explained)
-    centre, margin = math.atanh(correlation), Z95 * error / (2 * correlation * (1 - explained))
-    lower, upper = math.tanh(max(0.0, centre - margin)) ** 2, math.tanh(centre + margin) ** 2
-    return (share, lower - noise, upper - noise), influence
+    return share_interval(explained, noise, standard_error(influence)), influence
