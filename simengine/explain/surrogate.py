@@ -176,6 +176,14 @@ class Terms:
         """How many there are."""
         return len(self.hermite) + sum(len(inputs.steps[i].values) - 1 for i in self.steps) + len(self.pairs)
 
+    def within(self, members: NDArray[np.bool_]) -> Terms:
+        """The terms in which only members, (k,), occur."""
+        return Terms(
+            tuple(term for term in self.hermite if members[term[0]]),
+            tuple(i for i in self.steps if members[i]),
+            tuple(pair for pair in self.pairs if members[list(pair)].all()),
+        )
+
     def columns(self, inputs: Inputs) -> Floats:
         """Every term at every draw, (n, terms); each has mean zero in the population."""
         made = [inputs.hermite[order][:, i] for i, order in self.hermite]
@@ -219,6 +227,14 @@ class Surrogate:
     def __post_init__(self) -> None:
         covariance = self.influence @ self.influence.T / len(self.residual) ** 2
         object.__setattr__(self, "covariance", covariance)
+
+    def left(self, y: Floats, members: NDArray[np.bool_]) -> tuple[Floats, int]:
+        """What is left of y, (n,), less what terms of the members, (k,), find of it, and the number of these terms."""
+        within = self.terms.within(members)
+        places = within.columns(self.inputs)
+        places = places - places.mean(axis=0)
+        centred = y - y.mean()
+        return centred - places @ np.linalg.lstsq(places, centred, rcond=None)[0], places.shape[1]
 
     def influence_of_rest(self, gradients: Floats) -> Floats:
         """What each draw contributes to quantities by way of the rest, (m, n), from their gradients in it (m, k, k).
@@ -321,7 +337,7 @@ def _entering(found: Surrogate) -> Terms:
 def _staying(found: Surrogate) -> Terms:
     """The terms without those that entered in the place of another one that came in later."""
     terms, always = found.terms, smallest(found.inputs).hermite
-    strength = np.abs(found.coefficients) / np.sqrt(np.diag(found.covariance))
+    strength = _over(np.abs(found.coefficients), np.sqrt(np.diag(found.covariance)))
     first, last = len(terms.hermite), len(strength) - len(terms.pairs)
     orders = [term for term, t in zip(terms.hermite, strength[:first], strict=True) if term in always or t > _ENTERS]
     pairs = [term for term, t in zip(terms.pairs, strength[last:], strict=True) if t > _ENTERS]
