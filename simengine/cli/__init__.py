@@ -21,7 +21,19 @@ NOBODY_READS = 141
 
 _COMMANDS = {
     name: f"simengine.cli.{name}"
-    for name in ("demo", "check", "describe", "run", "rank", "triggers", "voi", "figures", "warmup")
+    for name in (
+        "demo",
+        "check",
+        "describe",
+        "run",
+        "rank",
+        "risks",
+        "averages",
+        "triggers",
+        "voi",
+        "figures",
+        "warmup",
+    )
 }
 
 

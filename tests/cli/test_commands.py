@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -229,6 +230,58 @@ def test_names_are_text_and_no_markup(capsys):
     table.add_row("[EMEA] :smile: [/]")
     print_rich(table)
     assert "[EMEA] :smile: [/]" in capsys.readouterr().out
+
+
+# ---- risks and averages ----
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory):
+    """A run of the tiny plan with a value set, large enough for directions."""
+    folder = tmp_path_factory.mktemp("runs") / "larger"
+    document(call("run", TINY, "-n", "600", "--set", "economics.gross_margin=70 %", "-o", folder, "--json"))
+    return folder
+
+
+def test_risks_are_told_and_drawn(larger, tmp_path):
+    result = call("risks", larger, "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "Direction of risk: board ARR" in result.stdout
+    assert (tmp_path / "out" / "certainty.svg").exists()
+    told = document(call("risks", larger, "--target", "NRR", "--json"))
+    assert told["target"] == "NRR"
+    assert told["figures"] == []
+    assert [row["kind"] for row in told["assumptions"]] == ["assumption"] * 5
+    assert {"assumptions", "thresholds", "pairs", "watch", "share_watched", "certainty", "optimism"} <= told.keys()
+
+
+def test_risks_need_a_target_and_enough_draws(larger, run):
+    result = call("risks", larger, "--target", "ending_arr")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is no target of this plan" in result.stderr
+    result = call("risks", run[0])
+    assert result.exit_code == 2
+    assert "run the plan with more draws" in result.stderr
+
+
+def test_averages_are_walked_from_the_plan_that_the_run_keeps(larger, tmp_path):
+    told = document(call("averages", larger, "--spreadsheets", "30", "-o", tmp_path / "out", "--json"))
+    first, last = told["levels"][0]["value"], told["levels"][-1]["value"]
+    assert first + sum(step["value"] for step in told["steps"]) == pytest.approx(last)
+    assert told["spreadsheets"] == 30
+    assert Path(told["figures"][0]["png"]).exists()
+    printed = call("averages", larger, "--spreadsheets", "30", "--target", "won", "--period", "FY2027")
+    assert "From the operating plan to what is likely: won deals FY2027" in printed.stdout
+    assert call("averages", larger, "--target", "NRR").exit_code == 2
+
+
+def test_a_damaged_plan_of_a_run_is_told(larger, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(larger, folder)
+    (folder / "plan" / "tiny.yaml").write_text("plan: {}")
+    result = call("averages", folder)
+    assert result.exit_code == 3
+    assert "is damaged" in result.stderr
 
 
 # ---- rank and figures ----
