@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
 from simengine.explain.attribution import Attribution, Shares, attribute
+from simengine.explain.forms import forms
 from simengine.explain.groups import memberships
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, median, proportion
 from simengine.explain.narrowing import narrowing
@@ -59,6 +60,10 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
         - `metric_bottom_fifth`, `metric_top_fifth`, `swing`: mean (of a ratio: median) of the metric where the
           assumption is in the bottom fifth of its draws, in the top fifth, and the second less the first.
         - `p_hit_bottom_fifth`, `p_hit_top_fifth`, `p_hit_swing`: the same of reaching the target, if there is one.
+        - `rank_correlation` of assumption and metric; `low_alone`, `high_alone`: how far the metric moves with the
+          assumption at its P10, P90, all others at their medians. What these and the fifths do not show: `borrows`
+          (its effect is that of others, which move with it), `bends` (it rises and falls), `joins` (it acts with
+          others).
         - `p_worse_than_plan`: how often the assumption is on the adverse side of its plan value; nan if both are.
 
         Along `group`, with `grouping` (owner, source_kind, acts_on) and `members`: `group_share`, the sum over its
@@ -85,6 +90,7 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     bins = [Bins(column) for column in ranks]
     ends = tornado(ranks, value, median if ratio else mean)
     alone = first_order_shares(bins, y)
+    spreadsheet = forms(found, ranks, y)
     order = np.argsort(-found.shapley.share.estimate, kind="stable")
     columns = {
         "share": found.shapley.share,
@@ -95,6 +101,9 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
         "metric_top_fifth": ends.top,
         "swing": ends.swing,
         "p_worse_than_plan": _worse_than_plan(ds),
+        "rank_correlation": spreadsheet.rank_correlation,
+        "low_alone": _in_own_unit(spreadsheet.low_alone, value, ratio),
+        "high_alone": _in_own_unit(spreadsheet.high_alone, value, ratio),
     }
     scalars = {
         "random_variation": found.random_variation,
@@ -113,6 +122,7 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
         "distinguishable": found.shapley.share.lower > 0,
         "constant": ~inputs.varies,
         "disagrees": _disagrees(found.alone, alone),
+        **{name: getattr(spreadsheet, name) for name in ("borrows", "bends", "joins")},
     }
     ranking = xr.Dataset(
         {name: ("assumption", column[order]) for name, column in (*_with_bounds(columns), *flags.items())}
@@ -163,6 +173,16 @@ def _disagrees(modelled: Shares, binned: FirstOrder) -> NDArray[np.bool_]:
     apart = modelled.share.estimate - binned.share.estimate
     errors = [standard_error(difference) for difference in modelled.influence - binned.influence]
     return np.asarray(np.abs(apart) > _DISAGREES * np.array(errors))
+
+
+def _in_own_unit(moved: Interval, value: Floats, ratio: bool) -> Interval:
+    """How far a result moves; of a ratio from its median to the quantile with the moved score."""
+    if not ratio:
+        return moved
+    from scipy.special import ndtr
+
+    middle = np.quantile(value, 0.5, method="inverted_cdf")
+    return Interval(*(np.quantile(value, ndtr(score), method="inverted_cdf") - middle for score in moved))
 
 
 def _by_group(ds: xr.Dataset, found: Attribution, y: Floats, ratio: bool) -> dict[str, Any]:
@@ -219,6 +239,8 @@ _OF_THE_METRIC = {
     "group_narrowing": "How much narrower P10 to P90 would be if the whole group were known",
     "metric_bottom_fifth": "Metric where the assumption is in its bottom fifth",
     "metric_top_fifth": "Metric where the assumption is in its top fifth",
+    "low_alone": "Metric with the assumption at P10, others at their medians, less that with all at their medians",
+    "high_alone": "Metric with the assumption at P90, others at their medians, less that with all at their medians",
     "swing": "Metric in the top fifth less that in the bottom fifth",
     "mean": "Mean of the metric",
     "p10": "10th percentile of the metric",
@@ -229,6 +251,7 @@ _FRACTIONS = {
     "share": "Share of variance, shared causes divided fairly (Shapley effect)",
     "alone": "Share of variance that the assumption explains alone",
     "share_from_here": "Share of variance of the assumption and all below it",
+    "rank_correlation": "Rank correlation of assumption and metric",
     "group_share": "Share of variance of the group",
     "quarter_share": "Share of variance that arises in the quarter",
     "p_worse_than_plan": "Probability that the assumption is worse than its plan value",
@@ -247,6 +270,9 @@ _MARKS = {
     "rank_group": "Rank up to noise",
     "disagrees": "Whether what it explains alone is not what the model behind the share says",
     "trusted": "Whether enough was found of what assumptions explain",
+    "borrows": "Whether its effect is that of others which move with it",
+    "bends": "Whether the metric rises and falls with it",
+    "joins": "Whether it acts together with others more than alone",
     "members": "Assumptions in the group",
 }
 

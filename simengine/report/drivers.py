@@ -23,6 +23,9 @@ _ESTIMATES = (
     "p_hit_bottom_fifth",
     "p_hit_top_fifth",
     "p_worse_than_plan",
+    "rank_correlation",
+    "low_alone",
+    "high_alone",
 )
 
 
@@ -79,7 +82,7 @@ def _driver(row: dict[str, Any], kind: dict[str, str], ds: xr.Dataset) -> Facts:
         **{key: bounded((row[key], row[f"{key}_lower"], row[f"{key}_upper"])) for key in _ESTIMATES if key in row},
         "distinguishable": row["distinguishable"],
         "constant": not varies,
-        "disagrees": row["disagrees"],
+        **{flag: row[flag] for flag in ("disagrees", "borrows", "bends", "joins")},
         **{key: row[key] for key in ("rank_group", "source_kind", "owner", "adverse", "unit", "plan_value")},
         "bottom_fifth_is": low,
         "top_fifth_is": high,

@@ -198,6 +198,15 @@ def distance(amount: float, unit: str) -> str:
     return number(amount, unit) if unit != "fraction" or not math.isfinite(amount) else f"{100 * amount:.1f} pts"
 
 
+def change(amount: float, unit: str) -> str:
+    """Write a difference with its sign.
+
+    >>> change(-2.17e6, "USD"), change(0.021, "fraction"), change(0.0, "USD")
+    ('−$2.17M', '+2.1 pts', '$0')
+    """
+    return f"{'+' if amount > 0 else ''}{distance(amount, unit)}".replace("-", "−")
+
+
 def at_most(share: Mapping[str, float]) -> str:
     """A share that cannot be told from zero: what it is less than.
 
