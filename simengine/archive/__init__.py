@@ -27,6 +27,7 @@ import xarray as xr
 
 from simengine.archive.netcdf import Image, plain, read
 from simengine.errors import MachineError, SimengineError
+from simengine.plan.checks import load
 from simengine.plan.schema import Plan
 from simengine.results.dataset import digest
 
@@ -133,6 +134,24 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     if digest(ds) != manifest["digest"]:
         raise _damaged(place, RESULT, "its arrays are not those that were stored")
     return Run(ds, manifest)
+
+
+def load_plan(folder: str | os.PathLike[str]) -> Plan:
+    """Read the plan that a run keeps, with the overrides with which it was run.
+
+    Raises
+    ------
+    SimengineError : if `folder` is not a run, or its plan is no plan for this version of simengine
+    MachineError : if a file is missing, damaged or cannot be read
+    """
+    place = Path(folder)
+    with in_words(f"cannot read the run {place}"):
+        manifest = _read_manifest(place)
+        for name, entry in manifest["files"].items():
+            if name != RESULT:
+                _checked(place, name, entry)
+        kept = manifest["plan"]
+        return load(place / PLAN / kept["file"], kept["overrides"])
 
 
 # ---- manifest ----

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
@@ -47,17 +49,26 @@ def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **
 
 def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr.Dataset:
     """Simulate with a progress bar on standard error, where that is a terminal."""
+    from simengine.simulation import simulate
+
+    with simulating("Simulating") as advance:
+        return simulate(plan, draws=draws, seed=seed, progress=advance, **limits)
+
+
+@contextmanager
+def simulating(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, where that is a terminal: gives what is to be called with (paths done, all)."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from simengine.simulation import is_compiled, simulate
+    from simengine.simulation import is_compiled
 
     if not is_compiled():
         print_compiling()
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Simulating", total=None)
+        task = bar.add_task(what, total=None)
         done = 0
 
         def advance(paths: int, total: int) -> None:
@@ -66,7 +77,7 @@ def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr
             bar.update(task, completed=paths, total=total)
 
         try:
-            return simulate(plan, draws=draws, seed=seed, progress=advance, **limits)
+            yield advance
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"after {done:,} paths") from None
 
