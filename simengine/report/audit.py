@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import xarray as xr
@@ -21,8 +22,10 @@ _HEADS = {
     "first_order": "alone",
     "total": "with\ninteractions",
 }
-_LEFT_OUT = ("hit_first_order", "hit_total")
-"""Told as numbers only: a table of four columns of shares says less."""
+"""What is in the table: of four columns of Sobol's shares it has the two of the metric."""
+_NOISIEST = 0.1
+"""Shares of hit or miss that are not known within so much either way are left out of the table."""
+_SMALLEST = 0.001
 
 
 def audit_facts(audit: xr.Dataset, ds: xr.Dataset) -> Facts:
@@ -70,9 +73,13 @@ def audit_table(facts: Facts) -> RenderableType:
     facts : from `audit_facts`
     """
     metric = f"{metric_name(facts['metric'])} {facts['period']}"
-    shown = [name for name in facts["random_variation"] if name not in _LEFT_OUT]
-    made = table("assumption", *(_HEADS[name] for name in shown))
     varying = [row for row in facts["assumptions"] if not row["constant"]]
+    found = [facts["random_variation"], *varying]
+    noise = {
+        name: max((row[name]["upper"] - row[name]["lower"]) / 2 for row in found) for name in _HEADS if name in found[0]
+    }
+    shown = [name for name in noise if not name.startswith("hit_") or noise[name] <= _NOISIEST]
+    made = table("assumption", *(_HEADS[name] for name in shown))
     for row in varying:
         about = row["kind"] if row["kind"] != "assumption" else row["source_kind"]
         name = under(row["name"], f"  {' · '.join(filter(None, (about, row['owner'])))}")
@@ -81,12 +88,18 @@ def audit_table(facts: Facts) -> RenderableType:
     made.add_row("random variation", *(_share(facts["random_variation"][share]) for share in shown))
     of = facts["share_of"].replace("the metric", metric)
     title = heading(f"Audit: what does {facts['target'] or metric} hang on?")
-    return Group(title, note(f"Share of the {of}"), made, *_notes(facts))
+    notes = list(_notes(facts))
+    if noise.get("hit_share", 0.0) > _NOISIEST:
+        within = percent(noise["hit_share"], 0)
+        notes.append(note(f"Shares of hit or miss are left out: they are known within {within} either way only."))
+    return Group(title, note(f"Share of the {of}"), made, *notes)
 
 
 def _share(share: Facts) -> Text:
+    if math.isnan(share["value"]):
+        return Text("")
     if share["lower"] <= 0:
-        return Text(f"below {percent(max(share['upper'], 0.0))}" if share["upper"] > 0 else "none", "dim")
+        return Text(f"below {percent(max(share['upper'], _SMALLEST))}", "dim")
     return under(percent(share["value"]), between(share["lower"], share["upper"], "fraction"))
 
 
@@ -105,4 +118,5 @@ def _notes(facts: Facts) -> Iterator[Text]:
         "precise enough": f"every share is known within {asked}.",
         "no more runs allowed": f"some shares are not yet known within {asked}: allow more with --budget.",
     }
-    yield note(f"{facts['runs']:,} new paths in {how}; {ends.get(facts['stopped_because'], facts['stopped_because'])}")
+    end = ends.get(facts["stopped_because"], f"{facts['stopped_because']}.")
+    yield note(f"{facts['runs']:,} new paths in {how}; {end}")
