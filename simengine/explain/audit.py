@@ -149,7 +149,7 @@ def audit_independent(
         a, b = (asked.inputs[i] for i in joined[0])
         raise SimengineError(
             f"assumptions of this plan are correlated, such as {a} and {b}. First-order and total shares then count "
-            "the same variance twice or not at all; leave --sobol out: Shapley shares share it out"
+            "the same variance twice or not at all; Shapley shares share it out: rank --audit without --sobol"
         )
     found = sobol(
         asked.model,
@@ -210,8 +210,16 @@ class _Asked:
         """A fit by names as a surrogate of the model."""
         players = {name: place for place, name in enumerate([*self.inputs, "", *self.shocks])}
         effects = np.zeros(len(players))
-        effects[[players[name] for name in fit.names]] = fit.effects
-        return _OverPlayers(fit, players, len(self.inputs), effects, self._points)
+        for name, effect in zip(fit.names, fit.effects, strict=True):
+            if name in players:
+                effects[players[name]] = effect
+            elif effect != 0:
+                raise SimengineError(
+                    f"the surrogate gives {name} an effect, and it never varies; fit it without {name}"
+                )
+        # The score of what never varies is that of random variation here: 0, on which nothing depends.
+        columns = [players.get(name, players[""]) for name in fit.names]
+        return _OverPlayers(fit, columns, effects, self._points)
 
     def dataset(
         self, shares: Mapping[str, Interval], gap: Floats, precision: float, runs: int, stopped: str
@@ -260,15 +268,14 @@ class _Asked:
 @dataclass(frozen=True)
 class _OverPlayers:
     fit: Fit
-    players: Mapping[str, int]
-    inputs: int
+    columns: list[int]
     effects: Floats
     points: Points
 
     def __call__(self, z: Floats, addresses: Ints) -> Floats:
         levels = self.points.mean_levels(_COURSES + addresses[:, 1:])
         scores = np.concatenate([z, np.zeros((len(z), 1)), levels], axis=1)
-        return self.fit(scores[:, [self.players[name] for name in self.fit.names]])
+        return self.fit(scores[:, self.columns])
 
 
 def _groups(share: Floats, gap: Floats) -> Ints:

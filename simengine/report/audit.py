@@ -112,7 +112,7 @@ def _notes(facts: Facts) -> Iterator[Text]:
         how = f"{facts['points']:,} points"
     never = sum(row["constant"] for row in facts["assumptions"])
     if never:
-        yield note(f"{never} that never vary are left out.")
+        yield note(f"Never vary, and are left out: {never}.")
     asked = f"{percent(facts['precision'])} either way"
     ends = {
         "precise enough": f"every share is known within {asked}.",

@@ -139,8 +139,10 @@ def test_shapley_shares_of_a_correlated_plan():
 
 
 class LinearFit:
-    names = ("size.b", "size.a")
-    effects = own_parts()[[1, 0]]
+    """On two of the sizes; what it names beside them has no effect."""
+
+    names = ("size.b", "size.a", "size.nobody")
+    effects = np.append(own_parts()[[1, 0]], 0.0)
 
     def __call__(self, z):
         return z @ np.sqrt(self.effects)
@@ -169,6 +171,14 @@ def test_what_never_varies_is_no_player():
     assert found["constant"].sum() == 1
     assert found["share_upper"].sel(assumption="size.nobody") == 0
     assert found["runs"] == 5 * 256
+    same = audit(plan, ds, "board", precision=1e-6, most_runs=5 * 256, surrogate=LinearFit())
+    assert same["share_upper"].sel(assumption="size.nobody") == 0
+
+    class Wrong(LinearFit):
+        effects = own_parts()[[1, 0, 2]]
+
+    with pytest.raises(SimengineError, match=r"gives size\.nobody an effect"):
+        audit(plan, ds, "board", surrogate=Wrong())
 
 
 def test_a_metric_without_target_has_no_share_of_hits(plan, ds):
