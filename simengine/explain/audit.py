@@ -60,6 +60,7 @@ def audit(
     metric_or_target: str,
     *,
     period: str | None = None,
+    chance_last: bool = False,
     precision: float = PRECISION,
     most_runs: int = MOST_RUNS,
     surrogate: Fit | None = None,
@@ -77,6 +78,8 @@ def audit(
     plan : the plan of the run
     ds : result of the run: it tells what is asked, and of a ratio the law by which it is ranked
     metric_or_target, period : as in `explain.rank`
+    chance_last : whether random variation has all that is left when everything else is known, as it has by twin paths,
+        so that shares are comparable with a ranking's; else it shares like any other player what it makes with others
     precision : stop when every 95 % interval is at most `± precision`
     most_runs : stop before there would be more
     surrogate : takes noise off the estimates; see `walk.walk`
@@ -103,6 +106,7 @@ def audit(
         asked.model,
         asked.correlation,
         asked.chances,
+        chance_last=chance_last,
         seed=asked.seed,
         precision=precision,
         most_runs=most_runs,

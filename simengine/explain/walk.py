@@ -34,8 +34,8 @@ class Model(Protocol):
     Parameters
     ----------
     z : (n, k) standard normal scores of the inputs
-    addresses : (n, a) of every source of chance, the number of the draw that it shall show
-    most often the one source is random variation: with the same number the model does exactly the same
+    addresses : (n, a) of every source of chance, such as random variation, the number of the draw that it shall show:
+        with the same number the same, and nothing in common with another source of this number
 
     Returns
     -------
@@ -89,6 +89,7 @@ def walk(
     correlation: Floats,
     chances: int = 1,
     *,
+    chance_last: bool = False,
     seed: int = 7,
     precision: float = 0.02,
     most_runs: int = 1_000_000,
@@ -119,6 +120,9 @@ def walk(
     model : what is run
     correlation : (k, k) of the scores; it may be singular
     chances : number a of sources of chance; each is a player
+    chance_last : whether the first source of chance is the last in every order. Its share is then all that is left when
+        everything else is known, `E[Var(Y | x)] / V`, as twin paths have it, and the others share out the variance of
+        `E[Y | x]`. Else what it makes together with others is shared out, half of it with one of them
     seed : of the design
     precision : stop when the 95 % interval of every share of the first result is at most `± precision`
     most_runs : stop before there would be more
@@ -136,12 +140,13 @@ def walk(
     d = k + chances
     most = most_runs // (d + 1)
     check_design(d, precision, FEWEST_PERMUTATIONS * (d + 1), most_runs)
+    design = _Design(correlation, chances, chance_last, seed)
     effects: list[Floats] = []
     controls: list[Floats] = []
     made, wanted, stopped = 0, min(FEWEST_PERMUTATIONS, most), ""
     while not stopped:
         for first, last in _batches(made, wanted, d + 1):
-            effect, control = _contributions(model, surrogate, correlation, chances, seed, first, last)
+            effect, control = _contributions(model, surrogate, design, first, last)
             effects.append(effect)
             controls.append(control)
             made = last
@@ -201,6 +206,20 @@ def semidefinite_factor(matrices: Floats) -> Floats:
     return factors
 
 
+class _Design(NamedTuple):
+    """As the arguments of `walk`."""
+
+    correlation: Floats
+    chances: int
+    chance_last: bool
+    seed: int
+
+    @property
+    def works_backwards(self) -> bool:
+        """Whether a walk is also one in the opposite order: all are independent, and any order is as likely."""
+        return not self.chance_last and np.array_equal(self.correlation, np.eye(len(self.correlation)))
+
+
 class _Steps(NamedTuple):
     """The runs of some permutations: P of them, d players, d + 1 runs each."""
 
@@ -212,16 +231,18 @@ class _Steps(NamedTuple):
     """(P, d + 1, a)"""
 
 
-def _steps(correlation: Floats, chances: int, seed: int, first: int, last: int) -> _Steps:
+def _steps(design: _Design, first: int, last: int) -> _Steps:
     """The walks of permutations `first` to `last`, not included."""
-    k = len(correlation)
-    d, count = k + chances, last - first
+    correlation, k = design.correlation, len(design.correlation)
+    d, count = k + design.chances, last - first
     order = np.empty((count, d), np.int64)
     scores = np.empty((count, 2, k))
     for row, number in enumerate(range(first, last)):
-        rng = np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)))
+        rng = np.random.Generator(np.random.Philox(key=np.array([design.seed, number], np.uint64)))
         order[row] = rng.permutation(d)
         scores[row] = rng.standard_normal((2, k))
+    if design.chance_last:
+        order = np.concatenate([order[order != k].reshape(count, d - 1), np.full((count, 1), k)], axis=1)
     moves_at = np.argsort(order, axis=1)
     moved = moves_at[:, None, :] < np.arange(d + 1)[:, None]  # (P, d + 1, player)
     sequence = np.argsort(moves_at[:, :k], axis=1)  # the inputs in the order in which they move
@@ -235,32 +256,31 @@ def _steps(correlation: Floats, chances: int, seed: int, first: int, last: int) 
 
 
 def _contributions(
-    model: Model, surrogate: Surrogate | None, correlation: Floats, chances: int, seed: int, first: int, last: int
+    model: Model, surrogate: Surrogate | None, design: _Design, first: int, last: int
 ) -> tuple[Floats, Floats]:
     """What permutations `first` to `last` contribute, and what they would by the surrogate, (P, q, d) each."""
-    steps = _steps(correlation, chances, seed, first, last)
+    steps = _steps(design, first, last)
     count, runs, k = steps.z.shape
     z = steps.z.reshape(count * runs, k)
-    addresses = steps.addresses.reshape(count * runs, chances)
+    addresses = steps.addresses.reshape(count * runs, design.chances)
     y = finite(model(z, addresses)).reshape(count, runs, -1)
-    independent = np.array_equal(correlation, np.eye(k))
     change = np.diff(y, axis=1)
-    effect = _by_player(_lever(y, independent) * change, steps.order)
+    effect = _by_player(_lever(y, design.works_backwards) * change, steps.order)
     if surrogate is None:
         return effect, np.zeros_like(effect)
     g = np.asarray(surrogate(z, addresses), np.float64).reshape(count, runs, 1)
     depends = surrogate.effects[steps.order][:, :, None] != 0
-    control = _lever(g, independent) * np.where(depends, np.diff(g, axis=1), change)
+    control = _lever(g, design.works_backwards) * np.where(depends, np.diff(g, axis=1), change)
     return effect, _by_player(control, steps.order)
 
 
-def _lever(y: Floats, independent: bool) -> Floats:
+def _lever(y: Floats, backwards: bool) -> Floats:
     """What a step's change is multiplied by, (P, d, q), of results (P, d + 1, q) along walks.
 
-    Where players are independent the same runs are also a walk back, in which the last players are those of the
-    beginning. The mean of there and back has half the variance.
+    Walked backwards the same runs are a walk in which the last players are those of the beginning. Where that counts as
+    well, the mean of there and back has half the variance.
     """
-    if independent:
+    if backwards:
         return np.broadcast_to((y[:, -1:] - y[:, :1]) / 2, y[:, 1:].shape)
     return y[:, -1:] - (y[:, :-1] + y[:, 1:]) / 2
 

@@ -32,14 +32,19 @@ def linear(coefficients, correlation, noise):
     k = len(coefficients)
 
     def value(coalition):
-        u = sorted(coalition - {k})
-        explained = 0.0
-        if u:
-            across = correlation[:, u]
-            explained = coefficients @ across @ np.linalg.pinv(correlation[np.ix_(u, u)]) @ across.T @ coefficients
-        return explained + (noise**2 if k in coalition else 0.0)
+        known = explained(coefficients, correlation, coalition - {k})
+        return known + (noise**2 if k in coalition else 0.0)
 
     return shapley(value, k + 1)
+
+
+def explained(coefficients, correlation, inputs):
+    """Var(E[b·z | some z])."""
+    if not inputs:
+        return 0.0
+    u = sorted(inputs)
+    across = correlation[:, u]
+    return float(coefficients @ across @ np.linalg.pinv(correlation[np.ix_(u, u)]) @ across.T @ coefficients)
 
 
 A, B = 7.0, 0.1

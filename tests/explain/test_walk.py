@@ -7,7 +7,17 @@ from scipy.stats import binom
 from simengine.errors import SimengineError
 from simengine.explain import walk as room
 from simengine.explain.walk import CONSTANT, PRECISE, USED_UP, semidefinite_factor, walk
-from tests.explain.oracles import ishigami, ishigami_parts, linear, normals, shared, sobol_g, sobol_g_parts
+from tests.explain.oracles import (
+    explained,
+    ishigami,
+    ishigami_parts,
+    linear,
+    normals,
+    shapley,
+    shared,
+    sobol_g,
+    sobol_g_parts,
+)
 
 COEFFICIENTS = np.array([1.0, -0.5, 0.1])
 CORRELATION = np.array([[1.0, 0.6, 0.3], [0.6, 1.0, 0.0], [0.3, 0.0, 1.0]])
@@ -96,6 +106,27 @@ def test_random_variation_that_is_new_in_every_run_is_wrong():
     rng = np.random.default_rng(1)
     found = walk(lambda z, _: z @ COEFFICIENTS + NOISE * rng.normal(size=len(z)), CORRELATION, precision=0.01)
     assert errors_off(found, TRUE).max() > FAR
+
+
+def together(z, addresses):
+    """z₁ + (1 + z₂) e, e random variation: what z₂ and e make is theirs together."""
+    return z[:, 0] + (1 + z[:, 1]) * normals(addresses[:, 0])
+
+
+@pytest.mark.parametrize(("chance_last", "true"), [(False, [2, 1, 3]), (True, [2, 0, 4])])
+def test_what_random_variation_makes_with_others_is_shared_or_its_own(chance_last, true):
+    found = walk(together, np.eye(2), precision=0.02, chance_last=chance_last)
+    assert (errors_off(found, np.array(true) / 6) < NEAR).all()
+    assert errors_off(found, np.array([2, 2, 2]) / 6).max() > FAR
+
+
+def test_chance_that_comes_last_among_several_and_with_correlation():
+    """(b·z + e)(1 + f), e random variation and f another chance: what e makes with f is e's."""
+    found = walk(lambda z, a: noisy(z, a) * (1 + normals(a[:, 1], 1)), CORRELATION, 2, precision=0.02, chance_last=True)
+    others = shapley(lambda u: explained(COEFFICIENTS, CORRELATION, u - {3}) * (2 if 3 in u else 1), 4)
+    true = np.insert(others, 3, 2 * NOISE**2) / (2 * EFFECTS.sum())
+    assert (errors_off(found, true) < NEAR).all()
+    assert errors_off(walk(noisy, CORRELATION, 2), true).max() > FAR
 
 
 def test_inputs_that_are_one_and_the_same_share_alike():
