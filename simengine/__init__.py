@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
-    from simengine.explain import misses, rank
+    from simengine.explain import information, misses, rank
     from simengine.plan import load
     from simengine.simulation import simulate
 
@@ -26,6 +26,7 @@ _HOME = {
     "PlanError": "simengine.errors",
     "Problem": "simengine.errors",
     "SimengineError": "simengine.errors",
+    "information": "simengine.explain",
     "load": "simengine.plan",
     "load_run": "simengine.archive",
     "misses": "simengine.explain",
@@ -39,6 +40,7 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "simulate",
     "rank",
     "misses",
+    "information",
     "save",
     "load_run",
     "SimengineError",

@@ -47,8 +47,7 @@ class Quadratic:
             place = here.stop
             if inputs.alone[i]:  # the expansion keeps its values as they are
                 first, second = steps.hermite(2)
-                p, mean = steps.probability, steps.probability @ steps.values
-                like = float(first @ (steps.values - mean)) / math.sqrt(p @ (steps.values - mean) ** 2)
+                like = float(first @ steps.standardised)
                 A[i] *= like
                 A[:, i] *= like
                 A[i, i] = second[1:] @ beta[here] * math.sqrt(0.5)

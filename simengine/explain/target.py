@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from simengine.explain.attribution import GATE, Shares
 from simengine.explain.coalitions import MOST_ENUMERATED, coalitions, components, join
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, share_interval
-from simengine.explain.ranks import midranks, ranks_of
+from simengine.explain.ranks import normal_scores, ranks_of
 from simengine.explain.shapley import Expansion
 from simengine.explain.surrogate import Surrogate
 from simengine.explain.variance import Bins, FirstOrder, first_order_shares, standard_error
@@ -46,10 +46,8 @@ def scores(value: Floats, *, at_least: bool) -> Floats:
     >>> scores(np.array([3.0, 1.0, np.nan, 2.0]), at_least=False).round(2).tolist()
     [-0.32, 1.15, -1.15, 0.32]
     """
-    from scipy.special import ndtri
-
     oriented = as_misses(value, at_least=at_least)
-    return np.asarray(ndtri(midranks(oriented if at_least else -oriented)))
+    return normal_scores(oriented if at_least else -oriented)
 
 
 @dataclass(frozen=True)
