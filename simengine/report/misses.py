@@ -233,12 +233,13 @@ def _moves(
             _part(row["share"]),
         )
     made.add_section()
-    events, names = [row["name"] for row in facts["events"]], [row["name"] for row in movers]
-    others = [row["name"] for row in movement["assumptions"] if row["name"] not in (*events, *names)]
-    for these, text in ((others, f"{len(others)} others together"), (events, "events together")):
-        if these:
-            part = sum(row["share"]["value"] for row in movement["assumptions"] if row["name"] in these)
-            made.add_row(text, "", "", "", percent(part, 0))
+    parts = {row["name"]: row["share"]["value"] for row in movement["assumptions"]}
+    of_events = sum(parts[row["name"]] for row in facts["events"])
+    others, rest = len(parts) - len(movers), sum(parts.values()) - sum(row["share"]["value"] for row in movers)
+    if abs(of_events) >= _TELLING:
+        others, rest = others - len(facts["events"]), rest - of_events
+        made.add_row("events together", "", "", "", percent(of_events, 0))
+    made.add_row(f"{others} others together", "", "", "", percent(rest, 0))
     made.add_row("random variation", "", "", "", _part(movement["random_variation"]))
     return made
 
