@@ -292,8 +292,12 @@ def smallest(inputs: Inputs) -> Terms:
     """The terms that are always there: of each assumption, as far as there are draws for it."""
     smooth = [int(i) for i in np.flatnonzero(inputs.varies) if i not in inputs.steps]
     whole = Terms(tuple((i, order) for order in range(1, ALWAYS + 1) for i in smooth), tuple(inputs.steps))
-    if DRAWS_PER_TERM * whole.count(inputs) <= len(inputs.z):
-        return whole
+    return whole if DRAWS_PER_TERM * whole.count(inputs) <= len(inputs.z) else lines(inputs)
+
+
+def lines(inputs: Inputs) -> Terms:
+    """A line for each assumption, and a level for each value of one with few values."""
+    smooth = (int(i) for i in np.flatnonzero(inputs.varies) if i not in inputs.steps)
     return Terms(tuple((i, 1) for i in smooth), tuple(inputs.steps))
 
 
