@@ -188,7 +188,8 @@ def _in_own_unit(moved: Interval, value: Floats, ratio: bool) -> Interval:
     from scipy.special import ndtr
 
     middle = np.quantile(value, 0.5, method="inverted_cdf")
-    return Interval(*(np.quantile(value, ndtr(score), method="inverted_cdf") - middle for score in moved))
+    with np.errstate(invalid="ignore"):  # the difference of two infinite ratios is nan
+        return Interval(*(np.quantile(value, ndtr(score), method="inverted_cdf") - middle for score in moved))
 
 
 def _by_group(ds: xr.Dataset, found: Attribution, y: Floats, ratio: bool) -> dict[str, Any]:
