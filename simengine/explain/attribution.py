@@ -144,14 +144,10 @@ def _effects(surrogate: Surrogate, forms: Floats, gradients: Floats, squares: Fl
 def _variance_of_terms(surrogate: Surrogate, forms: Floats, expansion: Expansion) -> tuple[float, Floats]:
     """Variance of the terms that entered, in the population, and what each draw contributes to it."""
     beta, R = surrogate.coefficients, surrogate.inputs.correlation
-    A = expansion.quadratic @ beta
-    gradient = 4 * R @ A @ R
-    everything = forms.sum(axis=0)
-    value = float(beta @ everything @ beta + np.sum(gradient * A) / 2)
-    products = np.count_nonzero(expansion.quadratic.any(axis=(0, 1)))
-    bias = float(np.sum(everything * surrogate.covariance)) + products * surrogate.noise / len(surrogate.residual)
-    by_term = 2 * everything @ beta + np.tensordot(gradient, expansion.quadratic, 2)
-    return value - bias, by_term @ surrogate.influence
+    known = np.tensordot(R, expansion.quadratic, 1)
+    everything = forms.sum(axis=0) + 2 * np.tensordot(known, known, ((0, 1), (1, 0)))  # 2 tr(R A R A)
+    value = float(beta @ everything @ beta - np.sum(everything * surrogate.covariance))
+    return value, 2 * (everything @ beta) @ surrogate.influence
 
 
 def _missed(residual: Floats, of_twin: Floats) -> tuple[float, Floats]:
