@@ -137,7 +137,7 @@ def _effects(surrogate: Surrogate, forms: Floats, gradients: Floats, squares: Fl
     raw = of_terms @ beta + np.tensordot(gradients, whole, 2) / 2
     gradient = 2 * of_terms + np.tensordot(gradients, expansion.quadratic, 2)
     influence = gradient @ surrogate.influence + surrogate.influence_of_rest(gradients)
-    bias = np.einsum("iab,ab->i", forms, surrogate.covariance) + squares * surrogate.noise / len(surrogate.residual)
+    bias = np.einsum("iab,ab->i", forms, surrogate.covariance) + squares * surrogate.noise / surrogate.free
     return _Effects(raw - bias, bias, influence)
 
 

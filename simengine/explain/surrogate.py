@@ -199,6 +199,7 @@ class Surrogate:
         covariance, whatever the variance of the residuals and however it changes
     fitted, residual : (n,)
     noise : variance of the residuals, corrected for the number of terms
+    free : draws less what was fitted: of a product that did not enter, the terms leave `free / n` to be seen
     rest : (k, k) quadratic form of all products that did not enter: each within noise, together perhaps not
     columns : (n, terms) the terms, less their means
     projected : (n, terms) `projected.T @ y` are the coefficients
@@ -211,6 +212,7 @@ class Surrogate:
     fitted: Floats
     residual: Floats
     noise: float
+    free: int
     rest: Floats
     columns: Floats
     projected: Floats
@@ -229,7 +231,7 @@ class Surrogate:
         squares = np.stack([np.einsum("na,na->n", x @ gradient, x) for gradient in gradients], axis=1)
         squares -= squares.mean(axis=0)
         squares -= self.columns @ (self.projected.T @ squares)
-        return np.asarray((self.residual[:, None] * squares).T / 2)
+        return np.asarray((self.residual[:, None] * squares).T * (len(x) / self.free / 2))
 
 
 def hermite(z: Floats, order: int) -> Floats:
@@ -285,15 +287,16 @@ def _solved(inputs: Inputs, terms: Terms, y: Floats) -> Surrogate:
     # HC3: a draw that pulls the fit to itself has a residual that is too small.
     leverage = np.einsum("np,np->n", projected, columns) + 1 / n
     influence = n * (projected * (residual / np.maximum(1 - leverage, 0.05))[:, None]).T
-    rest = _rest(inputs, residual)
-    noise = float(residual @ residual) / max(1.0, n - 1 - columns.shape[1])
-    return Surrogate(inputs, terms, coefficients, influence, fitted, residual, noise, rest, columns, projected)
+    free = max(1, n - 1 - columns.shape[1])
+    rest = _rest(inputs, residual, free)
+    noise = float(residual @ residual) / free
+    return Surrogate(inputs, terms, coefficients, influence, fitted, residual, noise, free, rest, columns, projected)
 
 
-def _rest(inputs: Inputs, residual: Floats) -> Floats:
+def _rest(inputs: Inputs, residual: Floats, free: int) -> Floats:
     """`R⁻¹ E[r (s s' − R)] R⁻¹ / 2`: the quadratic form of the residuals, without squares that say nothing new."""
     s = inputs.factors
-    rest = inputs.inverse @ (s.T @ (residual[:, None] * s)) @ inputs.inverse / (2 * len(s))
+    rest = inputs.inverse @ (s.T @ (residual[:, None] * s)) @ inputs.inverse / (2 * free)
     rest[inputs.squareless, inputs.squareless] = 0.0
     return np.asarray(rest)
 
