@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full dieharder check bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-draws bench-memory bench-profile lock clean
+.PHONY: help setup demo test test-full dieharder check bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-large  measure five years, 1,000 seats"
 	@echo "make bench-scaling  measure how cost grows with the plan"
 	@echo "make bench-pairs  measure what common random numbers are worth"
+	@echo "make bench-triggers  try trigger points on other paths"
 	@echo "make bench-profile, bench-draws, bench-memory  where the time goes; before the kernel; ten million paths"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
 	@echo "make clean      remove .venv and every cache"
@@ -87,6 +88,9 @@ bench-profile: $(READY)
 
 bench-pairs: $(READY)
 	$(BIN)/python -m bench.common_random_numbers
+
+bench-triggers: $(READY)
+	$(BIN)/python -m bench.trigger_points
 
 # One version of each package for all supported Pythons and systems.
 COMPILE = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
-    from simengine.explain import rank
+    from simengine.explain import information, rank
     from simengine.plan import load
     from simengine.simulation import simulate
 
@@ -26,6 +26,7 @@ _HOME = {
     "PlanError": "simengine.errors",
     "Problem": "simengine.errors",
     "SimengineError": "simengine.errors",
+    "information": "simengine.explain",
     "load": "simengine.plan",
     "load_run": "simengine.archive",
     "rank": "simengine.explain",
@@ -37,6 +38,7 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "load",
     "simulate",
     "rank",
+    "information",
     "save",
     "load_run",
     "SimengineError",

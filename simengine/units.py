@@ -102,3 +102,13 @@ def fiscal_period(text: str, fiscal_year_start: int) -> Period:
         return Period(text, first, first + MONTHS_PER_YEAR - 1)
     first += 3 * (int(match[2]) - 1)
     return Period(text, first, first + 2)
+
+
+def fiscal_quarter(month: int, fiscal_year_start: int) -> str:
+    """The fiscal quarter of a month (months since year 0).
+
+    >>> fiscal_quarter(month_number("2026-12"), 1), fiscal_quarter(month_number("2026-12"), 2)
+    ('FY2026-Q4', 'FY2027-Q4')
+    """
+    year, since = divmod(month - (fiscal_year_start - 1), MONTHS_PER_YEAR)
+    return f"FY{year + (fiscal_year_start > 1):04d}-Q{since // 3 + 1}"

@@ -27,6 +27,7 @@ import xarray as xr
 
 from simengine.archive.netcdf import Image, plain, read
 from simengine.errors import MachineError, SimengineError
+from simengine.plan import load
 from simengine.plan.schema import Plan
 from simengine.results.dataset import digest
 
@@ -133,6 +134,23 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     if digest(ds) != manifest["digest"]:
         raise _damaged(place, RESULT, "its arrays are not those that were stored")
     return Run(ds, manifest)
+
+
+def load_plan(folder: str | os.PathLike[str]) -> Plan:
+    """The plan of a run, from the files that are kept with it and the values that were set beside them.
+
+    Raises
+    ------
+    SimengineError : if `folder` is not a run, or its plan is not one of this simengine
+    MachineError : if a file is missing, damaged or cannot be read
+    """
+    place = Path(folder)
+    with in_words(f"cannot read the run {place}"):
+        manifest = _read_manifest(place)
+        for name, entry in manifest["files"].items():
+            if name != RESULT:
+                _checked(place, name, entry)
+    return load(place / PLAN / manifest["plan"]["file"], manifest["plan"]["overrides"])
 
 
 # ---- manifest ----

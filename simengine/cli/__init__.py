@@ -20,7 +20,20 @@ INTERRUPTED = 130
 NOBODY_READS = 141
 
 _COMMANDS = {
-    name: f"simengine.cli.{name}" for name in ("demo", "check", "describe", "run", "rank", "figures", "warmup")
+    name: f"simengine.cli.{name}"
+    for name in (
+        "demo",
+        "check",
+        "describe",
+        "run",
+        "rank",
+        "risks",
+        "averages",
+        "triggers",
+        "voi",
+        "figures",
+        "warmup",
+    )
 }
 
 

@@ -61,14 +61,19 @@ def _written(text: str, declared: Mapping[str, float | None]) -> tuple[str, floa
     name = name.strip() if equals else text
     if name not in declared:
         raise SimengineError(f"--require {text}: no target is named {name!r}; {_named(declared)}")
-    digits = number.strip()
+    return name, probability(number, f"--require {text}")
+
+
+def probability(text: str, option: str) -> float:
+    """A probability between 0 and 1 as it is written for an option, like 0.5 or 50%."""
+    digits = text.strip()
     try:
-        confidence = float(digits.removesuffix("%")) / (100 if digits.endswith("%") else 1)
+        found = float(digits.removesuffix("%")) / (100 if digits.endswith("%") else 1)
     except ValueError:
-        confidence = -1.0
-    if not 0 < confidence < 1:
-        raise SimengineError(f"--require {text}: {digits!r} is not a probability like 0.5 or 50%")
-    return name, confidence
+        found = -1.0
+    if not 0 < found < 1:
+        raise SimengineError(f"{option}: {digits!r} is not a probability like 0.5 or 50%")
+    return found
 
 
 def _named(declared: Mapping[str, float | None]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
@@ -13,6 +15,7 @@ from simengine.errors import SimengineError
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
     from simengine.plan import Plan
 
@@ -47,28 +50,35 @@ def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **
 
 def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr.Dataset:
     """Simulate with a progress bar on standard error, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
     from simengine.simulation import is_compiled, simulate
 
     if not is_compiled():
         print_compiling()
+    with counting("Simulating", "paths") as progress:
+        return simulate(plan, draws=draws, seed=seed, progress=progress, **limits)
+
+
+@contextmanager
+def counting(what: str, things: str = "spreadsheets") -> Iterator[Callable[[int, int], None]]:
+    """A function to tell of progress, done and in all; a bar on standard error shows it, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Simulating", total=None)
+        task = bar.add_task(what, total=None)
         done = 0
 
-        def advance(paths: int, total: int) -> None:
+        def advance(so_far: int, total: int) -> None:
             nonlocal done
-            done = paths
-            bar.update(task, completed=paths, total=total)
+            done = so_far
+            bar.update(task, completed=so_far, total=total)
 
         try:
-            return simulate(plan, draws=draws, seed=seed, progress=advance, **limits)
+            yield advance
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"after {done:,} paths") from None
+            raise KeyboardInterrupt(f"after {done:,} {things}") from None
 
 
 def print_compiling() -> None:
@@ -105,21 +115,24 @@ def print_story(told: dict[str, Any]) -> None:
 
 def draw(ds: xr.Dataset, ranking: xr.Dataset | None, folder: Path) -> list[dict[str, str]]:
     """Draw every figure that the run allows; name, title and paths of each."""
-    from simengine.archive import in_words
-    from simengine.report.canvas import save, title
     from simengine.report.figures import board
 
-    drawn = []
-    for name, figure in board(ds, ranking).items():
-        with in_words(f"cannot write the figures to {folder}"):
-            png, svg = save(figure, folder, name)
-        drawn.append({"name": name, "title": title(figure), "png": str(png), "svg": str(svg)})
-    return drawn
+    return [drawn(figure, folder, name) for name, figure in board(ds, ranking).items()]
 
 
-def print_paths(drawn: list[dict[str, str]]) -> None:
+def drawn(figure: Figure, folder: Path, name: str) -> dict[str, str]:
+    """Write a figure; its name, title and paths."""
+    from simengine.archive import in_words
+    from simengine.report.canvas import save, title
+
+    with in_words(f"cannot write the figures to {folder}"):
+        png, svg = save(figure, folder, name)
+    return {"name": name, "title": title(figure), "png": str(png), "svg": str(svg)}
+
+
+def print_paths(figures: list[dict[str, str]]) -> None:
     """List the figures with what each says."""
-    for figure in drawn:
+    for figure in figures:
         click.echo(f"{figure['png']}  {figure['title']}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, share_interval
 from simengine.explain.shapley import Effects, Expansion
@@ -27,8 +28,8 @@ class Shares:
     share: Interval
     influence: Floats
 
-    def total(self, members: Floats) -> Bounded:
-        """The share of a group: the sum over its members, (k,) of ones and zeros."""
+    def total(self, members: NDArray[np.bool_]) -> Bounded:
+        """The share of a group: the sum over its members, (k,)."""
         share = float(self.share.estimate @ members)
         margin = Z95 * standard_error(members @ self.influence)
         return share, share - margin, share + margin
@@ -67,9 +68,9 @@ def attribute(inputs: Inputs, y: Floats, twin: Floats) -> Attribution:
     """Take the variance of a result apart, from draws that were made anyway.
 
     With a surrogate f of the result, its residuals r, and residuals r' of the twins (the same assumptions, other random
-    variation): what f misses is `E[r r']`, for random variation is independent in the two; random variation is
-    `Var(r) − E[r r']`; and `V = Var(f) + Var(r)` with the variance of f in the population. What noise alone puts into
-    an effect is taken out again, so that it has no bias.
+    variation): random variation is `E[(r − r')²] / 2`, whatever f is; the result has the variance `V = Var(f) + Var(r)`
+    with that of f in the population; and what is neither found by f nor random is not attributed. What noise alone
+    puts into an effect is taken out again, so that it has no bias.
 
     Parameters
     ----------
@@ -89,10 +90,10 @@ def attribute(inputs: Inputs, y: Floats, twin: Floats) -> Attribution:
     fitted, of_fitted = _variance_of_terms(surrogate, forms, expansion)
     residual, noise = surrogate.residual, surrogate.noise
     variance, of_variance = fitted + noise, of_fitted + residual**2 - noise
-    missed, of_missed = _missed(residual, twin - y.mean() - surrogate.fitted)
-    # Products that did not enter were found all the same.
-    unfound = missed - (explained - fitted) if math.isfinite(missed) else variance - explained
-    of_unfound = of_missed - (of_explained - of_fitted) if math.isfinite(missed) else of_variance - of_explained
+    random, of_random = _random(residual, twin - y.mean() - surrogate.fitted, noise)
+    has_twins = math.isfinite(random)
+    unfound = variance - explained - (random if has_twins else 0.0)
+    of_unfound = of_variance - of_explained - (of_random if has_twins else 0.0)
 
     def share(part: float, of_part: Floats, whole: float = variance, of_whole: Floats = of_variance) -> Bounded:
         ratio = part / whole if whole > 0 else math.nan
@@ -103,10 +104,10 @@ def attribute(inputs: Inputs, y: Floats, twin: Floats) -> Attribution:
     return Attribution(
         surrogate,
         shapley=_shares(shapley, variance, of_variance),
-        random_variation=share(noise - missed, residual**2 - noise - of_missed),
+        random_variation=share(random, of_random),
         unattributed=share(unfound, of_unfound),
         alone=_shares(alone, variance, of_variance),
-        quality=share(explained, of_explained, known, of_known) if math.isfinite(missed) else (math.nan,) * 3,
+        quality=share(explained, of_explained, known, of_known) if has_twins else (math.nan,) * 3,
         variance=variance,
     )
 
@@ -150,19 +151,31 @@ def _variance_of_terms(surrogate: Surrogate, forms: Floats, expansion: Expansion
     return value, 2 * (everything @ beta) @ surrogate.influence
 
 
-def _missed(residual: Floats, of_twin: Floats) -> tuple[float, Floats]:
-    """`E[r r']` over the draws that have a twin, and what each draw contributes to it."""
+def _random(residual: Floats, of_twin: Floats, noise: float) -> tuple[float, Floats]:
+    """Variance due to random variation, `E[(r − r')²] / 2` over the draws with a twin, and what each draw contributes.
+
+    With a control variate: the residuals of these draws have the same variance as those of all draws, which is known
+    better. Its weight is that of least variance, 0 where twins do not differ.
+    """
     paired = np.isfinite(of_twin)
     pairs = int(paired.sum())
     if pairs == 0:
         return math.nan, np.full(len(residual), math.nan)
-    product = np.where(paired, residual * np.where(paired, of_twin, 0.0), 0.0)
-    missed = float(product.sum()) / pairs
-    return missed, (product - missed * paired) * len(residual) / pairs
+    other, weight = np.where(paired, of_twin, 0.0), paired * (len(residual) / pairs)
+    halves = weight * (residual - other) ** 2 / 2
+    squares = weight * (residual**2 + other**2) / 2
+    among_twins, of_twins = float(halves.mean()), halves - weight * halves.mean()
+    control, of_control = noise - float(squares.mean()), residual**2 - noise - (squares - weight * squares.mean())
+    spread = float(of_control @ of_control)
+    least = -float(of_twins @ of_control) / spread if spread > 0 else 0.0
+    return among_twins + least * control, of_twins + least * of_control
 
 
 def _shares(effects: _Effects, variance: float, of_variance: Floats) -> Shares:
-    """Effects as shares of variance."""
+    """Effects as shares of variance; nan where there is none."""
+    if not variance > 0:
+        unknown = np.full(len(effects.value), np.nan)
+        return Shares(Interval(unknown, unknown, unknown), np.zeros_like(effects.influence))
     share, noise = effects.value / variance, effects.bias / variance
     influence = (effects.influence - np.outer(share, of_variance)) / variance
     explained = np.clip(share + noise, 0.0, 1.0)

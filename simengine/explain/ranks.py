@@ -38,3 +38,20 @@ def midranks_among(x: Floats, sample: Floats) -> Floats:
 def ranks_of(x: Floats) -> list[Floats]:
     """Midranks of the columns of `x`, (n, k): what every estimate here asks of its inputs, so they are sorted once."""
     return [midranks(np.ascontiguousarray(column)) for column in x.T]
+
+
+def normal_scores(x: Floats) -> Floats:
+    """Standard normal quantiles of the midranks.
+
+    >>> normal_scores(np.array([5.0, 1.0, 3.0])).round(3).tolist()
+    [0.967, -0.967, 0.0]
+    """
+    return normal_scores_among(x, x)
+
+
+def normal_scores_among(x: Floats, sample: Floats) -> Floats:
+    """Standard normal quantiles of the ranks among the values of `sample`; none lies beyond its extremes."""
+    from scipy.special import ndtri
+
+    outermost = 0.5 / len(sample)
+    return np.asarray(ndtri(np.clip(midranks_among(x, sample), outermost, 1 - outermost)))

@@ -54,6 +54,12 @@ class Steps(NamedTuple):
 
         return np.diff(ndtr(self.thresholds), prepend=0.0, append=1.0)
 
+    @property
+    def standardised(self) -> Floats:
+        """The values, with mean 0 and variance 1."""
+        mean = self.probability @ self.values
+        return np.asarray((self.values - mean) / math.sqrt(self.probability @ (self.values - mean) ** 2))
+
     def hermite(self, highest: int) -> Floats:
         """`E[1(value l) h_k(z)]`, (highest, values): ∫ He_k φ from a to b is He_{k−1}(a) φ(a) − He_{k−1}(b) φ(b)."""
         t = self.thresholds
@@ -159,8 +165,7 @@ class Inputs:
         s = np.where(self.varies, self.z, 0.0)
         for i, steps in self.steps.items():
             if self.alone[i]:
-                p, mean = steps.probability, steps.probability @ steps.values
-                s[:, i] = (self.values[:, i] - mean) / math.sqrt(p @ (steps.values - mean) ** 2)
+                s[:, i] = steps.standardised[np.searchsorted(steps.values, self.values[:, i])]
         return s
 
 
@@ -176,15 +181,37 @@ class Terms:
         """How many there are."""
         return len(self.hermite) + sum(len(inputs.steps[i].values) - 1 for i in self.steps) + len(self.pairs)
 
+    def within(self, members: NDArray[np.bool_]) -> Terms:
+        """The terms in which only members, (k,), occur."""
+        return Terms(
+            tuple(term for term in self.hermite if members[term[0]]),
+            tuple(i for i in self.steps if members[i]),
+            tuple(pair for pair in self.pairs if members[list(pair)].all()),
+        )
+
     def columns(self, inputs: Inputs) -> Floats:
         """Every term at every draw, (n, terms); each has mean zero in the population."""
-        made = [inputs.hermite[order][:, i] for i, order in self.hermite]
-        for i in self.steps:
-            steps = inputs.steps[i]
-            level = np.searchsorted(steps.values, inputs.values[:, i])
-            made += [(level == one) - steps.probability[one] for one in range(1, len(steps.values))]
-        made += [inputs.factors[:, i] * inputs.factors[:, j] for i, j in self.pairs]
-        return np.stack(made, axis=1) if made else np.empty((len(inputs.z), 0))
+        levels = {i: np.searchsorted(inputs.steps[i].values, inputs.values[:, i]) for i in self.steps}
+        return self._stacked(inputs, inputs.hermite, levels, inputs.factors)
+
+    def at(self, z: Floats, inputs: Inputs) -> Floats:
+        """Every term at any scores, (m, k): (m, terms). An assumption with few values has that of its score."""
+        levels = {i: np.searchsorted(inputs.steps[i].thresholds, z[:, i]) for i in self.steps}
+        factors = np.where(inputs.varies, z, 0.0)
+        for i, level in levels.items():
+            if inputs.alone[i]:
+                factors[:, i] = inputs.steps[i].standardised[level]
+        return self._stacked(inputs, {order: hermite(z, order) for order in inputs.hermite}, levels, factors)
+
+    def _stacked(
+        self, inputs: Inputs, hermites: dict[int, Floats], levels: dict[int, NDArray[np.intp]], factors: Floats
+    ) -> Floats:
+        made = [hermites[order][:, i] for i, order in self.hermite]
+        for i, level in levels.items():
+            p = inputs.steps[i].probability
+            made += [(level == one) - p[one] for one in range(1, len(p))]
+        made += [factors[:, i] * factors[:, j] for i, j in self.pairs]
+        return np.stack(made, axis=1) if made else np.empty((len(factors), 0))
 
 
 @dataclass(frozen=True)
@@ -221,6 +248,18 @@ class Surrogate:
     def __post_init__(self) -> None:
         covariance = self.influence @ self.influence.T / len(self.residual) ** 2
         object.__setattr__(self, "covariance", covariance)
+
+    def terms_at(self, z: Floats) -> Floats:
+        """Every term at any scores, (m, k): `coefficients @ terms_at(z)` is the surrogate there, but for a constant."""
+        return self.terms.at(z, self.inputs)
+
+    def left(self, y: Floats, members: NDArray[np.bool_]) -> tuple[Floats, int]:
+        """What is left of y, (n,), less what terms of the members, (k,), find of it, and the number of these terms."""
+        within = self.terms.within(members)
+        places = within.columns(self.inputs)
+        places = places - places.mean(axis=0)
+        centred = y - y.mean()
+        return centred - places @ np.linalg.lstsq(places, centred, rcond=None)[0], places.shape[1]
 
     def influence_of_rest(self, gradients: Floats) -> Floats:
         """What each draw contributes to quantities by way of the rest, (m, n), from their gradients in it (m, k, k).
@@ -324,7 +363,7 @@ def _entering(found: Surrogate) -> Terms:
 def _staying(found: Surrogate) -> Terms:
     """The terms without those that entered in the place of another one that came in later."""
     terms, always = found.terms, smallest(found.inputs).hermite
-    strength = np.abs(found.coefficients) / np.sqrt(np.diag(found.covariance))
+    strength = _over(np.abs(found.coefficients), np.sqrt(np.diag(found.covariance)))
     first, last = len(terms.hermite), len(strength) - len(terms.pairs)
     orders = [term for term, t in zip(terms.hermite, strength[:first], strict=True) if term in always or t > _ENTERS]
     pairs = [term for term, t in zip(terms.pairs, strength[last:], strict=True) if t > _ENTERS]

@@ -45,6 +45,11 @@ class Bins:
         variance = np.divide(squares, free, out=np.full(self._bins, pooled), where=free > 0)
         return fitted, float(((parameters - self._count / len(y)) * variance).sum())
 
+    def left(self, y: Floats) -> tuple[Floats, float]:
+        """What is left of y, (n,), less the fitted lines, and the number of their coefficients."""
+        centred = y - y.mean()
+        return centred - self.line(centred)[0], float((self._count > 0).sum() + self._sloped.sum())
+
     def _sums(self, values: Floats) -> Floats:
         return np.bincount(self._place, values, self._bins).astype(np.float64, copy=False)
 

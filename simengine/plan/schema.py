@@ -41,13 +41,14 @@ RESERVED_LABELS = frozenset(
         *("rated", "rated_at_quota", "rated_near_quota", "rated_below_half", "commission_amortised"),
         *("collections", "receivables", "deferred_revenue", "opening_cash", "cost_of_revenue"),
         *("people_cost", "recruiting_cost", "programme_spend", "event_cost", "composition"),
-        *("target_value", "assumption_value", "assumption_z", "score_correlation"),
+        *("target_value", "assumption_value", "assumption_z", "score_correlation", "observed", "observed_count"),
         # what they are laid along
         *("draw", "twin", "case", "month", "year", "part", "segment", "channel", "stage", "role", "team", "seat"),
         *("territory", "territory_segment", "event", "assumption", "other", "target", "scenario", "name"),
         # what is known of assumptions, events and targets
         *("plan_value", "unit", "source_kind", "owner", "adverse", "grade", "observations", "source_as_of", "acts_on"),
         *("trigger_below", "trigger_above", "kind", "event_owner", "success"),
+        *("watched", "watched_as", "watched_unit", "watched_counts", "unseen"),
         *("metric", "period", "where", "at_least", "at_most", "confidence", "criterion"),
     )
 )

@@ -14,12 +14,18 @@ from simengine.report.statistics import Facts, bounded, estimate
 _ABOUT = ("target", "metric", "period", "draws", "draws_left_out", "twins", "statistic", "share_of")
 _ESTIMATES = (
     "share",
+    "share_from_here",
+    "narrowing",
+    "alone",
     "metric_bottom_fifth",
     "metric_top_fifth",
     "swing",
     "p_hit_bottom_fifth",
     "p_hit_top_fifth",
     "p_worse_than_plan",
+    "rank_correlation",
+    "low_alone",
+    "high_alone",
 )
 
 
@@ -40,18 +46,24 @@ def drivers(ranking: xr.Dataset, ds: xr.Dataset) -> Facts:
         "unit": ranking.attrs["units"],
         **{key: float(ranking[key]) if key in ranking else None for key in ("mean", "p10", "p50", "p90", "p_hit")},
         "random_variation": estimate(ranking, "random_variation"),
-        "remainder": estimate(ranking, "remainder"),
-        "by_source": _by_source(ranking),
+        "unattributed": estimate(ranking, "unattributed"),
+        "quality": estimate(ranking, "quality"),
+        "trusted": bool(ranking["trusted"]),
+        "groups": _along(ranking, "group", ("grouping", "members"), ("share", "narrowing")),
+        "quarters": _along(ranking, "quarter", (), ("share",)),
         "typical_p_worse_than_plan": _typical(rows),
         "assumptions": rows,
     }
 
 
-def _by_source(ranking: xr.Dataset) -> Facts:
-    """Weight of each kind of source in the shares of the assumptions that can be told from zero."""
-    share = ranking["share"].where(ranking["distinguishable"], 0.0)
-    found = sorted(set(ranking["source_kind"].values[ranking["distinguishable"].values]))
-    return {str(kind): float(share.where(ranking["source_kind"] == kind, 0.0).sum() / share.sum()) for kind in found}
+def _along(ranking: xr.Dataset, dim: str, labels: tuple[str, ...], estimates: tuple[str, ...]) -> list[Facts]:
+    """What a ranking tells along one of its dimensions, as rows."""
+    rows: list[Facts] = []
+    for name in ranking[dim].values:
+        one = ranking.isel({dim: len(rows)})
+        told = {"name": str(name), **{label: one[label].item() for label in labels}}
+        rows.append(told | {key: estimate(one, f"{dim}_{key}") for key in estimates})
+    return rows
 
 
 def _typical(rows: list[Facts]) -> float:
@@ -70,6 +82,7 @@ def _driver(row: dict[str, Any], kind: dict[str, str], ds: xr.Dataset) -> Facts:
         **{key: bounded((row[key], row[f"{key}_lower"], row[f"{key}_upper"])) for key in _ESTIMATES if key in row},
         "distinguishable": row["distinguishable"],
         "constant": not varies,
+        **{flag: row[flag] for flag in ("disagrees", "borrows", "bends", "joins")},
         **{key: row[key] for key in ("rank_group", "source_kind", "owner", "adverse", "unit", "plan_value")},
         "bottom_fifth_is": low,
         "top_fifth_is": high,

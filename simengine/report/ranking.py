@@ -10,76 +10,126 @@ from rich.text import Text
 
 from simengine.report.statistics import Facts
 from simengine.report.tables import heading, note, table, under
-from simengine.report.words import between, metric_name, number, percent
+from simengine.report.words import at_most, between, distance, metric_name, number, percent, without_sign
 
+_GROUPINGS = {"owner": "owner", "source_kind": "kind of source", "acts_on": "part of the plan"}
 _HURTS = {"low": "low hurts", "high": "high hurts", "both": "both sides hurt"}
 
 
 def ranking(drivers: Facts, shown: int | None = None) -> RenderableType:
-    """What a result hangs on: assumptions by share of variance, then what none of them explains.
+    """What a result hangs on: assumptions by share of variance, random variation, and what was not attributed.
 
     Parameters
     ----------
     drivers : from `drivers.drivers`
-    shown : how many of those that can be told from zero; events and shocks stand below them in any case. None for
-        every assumption
+    shown : how many assumptions; the others are one row, and events and shocks among them stand below it. None for all
     """
-    rows = drivers["assumptions"] if shown is None else _largest(drivers["assumptions"], shown)
-    metric = f"{metric_name(drivers['metric'])} {drivers['period']}"
-    made = table("assumption", "share", "low\nfifth", "high\nfifth", "worse\nthan plan")
-    for row in rows:
-        made.add_row(*_driver(row, drivers["unit"]))
+    rows = drivers["assumptions"]
+    first = rows[: _count(rows, shown)]
+    others = rows[len(first) :]
+    unit, metric = drivers["unit"], f"{metric_name(drivers['metric'])} {drivers['period']}"
+    made = table("assumption", "share", "if known,\nnarrower", "low\nfifth", "high\nfifth")
+    for row in first:
+        made.add_row(*_driver(row, unit))
+    if others:
+        made.add_row(f"{len(others)} others together", _told(others[0]["share_from_here"]))
+    for row in _beside(others):
+        made.add_row(*_driver(row, unit))
     made.add_section()
     made.add_row("random variation", _share(drivers["random_variation"]))
-    remainder = drivers["remainder"]
-    meaning = "counted more than once" if remainder["upper"] < 0 else "interactions and shared causes"
-    made.add_row(meaning, percent(remainder["value"]))
+    left = drivers["unattributed"]
+    made.add_row(
+        "not attributed", under(percent(left["value"]), f"±{distance((left['upper'] - left['lower']) / 2, 'fraction')}")
+    )
     of = drivers["share_of"].replace("the metric", metric)
     return Group(
         heading(f"What does {drivers['target'] or metric} hang on?"),
-        note(f"Share of the {of} that each assumption explains alone"),
+        note(f"Shares of the {of}. They add up to 100%."),
         made,
-        *map(note, _notes(drivers, rows)),
+        *map(note, _notes(drivers, others)),
     )
 
 
-def _largest(rows: list[Facts], shown: int) -> list[Facts]:
-    told = [row for row in rows if row["distinguishable"]][:shown]
-    beside = [row for row in rows if row["kind"] != "assumption" and not row["constant"] and row not in told]
-    return told + beside
+def _count(rows: list[Facts], shown: int | None) -> int:
+    """How many rows are shown: none below the first whose share cannot be told from zero."""
+    if shown is None:
+        return len(rows)
+    return next((place for place, row in enumerate(rows[:shown]) if not row["distinguishable"]), min(shown, len(rows)))
 
 
-def _notes(drivers: Facts, rows: list[Facts]) -> Iterator[str]:
-    left_out = len(drivers["assumptions"]) - len(rows)
-    if left_out:
-        yield f"{left_out} more assumptions: `simengine rank` lists them all."
-    if drivers["by_source"]:
-        weights = ", ".join(f"{percent(share, 0)} {kind}" for kind, share in _largest_first(drivers["by_source"]))
-        yield f"Of what they explain: {weights}."
+def _beside(others: list[Facts]) -> list[Facts]:
+    return [row for row in others if row["kind"] != "assumption" and not row["constant"]]
+
+
+def groups(drivers: Facts) -> RenderableType:
+    """The same shares by owner, source and part of the plan, and by the quarter in which the result arises.
+
+    Parameters
+    ----------
+    drivers : from `drivers.drivers`
+    """
+    parts: list[RenderableType] = []
+    for grouping, title in _GROUPINGS.items():
+        rows = sorted(
+            (row for row in drivers["groups"] if row["grouping"] == grouping), key=lambda row: -row["share"]["value"]
+        )
+        if rows:
+            made = table(title, "assumptions", "share", "if known,\nnarrower")
+            for row in rows:
+                made.add_row(
+                    row["name"] or "none", str(row["members"]), _told(row["share"]), _narrower(row, drivers["unit"])
+                )
+            parts += [heading(f"By {title}"), made]
+    if drivers["quarters"]:
+        made = table("quarter", "share")
+        for row in drivers["quarters"]:
+            made.add_row(row["name"], _share(row["share"]))
+        parts += [heading("By the quarter in which it arises"), made]
+    return Group(*parts)
+
+
+def _notes(drivers: Facts, others: list[Facts]) -> Iterator[str]:
+    if _beside(others):
+        yield "Events and shocks stand below the others, and are among them."
+    sources = [row for row in drivers["groups"] if row["grouping"] == "source_kind"]
+    if sources:
+        largest_first = sorted(sources, key=lambda row: -row["share"]["value"])
+        kinds = ", ".join(f"{percent(row['share']['value'], 0)} {row['name']}" for row in largest_first)
+        yield f"By kind of source: {kinds}."
     typical = drivers["typical_p_worse_than_plan"]
     if math.isfinite(typical):
         yield f"The median assumption is worse than planned with {percent(typical, 0)}: above 50% is hopeful."
-    if drivers["remainder"]["upper"] < 0:
-        yield "Assumptions that move together explain the same variance: shares exceed 100%."
+    if not drivers["trusted"]:
+        quality = drivers["quality"]
+        yield (
+            f"Careful: these shares hold {percent(quality['value'], 0)} "
+            f"({between(quality['lower'], quality['upper'], 'fraction')}) of what assumptions explain; "
+            "`simengine rank --audit` finds the rest."
+        )
+    disagreeing = [row["name"] for row in drivers["assumptions"] if row["disagrees"]]
+    if disagreeing:
+        yield f"Careful: counted without a model, the shares of {', '.join(disagreeing)} are others."
     also = ", and the target's chance," if drivers["p_hit"] is not None else ""
     told = f"{drivers['statistic']} {metric_name(drivers['metric'])}{also}"
-    yield f"Fifths: {told} where it is lowest, highest."
-    if any(row["kind"] in ("initiative", "risk") for row in rows):
+    yield f"Fifths: {told} where it is lowest, highest. Narrower: P10 to P90."
+    if any(row["kind"] in ("initiative", "risk") for row in drivers["assumptions"]):
         yield "An event is lowest where it never happens or starts late."
     yield "Random variation: chance that no knowledge removes."
 
 
 def _driver(row: Facts, unit: str) -> Iterator[Text | str]:
     style = "" if row["distinguishable"] else "dim"
-    yield under(row["name"], f"  {' · '.join(filter(None, _details(row)))}", style)
-    if row["distinguishable"]:
-        yield _share(row["share"])
-    else:
-        yield Text("never\nvaries" if row["constant"] else "indistinct\nfrom zero", "dim")
+    yield under(row["name"], f"  {' · '.join(filter(None, (*_details(row), _hope(row))))}", style)
+    yield Text("never\nvaries", "dim") if row["constant"] else _told(row["share"])
+    yield Text("") if row["constant"] else _narrower(row, unit)
     for side in ("bottom", "top"):
         hit = row.get(f"p_hit_{side}_fifth")
         yield under(number(row[f"metric_{side}_fifth"]["value"], unit), percent(hit["value"], 0) if hit else "", style)
-    yield Text(percent(row["p_worse_than_plan"]["value"], 0), style)
+
+
+def _hope(row: Facts) -> str:
+    worse = row["p_worse_than_plan"]["value"]
+    return f"worse than plan {percent(worse, 0)}" if math.isfinite(worse) and not row["constant"] else ""
 
 
 def _details(row: Facts) -> tuple[str, ...]:
@@ -96,5 +146,16 @@ def _share(share: Facts) -> Text:
     return under(percent(share["value"]), between(share["lower"], share["upper"], "fraction"))
 
 
-def _largest_first(shares: Facts) -> list[tuple[str, float]]:
-    return sorted(shares.items(), key=lambda item: -item[1])
+def _told(share: Facts) -> Text:
+    """A share, or what it is less than where it cannot be told from zero."""
+    return _share(share) if share["lower"] > 0 else Text(at_most(share), "dim")
+
+
+def _narrower(row: Facts, unit: str) -> Text:
+    worth = row["narrowing"]
+    if not math.isfinite(worth["value"]):
+        return Text("")
+    if worth["lower"] > 0:
+        interval = without_sign(between(worth["lower"], worth["upper"], unit), unit)
+        return under(distance(worth["value"], unit), interval)
+    return Text(f"<{distance(worth['upper'], unit)}" if worth["upper"] > 0 else "by nothing", "dim")

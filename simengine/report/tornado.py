@@ -44,7 +44,7 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
     rows, unit = told["assumptions"][:MOST_BARS], told["unit"]
     about = f"{metric_name(told['metric'])} {told['period']}"
     subtitle = (
-        f"{told['statistic'].capitalize()} {about} where an assumption turns out low or high; what it explains alone"
+        f"{told['statistic'].capitalize()} {about} where an assumption turns out low or high; its share of the doubt"
     )
     figure, axes = page(_finding(rows[0], about, unit), subtitle, source(ds), left=0.27, right=0.28)
 
@@ -97,7 +97,13 @@ def _shares(axes: Axes, rows: list[Facts], places: list[float]) -> None:
         axes.barh(place, max(0.0, share["value"]), color=color, height=0.6)
         upper = max(0.0, share["upper"])
         axes.plot([max(0.0, share["lower"]), upper], [place, place], color=INK, linewidth=1)
-        _outside(axes, upper, place, percent(share["value"]) if is_told else "indistinct from zero", size=TEXT)
+        _outside(
+            axes,
+            upper,
+            place,
+            percent(share["value"]) if is_told else f"< {percent(max(share['upper'], 0.0005))}",
+            size=TEXT,
+        )
     axes.set_xlim(room(0.0, max(row["share"]["upper"] for row in rows), 0.0, 0.02))
 
 

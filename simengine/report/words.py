@@ -151,17 +151,36 @@ def between(low: float, high: float, unit: str) -> str:
     ...     between(0.236, 0.25, "fraction"),
     ...     between(101.02e6, 101.46e6, "USD"),
     ...     between(0.9e6, 1.2e6, "USD"),
+    ...     between(9e3, 1.2e6, "USD"),
     ...     between(-0.2, 0.1, "fraction"),
     ... )
-    ('23.6–25.0%', '$101.0–101.5M', '$900k to $1.20M', '−20.0% to 10.0%')
+    ('23.6–25.0%', '$101.0–101.5M', '$0.90–1.20M', '$9.0k to $1.20M', '−20.0 to 10.0%')
     """
     first, last = number(low, unit), number(high, unit)
+    if unit not in ("fraction", "months", "factor", "count") and high > low >= high / 20:
+        first = _like(low, high, unit)
     if first == last:
         return first
     (head, tail), ends = _affixes(first), _affixes(last)
     if (head, tail) == ends:
         return f"{first.removesuffix(tail)}–{last.removeprefix(head)}"
-    return f"{first} to {last}"
+    return f"{first.removesuffix('%') if unit == 'fraction' else first} to {last}"
+
+
+def without_sign(written: str, currency: str) -> str:
+    """An amount or an interval of one, without the sign of its currency: it stands beside.
+
+    >>> without_sign("CHF 0.44–2.08M", "CHF"), without_sign("$9.0k to $1.20M", "USD")
+    ('0.44–2.08M', '9.0k to 1.20M')
+    """
+    return written.replace(_SIGNS.get(currency, f"{currency} "), "")
+
+
+def _like(amount: float, other: float, currency: str) -> str:
+    """An amount in the scale of a larger one."""
+    _, scale, _, places = next(form for form in _FORMS if other >= form[0])
+    head, tail = _affixes(money(other, currency))
+    return f"{head}{amount / scale:,.{places}f}{tail}"
 
 
 def _affixes(written: str) -> tuple[str, str]:
@@ -177,6 +196,24 @@ def distance(amount: float, unit: str) -> str:
     ('3.5 pts', '$15.1M')
     """
     return number(amount, unit) if unit != "fraction" or not math.isfinite(amount) else f"{100 * amount:.1f} pts"
+
+
+def change(amount: float, unit: str) -> str:
+    """Write a difference with its sign.
+
+    >>> change(-2.17e6, "USD"), change(0.021, "fraction"), change(0.0, "USD")
+    ('−$2.17M', '+2.1 pts', '$0')
+    """
+    return f"{'+' if amount > 0 else ''}{distance(amount, unit)}".replace("-", "−")
+
+
+def at_most(share: Mapping[str, float]) -> str:
+    """A share that cannot be told from zero: what it is less than.
+
+    >>> at_most({"value": 0.001, "lower": -0.002, "upper": 0.0041}), at_most({"value": 0.0, "lower": 0.0, "upper": 0.0})
+    ('< 0.4%', '< 0.1%')
+    """
+    return f"< {percent(max(share['upper'], 0.0006))}"
 
 
 def odds(probability: float) -> str:

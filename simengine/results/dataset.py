@@ -18,6 +18,7 @@ from simengine.results.books import Ledger, history, opening, whole_years
 from simengine.results.composition import PARTS
 from simengine.results.costs import groups_of
 from simengine.results.histogram import middles
+from simengine.results.observed import Statistic, observed, statistics_of, unseen
 from simengine.results.outputs import FORMS, OUTPUTS, PATH_DIMS, Form, stored
 from simengine.results.paths import Array, Paths, cells_of, pools_of
 from simengine.results.reduction import Detail, Pass, Reduced, company_columns, target_values
@@ -36,6 +37,7 @@ class Collector:
 
     def __init__(self, plan: Plan, draws: Mapping[Pass, int], detail: Detail = "headline") -> None:
         self._plan, self._draws, self._detail = plan, draws, detail
+        self._statistics = statistics_of(plan) if detail == "segment" else []
         self._columns = {use: _Columns(count) for use, count in draws.items()}
         self._sums: dict[tuple[Form, str], Array] = {}
         self._counts: dict[str, NDArray[np.int64]] = {}
@@ -53,6 +55,8 @@ class Collector:
         """Take in the spreadsheet's answer at one set of values, in the shape of one path."""
         ledger = Ledger(self._plan, paths)
         self._cases[case] = {**dict(company_columns(ledger)), "target_value": target_values(ledger)}
+        if self._statistics:
+            self._cases[case]["observed"] = np.stack([observed(one, paths)[0] for one in self._statistics], axis=-1)
 
     def finish(self, attrs: Mapping[str, Any]) -> xr.Dataset:
         """Make the dataset; `attrs` are its attributes beside those of the plan: seed, digests, versions."""
@@ -75,6 +79,8 @@ class Collector:
         text = "Correlation of the normal scores of two assumptions"
         variables["score_correlation"] = xr.Variable(("assumption", "other"), correlation, {"long_name": text})
         coords = _coordinates(plan, names, list(self._cases), self._draws)
+        if self._detail == "segment":
+            coords |= _known_of_statistics(plan, self._statistics, names.assumptions)
         if self._counts:
             coords["bin"] = middles()
         return xr.Dataset(variables, coords, {**self._attributes(), **attrs})
@@ -82,6 +88,10 @@ class Collector:
     def _mean_variables(self, names: _Names) -> dict[str, xr.Variable]:
         plan, variables = self._plan, {}
         for (form, name), total in self._sums.items():
+            if form == "watched":
+                attrs = {"long_name": _COUNT, "units": "count", "cell_methods": "draw: mean"}
+                variables[name] = xr.Variable(("month", "watched"), total / self._draws["draw"], attrs)
+                continue
             for shown, mean in _laid_out(form, total / self._draws["draw"], names):
                 suffix, dims = FORMS[shown]
                 variables[name + suffix] = _variable(plan, name, dims, mean, cell_methods="draw: mean")
@@ -138,10 +148,12 @@ def policy_text(policy: SourcePolicy) -> str:
 
 
 _BESIDE = {
-    "target_value": ("target", "Value of the target's metric"),
-    "assumption_value": ("assumption", "Value of the assumption"),
-    "assumption_z": ("assumption", "Normal score of the assumption"),
+    "target_value": (("target",), "Value of the target's metric"),
+    "assumption_value": (("assumption",), "Value of the assumption"),
+    "assumption_z": (("assumption",), "Normal score of the assumption"),
+    "observed": (("month", "watched"), "What is observed of the assumption from the plan's start to the month's end"),
 }
+_COUNT = "Observations from the plan's start to the month's end"
 """Columns by path that hold no output: what they are laid along, and what they are."""
 
 
@@ -207,7 +219,7 @@ def _path_variables(plan: Plan, dim: Pass | Literal["case"], columns: Mapping[st
     for name, values in columns.items():
         if name in _BESIDE:
             along, text = _BESIDE[name]
-            variables[name + suffix] = xr.Variable((dim, along), values, {"long_name": text})
+            variables[name + suffix] = xr.Variable((dim, *along), values, {"long_name": text})
             continue
         output, rest = _described(name)
         variables[name + suffix] = _variable(plan, output, (dim, *rest)[: values.ndim], values)
@@ -322,6 +334,19 @@ def _known_of_assumptions(plan: Plan, names: Sequence[str]) -> dict[str, Any]:
         "trigger_above": _numbers(trigger.above if trigger else None for trigger in triggers),
     }
     return {"other": _texts(names), **{name: ("assumption", values) for name, values in along.items()}}
+
+
+def _known_of_statistics(plan: Plan, statistics: Sequence[Statistic], names: Sequence[str]) -> dict[str, Any]:
+    """What is observed of which assumption, in which unit, what counts as an observation; and why of others nothing."""
+    watched = [one.assumption for one in statistics]
+    reasons = unseen(plan, watched)
+    return {
+        "watched": _texts(watched),
+        "watched_as": ("watched", _texts(one.recipe.sign for one in statistics)),
+        "watched_unit": ("watched", _texts(one.recipe.unit for one in statistics)),
+        "watched_counts": ("watched", _texts(one.recipe.counted for one in statistics)),
+        "unseen": ("assumption", _texts(reasons.get(name, "") for name in names)),
+    }
 
 
 def _numbers(numbers: Iterable[float | None]) -> NDArray[np.float64]:

@@ -28,6 +28,7 @@ Form = Literal[
     "start",
     "opening",
     "history",
+    "watched",
 ]
 
 
@@ -263,6 +264,12 @@ _BESIDE = (
     "- `assumption_value`, `assumption_z` (draw, assumption): what was drawn for each path, in the assumption's unit",
     "  and as a normal score. Events (months in force) and shocks (mean level over the plan) stand among them.",
     "- `score_correlation` (assumption, other): the correlation of two normal scores, as the plan states it.",
+    "- With the detail `segment`, `observed` (draw, month, watched) is what a report would show of an assumption, from",
+    "  the plan's start to the end of the month: won deals of those decided, renewals of those due, arrivals a month.",
+    "  NaN before there is anything; also with `_baseline`. `observed_count` (month, watched) is the mean number of",
+    "  observations. Along `watched` (names of assumptions) stand `watched_as` (what is divided by what),",
+    "  `watched_unit` and `watched_counts` (what an observation is); along `assumption` stands `unseen`: why nothing",
+    "  is observed of it.",
     "- `month` is written like 2027-01, `year` (whole fiscal years of the plan) like FY2027; `case` is operating plan,",
     "  medians or means; `part` is what a year is made of (model.md).",
     "- Along `segment` stand its labels, along `territory` its `territory_segment`; along `assumption` `plan_value`,",

@@ -21,6 +21,7 @@ from simengine.results.books import Books, Chart, Ledger
 from simengine.results.composition import PARTS, composition_of
 from simengine.results.economics import metric
 from simengine.results.histogram import counted
+from simengine.results.observed import observed, statistics_of
 from simengine.results.outputs import COUNTED, KERNEL_NAMES, Form, stored
 from simengine.results.paths import Array, Outputs, cells_of, pools_of
 from simengine.units import fiscal_period
@@ -80,13 +81,15 @@ class Reduction:
     plan : the plan that is simulated
     use : "draw" keeps everything, "twin" company outputs and targets, "draw_unwidened" targets alone, "draw_streamed"
         targets and histograms
-    detail : "headline" keeps segments as sums over paths, "segment" keeps them by path
+    detail : "headline" keeps segments as sums over paths, "segment" keeps them by path, and what is observed of
+        assumptions
     names : outputs of segments, seat groups, cells and pools, in the order of their axes
     """
 
     def __init__(self, plan: Plan, use: Pass, detail: Detail, names: Mapping[str, Sequence[str]]) -> None:
         self.plan, self.use, self.detail, self.names = plan, use, detail, dict(names)
         self.chart, self.inputs = Chart(plan), tuple(plan.declared)
+        self.statistics = statistics_of(plan) if use == "draw" and detail == "segment" else []
         asked, self.path_bytes = _probed(self)
         self.places = {kind: _runs(map(self.names[kind].index, names)) for kind, names in asked.items()}
         """By kind the places of outputs that the books will ask for, as runs of neighbours."""
@@ -94,6 +97,8 @@ class Reduction:
         self.whole_bytes = of_outputs * sum(count * len(self.names[kind]) for kind, count in entities.items())
         """Bytes of the outputs of one path."""
         self.kept_bytes = of_outputs * sum(count * sum(map(len, self.places[kind])) for kind, count in entities.items())
+        if self.statistics:
+            self.kept_bytes += of_outputs * entities["cell"] * len(plan.funnel.stages)
         """Bytes of those that are kept until a span is reduced."""
         self.span = min(SPAN, 2 ** int(math.log2(max(1, _SPAN_BYTES // self.whole_bytes))))
         """Draws of a span: the plan alone decides, for sums in other spans differ in their last bits."""
@@ -112,6 +117,7 @@ class Reduction:
             if self.detail == "segment":
                 for name in stored("segment"):
                     yield f"{name}_by_segment", ledger.paths.segment[name]
+                yield "observed", _beside([value for value, _ in self._observed(ledger)], ledger.shape)
 
     def counts(self, ledger: Ledger) -> dict[str, NDArray[np.int64]]:
         """Histograms by month."""
@@ -128,6 +134,12 @@ class Reduction:
         yield ("spend", "programme_spend"), _summed(costs.channels.values(), ledger.shape)
         yield ("event", "event_cost"), _summed(costs.events.values(), ledger.shape)
         yield ("start", "opening_pipeline"), np.array([column.sum() for column in at_start])
+        if self.statistics:
+            counts = [number.sum(axis=0) for _, number in self._observed(ledger)]
+            yield ("watched", "observed_count"), np.stack(counts, axis=1)
+
+    def _observed(self, ledger: Ledger) -> Iterator[tuple[Array, Array]]:
+        return (observed(statistic, ledger.paths) for statistic in self.statistics)
 
 
 class Span:
@@ -137,6 +149,7 @@ class Span:
         self._reduction, self._start, self._drawn, self._paths = reduction, start, drawn, paths
         self._sums: dict[str, Array] = {}
         self._kept: dict[str, Outputs] = {}
+        self._reached = _stages(reduction, paths)
         self._taken = 0
 
     def take(self, whole: Whole) -> None:
@@ -151,6 +164,8 @@ class Span:
             for run in places:
                 kept[..., done : done + len(run)] = array[..., run.start : run.stop]
                 done += len(run)
+        if self._reduction.statistics:
+            self._reached[first : self._taken] = whole.reached
         if self._reduction.use == "draw":
             for kind in self._reduction.names:
                 self._add_up(kind, getattr(whole, kind).array)
@@ -160,8 +175,7 @@ class Span:
         """Work out what is kept of the span, when all its paths are in."""
         assert self._taken == self._paths, "every path of the span was taken in"
         reduction, drawn = self._reduction, self._drawn
-        reached = _no_stages(self._paths, reduction.plan.plan.months)
-        kept = _Kept(**self._kept, reached=reached, values=drawn.values, shocks=drawn.shocks)
+        kept = _Kept(**self._kept, reached=self._reached, values=drawn.values, shocks=drawn.shocks)
         ledger = Ledger(reduction.plan, kept, reduction.chart)
         columns = {name: np.array(column, order="C") for name, column in reduction.columns(ledger)}
         if reduction.use == "draw":
@@ -196,7 +210,7 @@ class _Kept(NamedTuple):
     cell: Mapping[str, Array]
     pool: Mapping[str, Array]
     reached: Array
-    """Tells the number of paths and months, and nothing else."""
+    """Without stages where nothing asks for them: it then tells the number of paths and months."""
     values: Mapping[str, Array]
     shocks: Mapping[str, Array] | None
 
@@ -236,7 +250,7 @@ def _probed(reduction: Reduction) -> tuple[dict[str, tuple[str, ...]], int]:
     plan, months = reduction.plan, reduction.plan.plan.months
     noted = {kind: _Noted(reduction.names[kind], months, count) for kind, count in _entities(plan).items()}
     values = {name: np.array([value]) for name, value in plan.planned.items()}
-    ledger = Ledger(plan, _Kept(**noted, reached=_no_stages(1, months), values=values, shocks=None), reduction.chart)
+    ledger = Ledger(plan, _Kept(**noted, reached=_stages(reduction, 1), values=values, shocks=None), reduction.chart)
     kept = sum(column.nbytes for _, column in reduction.columns(ledger))
     if reduction.use == "draw":
         kept += 2 * 8 * len(reduction.inputs)
@@ -245,8 +259,16 @@ def _probed(reduction: Reduction) -> tuple[dict[str, tuple[str, ...]], int]:
     return {kind: tuple(outputs.asked) for kind, outputs in noted.items()}, kept
 
 
-def _no_stages(paths: int, months: int) -> Array:
-    return np.empty((paths, months, 0, 0))
+def _stages(reduction: Reduction, paths: int) -> Array:
+    """Room for arrivals at the stages of the funnel, (n, T, cells, stages); of no cell where nothing asks for them."""
+    plan = reduction.plan
+    cells = len(cells_of(plan)) if reduction.statistics else 0
+    return np.zeros((paths, plan.plan.months, cells, len(plan.funnel.stages)))
+
+
+def _beside(arrays: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """Arrays of a shape, side by side along a last axis."""
+    return np.stack(arrays, axis=-1) if arrays else np.zeros((*shape, 0))
 
 
 def _runs(places: Iterable[int]) -> list[range]:

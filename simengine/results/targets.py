@@ -27,14 +27,14 @@ LEVEL = 0.95
 _Z = 1.959963984540054
 
 
-def period_values(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "") -> xr.DataArray:
+def period_values(ds: xr.Dataset, name: str, period: str | None, suffix: PathSuffix = "") -> xr.DataArray:
     """A metric of the company over a period, path by path.
 
     Parameters
     ----------
     ds : result of a run
     name : one of `outputs.METRICS`
-    period : fiscal year, quarter or month: FY2027, FY2027-Q3, 2027-03
+    period : fiscal year, quarter or month: FY2027, FY2027-Q3, 2027-03; None is the whole plan
     suffix : "" gives it along `draw`, "_twin" along `twin`, "_baseline" along `case`
 
     Raises
@@ -51,7 +51,7 @@ def period_values(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "
         return np.asarray(ds.variables[output if "history" in kept else output + suffix].values)
 
     dim = PATH_DIMS[suffix]
-    attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period}
+    attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period or whole_plan(ds)}
     value = np.broadcast_to(metric(Books(load), name, first, last), ds.sizes[dim])
     return xr.DataArray(value, {dim: ds[dim]}, [dim], name, attrs)
 
@@ -300,8 +300,18 @@ def _bound(of: str, side: str) -> dict[str, str | float]:
     return {"long_name": f"{side.capitalize()} end of the {100 * LEVEL:g} % interval of {of}", "level": LEVEL}
 
 
-def months_of(ds: xr.Dataset, period: str) -> tuple[int, int]:
-    """First and last month of a period, from 0; raises SimengineError where it is not inside the plan."""
+def whole_plan(ds: xr.Dataset) -> str:
+    """The months of a plan in words: 2027-01 to 2028-12."""
+    return f"{ds['month'].values[0]} to {ds['month'].values[-1]}"
+
+
+def months_of(ds: xr.Dataset, period: str | None) -> tuple[int, int]:
+    """First and last month of a period, or of the whole plan, from 0.
+
+    Raises SimengineError where the period is not inside the plan.
+    """
+    if period is None:
+        return 0, ds.sizes["month"] - 1
     try:
         window = fiscal_period(period, int(ds.attrs["fiscal_year_start"]))
     except ValueError:
@@ -315,7 +325,7 @@ def months_of(ds: xr.Dataset, period: str) -> tuple[int, int]:
     return window.first - start, window.last - start
 
 
-def _months(ds: xr.Dataset, name: str, period: str) -> tuple[int, int]:
+def _months(ds: xr.Dataset, name: str, period: str | None) -> tuple[int, int]:
     """First and last month of a period in which a metric is known."""
     if name not in METRICS:
         raise SimengineError(f"{name!r} is not a metric; choose one of {', '.join(METRICS)}")

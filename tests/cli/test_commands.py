@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -231,6 +232,58 @@ def test_names_are_text_and_no_markup(capsys):
     assert "[EMEA] :smile: [/]" in capsys.readouterr().out
 
 
+# ---- risks and averages ----
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory):
+    """A run of the tiny plan with a value set, large enough for directions."""
+    folder = tmp_path_factory.mktemp("runs") / "larger"
+    document(call("run", TINY, "-n", "600", "--set", "economics.gross_margin=70 %", "-o", folder, "--json"))
+    return folder
+
+
+def test_risks_are_told_and_drawn(larger, tmp_path):
+    result = call("risks", larger, "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "Direction of risk: board ARR" in result.stdout
+    assert (tmp_path / "out" / "certainty.svg").exists()
+    told = document(call("risks", larger, "--target", "NRR", "--json"))
+    assert told["target"] == "NRR"
+    assert told["figures"] == []
+    assert [row["kind"] for row in told["assumptions"]] == ["assumption"] * 5
+    assert {"assumptions", "thresholds", "pairs", "watch", "share_watched", "certainty", "optimism"} <= told.keys()
+
+
+def test_risks_need_a_target_and_enough_draws(larger, run):
+    result = call("risks", larger, "--target", "ending_arr")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is no target of this plan" in result.stderr
+    result = call("risks", run[0])
+    assert result.exit_code == 2
+    assert "run the plan with more draws" in result.stderr
+
+
+def test_averages_are_walked_from_the_plan_that_the_run_keeps(larger, tmp_path):
+    told = document(call("averages", larger, "--spreadsheets", "30", "-o", tmp_path / "out", "--json"))
+    first, last = told["levels"][0]["value"], told["levels"][-1]["value"]
+    assert first + sum(step["value"] for step in told["steps"]) == pytest.approx(last)
+    assert told["spreadsheets"] == 30
+    assert Path(told["figures"][0]["png"]).exists()
+    printed = call("averages", larger, "--spreadsheets", "30", "--target", "won", "--period", "FY2027")
+    assert "From the operating plan to what is likely: won deals FY2027" in printed.stdout
+    assert call("averages", larger, "--target", "NRR").exit_code == 2
+
+
+def test_a_damaged_plan_of_a_run_is_told(larger, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(larger, folder)
+    (folder / "plan" / "tiny.yaml").write_text("plan: {}")
+    result = call("averages", folder)
+    assert result.exit_code == 3
+    assert "is damaged" in result.stderr
+
+
 # ---- rank and figures ----
 
 
@@ -250,8 +303,47 @@ def test_rank_of_what_is_not_there_is_2(run, wrong):
     assert result.stderr.strip()
 
 
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A stored run that keeps what is observed of its assumptions."""
+    folder = tmp_path_factory.mktemp("runs") / "watched"
+    assert call("run", TINY, "-n", 1024, "-o", folder, "--detail", "segment").exit_code == 0
+    return folder
+
+
+def test_triggers_tell_what_would_have_to_be_observed(watched):
+    told = document(call("triggers", watched, "--confidence", "20%", "--json"))
+    assert (told["target"], told["confidence"], told["confidence_is"]) == ("board ARR", 0.2, "asked for")
+    names = {row["name"] for row in told["assumptions"]}
+    assert names == {"leads.inbound", "win_rate.smb", "attrition.ae", "renewal.smb"}
+    assert [row["name"] for row in told["unseen"]] == ["ramp_months.ae"]
+    assert len(told["assumptions"][0]["months"]) == 11
+    assert document(call("triggers", watched, "--target", "NRR", "--json"))["confidence"] == 0.5
+    assert "What would have to be observed to doubt NRR?" in call("triggers", watched, "--target", "NRR").stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (("--target", "nope"), "'nope' is neither a metric nor a target"),
+        (("--target", "new_arr"), "new_arr is no target, and a trigger needs one; the plan's targets: board ARR, NRR"),
+        (("--confidence", "often"), "--confidence: 'often' is not a probability like 0.5 or 50%"),
+    ],
+)
+def test_triggers_of_what_is_not_there_are_2(watched, wrong, words):
+    result = call("triggers", watched, *wrong)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_triggers_ask_for_a_run_that_keeps_what_is_observed(run):
+    result = call("triggers", run[0])
+    assert result.exit_code == 2
+    assert result.stderr.strip().endswith("run the plan again with --detail segment")
+
+
 def test_a_run_that_is_not_there_is_2(tmp_path):
-    for command in ("rank", "figures"):
+    for command in ("rank", "triggers", "figures"):
         assert call(command, tmp_path / "none").exit_code == 2
 
 

@@ -49,34 +49,49 @@ def test_largest_share_first_and_ties_in_one_group(ranking):
     assert (ranking["share"].diff("assumption") <= 0).all()
 
 
-def test_shares_random_variation_and_remainder_make_up_everything(ranking):
-    total = float(ranking["share"].sum() + ranking["random_variation"] + ranking["remainder"])
+def test_shares_random_variation_and_the_unattributed_make_up_everything(ranking):
+    total = float(ranking["share"].sum() + ranking["random_variation"] + ranking["unattributed"])
     assert total == pytest.approx(1.0, abs=1e-12)
-    # Nothing interacts here.
-    assert ranking["remainder_lower"] < 0 < ranking["remainder_upper"]
+    assert ranking["unattributed_lower"] < 0 < ranking["unattributed_upper"]
+    assert ranking["trusted"]
+    np.testing.assert_allclose(ranking["share_from_here"][0], ranking["share"].sum(), atol=1e-12)
 
 
-def test_interactions_are_left_in_the_remainder(make_run):
+def test_what_two_do_together_is_shared_between_them(make_run):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(DRAWS, 2))
     y = x[:, 0] * x[:, 1]
     found = rank(make_run(x, y, y[:TWINS]), "board ARR")
-    assert found["random_variation"] == 0.0
-    assert not found["distinguishable"].any()
-    assert abs(found["remainder"] - 1) < 0.05
-    assert found["remainder_lower"] > 0.9
+    # Neither explains anything alone: bins see nothing, the model sees it, and that is no contradiction.
+    assert (found["alone"] < 0.05).all()
+    assert not found["disagrees"].any()
+    np.testing.assert_allclose(found["share"], [0.5, 0.5], atol=0.03)
+    assert found["random_variation"] == pytest.approx(0.0, abs=1e-3)
 
 
-def test_shared_causes_are_counted_twice_and_show_in_a_negative_remainder(make_run):
+def test_what_no_polynomial_shows_is_not_attributed_and_said(make_run):
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(DRAWS, 2))
+    y = np.sin(8 * x[:, 0]) + 0.3 * x[:, 1]
+    found = rank(make_run(x, y, y[:TWINS]), "board ARR")
+    assert found["unattributed_lower"] > 0.5
+    assert not found["trusted"]
+    assert found["disagrees"].sel(assumption="input.0")
+    assert not found["disagrees"].sel(assumption="input.1")
+
+
+def test_a_shared_cause_is_divided(make_run):
     rng = np.random.default_rng(2)
     cause = rng.normal(size=(DRAWS, 1))
     x = cause + 0.1 * rng.normal(size=(DRAWS, 2))
     y = x.sum(axis=1)
-    assert rank(make_run(x, y, y[:TWINS]), "board ARR")["remainder_upper"] < -0.9
+    found = rank(make_run(x, y, y[:TWINS]), "board ARR")
+    np.testing.assert_allclose(found["share"], [0.5, 0.5], atol=0.02)
+    assert (found["alone"] > 0.95).all()
 
 
-def test_the_remainder_is_within_its_interval(make_run):
-    """Additive plans: 1 - shares - random variation is zero."""
+def test_the_unattributed_is_within_its_interval(make_run):
+    """Additive plans: nothing is left."""
     rng = np.random.default_rng(3)
     missed = 0
     for _ in range(100):
@@ -84,8 +99,38 @@ def test_the_remainder_is_within_its_interval(make_run):
         known = x @ COEFFICIENTS
         y, twin = known + rng.normal(size=500), known[:200] + rng.normal(size=200)
         found = rank(make_run(x, y, twin), "ending_arr")
-        missed += not found["remainder_lower"] <= 0 <= found["remainder_upper"]
+        missed += not found["unattributed_lower"] <= 0 <= found["unattributed_upper"]
     assert missed <= binom.isf(1e-4, 100, 0.05)
+
+
+def test_narrowing_is_what_becomes_known_of_a_normal_result(run, ranking):
+    """Of a normal result with a share S known, P10 to P90 is narrower by 2.563 σ (1 − √(1 − S))."""
+    variance = COEFFICIENTS @ COEFFICIENTS + NOISE**2
+    found = ranking.sortby("assumption")
+    expected = 2 * 1.2815515655 * np.sqrt(variance) * (1 - np.sqrt(1 - COEFFICIENTS**2 / variance))
+    width = found["narrowing_upper"] - found["narrowing_lower"]
+    assert (np.abs(found["narrowing"] - expected) < width).all()
+    # Negative control: as if widths went down like variances.
+    assert (np.abs(found["narrowing"] - expected * np.sqrt(COEFFICIENTS**2 / variance)) > width)[1]
+
+
+def test_groups_are_sums_of_their_members(run):
+    ds = run.assign_coords(owner=("assumption", ["CRO", "CFO", "CRO", "CRO"]))
+    found = rank(ds, "board ARR")
+    assert found["grouping"].values.tolist() == ["owner", "owner"]
+    one = found.isel(group=found["group"].values.tolist().index("CRO"))
+    names = [f"input.{i}" for i in (0, 2, 3)]
+    assert one["group_share"] == pytest.approx(float(found["share"].sel(assumption=names).sum()), abs=1e-12)
+    assert one["members"] == 3
+    assert one["group_share_lower"] < one["group_share"] < one["group_share_upper"]
+    assert one["group_narrowing"] > found["narrowing"].sel(assumption="input.3")
+
+
+def test_quarters_make_up_everything(run):
+    found = rank(run, "new_arr", period="FY2027")
+    assert found["quarter"].values.tolist() == ["FY2027-Q1", "FY2027-Q2", "FY2027-Q3", "FY2027-Q4"]
+    np.testing.assert_allclose(found["quarter_share"], 0.25, atol=1e-12)
+    assert rank(run, "cac_new_logo", period="FY2027").sizes["quarter"] == 0
 
 
 def test_a_metric_with_a_target_is_that_target(run, ranking):
@@ -126,7 +171,6 @@ def test_what_is_told_of_the_target(run, ranking):
     first = ranking.isel(assumption=0)
     assert first["p_hit_bottom_fifth"] < ranking["p_hit"] < first["p_hit_top_fifth"]
     assert first["p_hit_swing"] == pytest.approx(float(first["p_hit_top_fifth"] - first["p_hit_bottom_fifth"]))
-    assert 0 < first["hit_share_lower"] < first["hit_share"] < first["share"]
     assert ranking["hit_random_variation"] > ranking["random_variation"]
     y = run["target_value"].sel(target="board ARR").values
     assert (ranking["p10"] < ranking["p50"]) & (ranking["p50"] < ranking["p90"])
@@ -152,13 +196,13 @@ def test_a_ratio_is_told_by_its_median_and_ranked_by_its_rank(make_run):
     """CAC is the inverse of new ARR here, which comes near zero: its variance does not exist, that of its rank does."""
     rng = np.random.default_rng(4)
     x = rng.normal(size=(DRAWS, 2))
-    y = np.abs(x[:, 0] + 0.1 * x[:, 1]) ** 3
+    y = np.exp(2 * x[:, 0] + 0.1 * x[:, 1]) ** 3
     y[:3] = 0.0
     ds = make_run(x, y, y[:TWINS])
     found = rank(ds, "cac_new_logo", period="2027-05")
     assert found.attrs["statistic"] == "median"
     assert found["assumption"].values[0] == "input.0"
-    assert found["share"][0] > 0.9
+    assert found["share"][0] > 0.95
     assert found["metric_top_fifth"].sel(assumption="input.0") == pytest.approx(
         1 / np.median(y[x[:, 0] >= np.quantile(x[:, 0], 0.8)]), rel=0.01
     )
@@ -186,7 +230,7 @@ def test_without_twins_random_variation_is_not_known(make_run):
     rng = np.random.default_rng(6)
     x = rng.normal(size=(300, 2))
     found = rank(make_run(x, x @ [2.0, 1.0] + rng.normal(size=300), np.empty(0)), "board ARR")
-    assert np.isnan([found["random_variation"], found["remainder"], found["hit_random_variation"]]).all()
+    assert np.isnan([found["random_variation"], found["quality"], found["hit_random_variation"]]).all()
     assert found["share"][0] > 0.4
 
 

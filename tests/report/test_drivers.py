@@ -20,13 +20,14 @@ def test_drivers_carry_the_ranking():
     assert drivers(rank(DS, "new_arr"), DS)["p_hit"] is None
 
 
-def test_sources_weigh_what_can_be_told_from_zero():
+def test_groups_and_quarters_are_rows_of_their_own():
     ranking = rank(DS, "board ARR")
-    told = [row for row in drivers(ranking, DS)["assumptions"] if row["distinguishable"]]
-    weights = drivers(ranking, DS)["by_source"]
-    judged = sum(row["share"]["value"] for row in told if row["source_kind"] == "judgment")
-    assert weights["judgment"] == pytest.approx(judged / sum(row["share"]["value"] for row in told))
-    assert sum(weights.values()) == pytest.approx(1.0)
+    told = drivers(ranking, DS)
+    judged = [row for row in told["assumptions"] if row["source_kind"] == "judgment" and not row["constant"]]
+    row = next(row for row in told["groups"] if row["name"] == "judgment")
+    assert row["share"]["value"] == pytest.approx(sum(one["share"]["value"] for one in judged))
+    assert row["members"] == len(judged)
+    assert [row["name"] for row in told["quarters"]] == ranking["quarter"].values.tolist()
 
 
 def test_a_row_says_what_it_is_and_what_its_fifths_are():

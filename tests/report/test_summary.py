@@ -9,7 +9,7 @@ from simengine.cli.output import print_rich
 from simengine.explain import rank
 from simengine.report.drivers import drivers
 from simengine.report.facts import facts, headline
-from simengine.report.ranking import ranking
+from simengine.report.ranking import groups, ranking
 from simengine.report.summary import summary
 from simengine.report.tables import written
 from simengine.report.words import between, number
@@ -155,18 +155,36 @@ def test_the_ranking_shows_all_and_the_summary_the_largest():
     everything = "\n".join(lines(ranking(drivers_), 80))
     largest = "\n".join(lines(ranking(drivers_, 2), 80))
     assert all(name in everything for name in ASSUMPTIONS)
-    assert "indistinct" in everything
+    assert "< 0." in everything
     assert sum(name in largest for name in ASSUMPTIONS) == 2
-    assert "4 more assumptions" in largest
+    assert "4 others together" in largest
     assert "random variation" in largest
 
 
-def test_shares_above_100_percent_are_explained():
+def test_a_ranking_that_must_not_be_trusted_says_so():
     drivers_ = drivers(rank(CASES["usual"], "board ARR"), CASES["usual"])
-    words = "Assumptions that move together"
-    assert words not in "\n".join(lines(ranking(drivers_), 80))
-    drivers_["remainder"] = {"value": -0.3, "lower": -0.4, "upper": -0.2}
-    assert words in "\n".join(lines(ranking(drivers_), 80))
+    assert "Careful" not in "\n".join(lines(ranking(drivers_), 80))
+    drivers_ |= {"trusted": False, "quality": {"value": 0.8, "lower": 0.77, "upper": 0.83}}
+    drivers_["assumptions"][0]["disagrees"] = True
+    written_ = " ".join(lines(ranking(drivers_), 120))
+    assert (
+        "Careful: these shares hold 80% (77.0–83.0%) of what assumptions explain; `simengine rank --audit`" in written_
+    )
+    assert f"the shares of {drivers_['assumptions'][0]['name']} are others" in written_
+
+
+def test_groups_and_quarters_are_told():
+    drivers_ = drivers(rank(CASES["happenings"], "board ARR"), CASES["happenings"])
+    text = "\n".join(lines(groups(drivers_), 80))
+    for part in (
+        "By owner",
+        "RevOps",
+        "By kind of source",
+        "judgment",
+        "By the quarter in which it arises",
+        "FY2027-Q1",
+    ):
+        assert part in text
 
 
 def test_events_and_shocks_stand_in_every_ranking():

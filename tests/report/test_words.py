@@ -84,7 +84,7 @@ def test_percent_has_no_negative_zero():
     [
         (0.2, 0.3, "fraction", "20.0–30.0%"),
         (1e6, 2e6, "USD", "$1.00–2.00M"),
-        (0.5e6, 2e6, "USD", "$500k to $2.00M"),
+        (0.5e6, 2e6, "USD", "$0.50–2.00M"),
         (-1e6, 2e6, "USD", "−$1.00M to $2.00M"),
         (-2e6, -1e6, "USD", "−$2.00M to −$1.00M"),
         (10, 12, "months", "10.0–12.0 months"),
