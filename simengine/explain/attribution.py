@@ -78,6 +78,7 @@ def attribute(inputs: Inputs, y: Floats, twin: Floats) -> Attribution:
     y : (n,) the result
     twin : (n,) its twin; nan where a draw has none
     """
+    y, twin = y - y[0], twin - y[0]  # a result that never varies is then 0 exactly, and so is its variance
     surrogate = fit(inputs, y)
     effects = Effects(inputs, surrogate.terms)
     expansion, forms = effects.expansion, effects.shapley

@@ -191,3 +191,12 @@ def test_an_assumption_that_never_varies_has_no_share():
     values[:, 1] = 4.0
     found = attribute(Inputs(z, np.eye(2), values), z[:, 0] + rng.normal(size=1000), np.full(1000, np.nan))
     assert found.shapley.share.estimate[1] == found.shapley.share.lower[1] == found.shapley.share.upper[1] == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e9 / 3])
+def test_a_result_that_never_varies_has_no_shares(value):
+    z = np.random.default_rng(1).normal(size=(1000, 4))
+    y = np.full(1000, value)  # the mean of 1,000 times 0.1 is not 0.1
+    found = attribute(Inputs(z, np.eye(4), z), y, y.copy())
+    assert np.isnan(found.shapley.share.estimate).all()
+    assert np.isnan([*found.random_variation, *found.quality]).all()
