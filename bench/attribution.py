@@ -229,12 +229,12 @@ def main():
     write(
         "attribution.md",
         heading("Shares of variance beside SALib and OpenTURNS", "make bench-attribution"),
-        f"{libraries}. {SIZE} inputs, two correlated blocks, products as exponentials of sums, three interactions, 45 % "
-        f"random variation (`bench/curved.py`): of what assumptions explain, {curvature:.1%} is beyond the surrogate's "
-        "reach. The true shares are exact, by the definition over all coalitions. Error: root mean square over inputs "
-        f"and {REPETITIONS} repetitions.\n",
+        f"{libraries}. {SIZE} inputs, two correlated blocks, products as exponentials of sums, three interactions, "
+        f"45 % random variation (`bench/curved.py`): of what assumptions explain, {curvature:.1%} is beyond the "
+        "surrogate's reach. The true shares are exact, by the definition over all coalitions. Error: root mean square "
+        f"over inputs and {REPETITIONS} repetitions. One thread each.\n",
         f"**From the draws of an ordinary run**, {DRAWS:,} of them, the same for all; ours also uses {TWINS:,} twins. "
-        f"Seconds: medians of {ROUNDS} rounds in turn; intervals by resampling are measured once. One thread each. SALib's delta itself "
+        f"Seconds: medians of {ROUNDS} rounds in turn; intervals by resampling are measured once. SALib's delta itself "
         "is no share of variance: shown is the first-order share that it computes along with it.\n",
         of_given_data(model),
         "**From runs of their own**, as many. These designs assume independent inputs and are given independent ones: "

@@ -30,13 +30,14 @@ def heteroskedastic(rng: np.random.Generator, z: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Case:
-    """A model with known `shares`, what a repetition draws of it, and the law of its random variation."""
+    """A model with known `shares`, what a repetition draws of it, the law of its random variation, how many of them."""
 
     name: str
     model: Gaussian
     draws: int
     law: Law = normal
     truth: np.ndarray | None = None
+    repetitions: int = 1000
 
     @property
     def shares(self) -> np.ndarray:
@@ -64,6 +65,11 @@ class Intervals(NamedTuple):
         return ((self.lower <= self.truth) & (self.truth <= self.upper)).sum(axis=0)
 
     @property
+    def clear(self) -> np.ndarray:
+        """What is clearly above noise, by five standard errors; intervals of smaller shares are too wide on purpose."""
+        return np.abs(self.truth) > 5 * self.estimate.std(axis=0)
+
+    @property
     def rmse(self) -> np.ndarray:
         return np.sqrt(np.mean((self.estimate - self.truth) ** 2, axis=0))
 
@@ -83,18 +89,18 @@ def ignoring_correlation(z: np.ndarray, R: np.ndarray, y: np.ndarray, twin: np.n
     return attribute(Inputs(z, np.eye(len(R)), z), y, twin)
 
 
-def repeated(case: Case, repetitions: int, seed: int, estimator: Estimator = ours) -> dict[str, Intervals]:
+def repeated(case: Case, seed: int, estimator: Estimator = ours) -> dict[str, Intervals]:
     """Intervals of everything that an attribution says."""
     found: dict[str, list[np.ndarray]] = {}
-    for one in _attributions(case, repetitions, seed, estimator):
+    for one in _attributions(case, seed, estimator):
         for name, bounds in _said(one).items():
             found.setdefault(name, []).append(bounds)
     truth = _truth(case)
     return {name: Intervals(truth[name], *np.array(rows).transpose(1, 0, 2)) for name, rows in found.items()}
 
 
-def _attributions(case: Case, repetitions: int, seed: int, estimator: Estimator) -> Iterator[Attribution]:
-    for rng in np.random.default_rng(seed).spawn(repetitions):
+def _attributions(case: Case, seed: int, estimator: Estimator) -> Iterator[Attribution]:
+    for rng in np.random.default_rng(seed).spawn(case.repetitions):
         z, y, twin = case.drawn(rng)
         yield estimator(z, case.model.R, y, twin)
 
@@ -138,7 +144,8 @@ def one_factor(size: int, rho: float, random_share: float, draws: int) -> Case:
     noise = b @ R @ b * random_share / (1 - random_share)
     effects = equicorrelated(b, rho)
     model = Gaussian(R, b, np.zeros((size, size)), noise)
-    return Case(f"{size}, one factor", model, draws, truth=effects / (effects.sum() + noise))
+    truth = effects / (effects.sum() + noise)
+    return Case(f"{size}, one factor", model, draws, truth=truth, repetitions=200)
 
 
 SIX = [
@@ -148,7 +155,7 @@ SIX = [
         draws,
     )
     for quadratic in (False, True)
-    for size, block, draws in ((5, 5, 2000), (20, 4, 4000), (40, 5, 8000))
+    for size, block, draws in ((5, 5, 2000), (20, 4, 4000), (40, 5, 5000))
 ]
 """Linear and quadratic models of 5, 20 and 40 inputs, correlated in blocks."""
 
