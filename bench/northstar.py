@@ -36,12 +36,13 @@ def rivals(plan):
     slots, varying = drawn(plan, packed, PATHS)
     outputs = simulated(packed.tables, slots, varying)
     variates = floor.variates(packed.tables, slots, varying, outputs)
+    draws = np.arange(PATHS)
     chance, simulator = np.random.default_rng(1), Simulator(packed.tables)
 
     def kernel():
         for first in range(0, PATHS, AT_ONCE):
             rows = slice(first, first + AT_ONCE)
-            simulator.block(slots[rows], varying[rows], first)
+            simulator.block(slots[rows], varying[rows], draws[rows])
 
     runs = {
         "kernel": (PATHS, kernel),

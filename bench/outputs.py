@@ -33,7 +33,7 @@ def empty(tables, paths):
 
 def simulated(tables, slots, varying):
     """The kernel's own, by name."""
-    return simulation.named(run_block(tables, slots, varying, 0))._asdict()
+    return simulation.named(run_block(tables, slots, varying, np.arange(len(slots))))._asdict()
 
 
 def named(outputs):

@@ -15,6 +15,8 @@ from bisect import bisect_right
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from bench.inputs import NORTHSTAR, drawn
 from bench.northstar import AT_ONCE
 from bench.report import heading, table, write
@@ -65,13 +67,13 @@ def main():
         kernel, plan = ready(), load(NORTHSTAR)
         packed = pack(plan, 7)
         slots, varying = drawn(plan, packed, PATHS)
-        simulator = Simulator(packed.tables)
+        draws, simulator = np.arange(PATHS), Simulator(packed.tables)
 
         def work():
             for _ in range(ROUNDS):
                 for first in range(0, PATHS, AT_ONCE):
                     rows = slice(first, first + AT_ONCE)
-                    simulator.block(slots[rows], varying[rows], first)
+                    simulator.block(slots[rows], varying[rows], draws[rows])
 
         work()
         found = samples(work, folder)

@@ -40,7 +40,7 @@ def inputs(segments, months, sellers, paths):
 
 
 def run(tables, slots, varying):
-    return run_block(tables, slots, varying, 0)
+    return run_block(tables, slots, varying, np.arange(len(slots)))
 
 
 def seconds(segments=SEGMENTS, months=MONTHS, sellers=SELLERS, paths=PATHS):

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from simengine import archive
-from simengine.archive import check_place, is_run, load_run, save
+from simengine.archive import check_place, is_run, load_plan, load_run, save
 from simengine.errors import MachineError, SimengineError
 from simengine.plan import load
 from simengine.results.dataset import digest
@@ -379,3 +379,20 @@ def test_a_run_that_may_not_be_read(run, monkeypatch):
     Fault(monkeypatch, Path, "read_bytes", PermissionError(errno.EACCES, "Permission denied"), 1)
     with pytest.raises(MachineError, match=r"cannot read the run .*: permission denied"):
         load_run(run)
+
+
+# ---- the plan of a run ----
+
+
+def test_the_plan_of_a_run_is_read_with_its_overrides(run, plan):
+    found = load_plan(run)
+    assert found.digest_simulated == plan.digest_simulated != load(TINY).digest_simulated
+
+
+def test_a_damaged_plan_is_no_plan(run):
+    kept = run / "plan" / "tiny.yaml"
+    kept.write_text(kept.read_text() + "\n")
+    with pytest.raises(MachineError, match="damaged"):
+        load_plan(run)
+    with pytest.raises(SimengineError, match="is not there"):
+        load_plan(run / "nothing")

@@ -149,19 +149,52 @@ def draw(assumptions: Mapping[str, Distribution], dependence: Dependence, seed: 
     SimengineError
         when a law is too wide for its values to be finite numbers
     """
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtri
 
     names = tuple(sorted(assumptions))
     streams = _streams(names, dependence)
     u = uniforms(seed, streams, start, stop)
     z = _joined(names, dependence, streams, ndtri(u))
+    own = {name: row for name, row in zip(streams, u, strict=True) if name not in dependence.residual}
+    return Draws(names, z.T, _quantiles(assumptions, names, z, own).T)
+
+
+def values_at(assumptions: Mapping[str, Distribution], z: Array) -> Array:
+    """Return the values of assumptions at given normal scores, (n, k), one column a name, names sorted.
+
+    They are those of `draw` at the scores that it gives; but where a score was made of one uniform and the law's table
+    does not know it, only to the last digits, for a score does not hold all that its uniform does.
+
+    Parameters
+    ----------
+    assumptions : name to law
+    z : (n, k) finite
+
+    Raises
+    ------
+    SimengineError
+        when a law is too wide for its values to be finite numbers
+
+    Examples
+    --------
+    >>> from simengine.assumptions.laws import Normal
+    >>> values_at({"margin": Normal(10.0, 2.0)}, np.array([[0.0], [1.0]])).round(9).tolist()
+    [[10.0], [12.0]]
+    """
+    return _quantiles(assumptions, tuple(sorted(assumptions)), np.ascontiguousarray(z.T), {}).T
+
+
+def _quantiles(
+    assumptions: Mapping[str, Distribution], names: Sequence[str], z: Array, uniforms_of: Mapping[str, Array]
+) -> Array:
+    """Return the quantiles at normal scores, one name a row; `uniforms_of` holds scores made of one uniform."""
+    from scipy.special import ndtr
+
     values = look_up([assumptions[name].table for name in names], z)
     unknown = np.isnan(values)
     for k in np.flatnonzero(unknown.any(axis=1)):
-        name, left = names[k], unknown[k]
-        if name in dependence.residual:
-            p = np.clip(ndtr(z[k, left]), SMALLEST_U, LARGEST_U)
-        else:
-            p = u[streams.index(name), left]
+        name, left = names[int(k)], unknown[k]
+        known = uniforms_of.get(name)
+        p = np.clip(ndtr(z[k, left]), SMALLEST_U, LARGEST_U) if known is None else known[left]
         values[k, left] = checked_ppf(assumptions[name], p, name)
-    return Draws(names, z.T, values.T)
+    return values

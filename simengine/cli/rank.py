@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from simengine.cli.output import json_option, print_json, print_rich
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SHOWN = 15
 """Assumptions that are shown, unless all are asked for."""
@@ -19,11 +24,27 @@ SHOWN = 15
 @click.option("--all", "every", is_flag=True, help="Every assumption, not only the fifteen largest.")
 @click.option("--groups", "by_group", is_flag=True, help="Also by owner, source, part of the plan, and quarter.")
 @click.option("--tornado", is_flag=True, help="Also low and high in the forms of spreadsheets, and which misleads.")
+@click.option("--audit", is_flag=True, help="Simulate the plan anew, by a design that asks nothing of its shape.")
+@click.option("--sobol", is_flag=True, help="Audit by first-order and total shares; of a plan without correlation.")
+@click.option("--precision", type=float, metavar="P", help="Of an audit: 0.02 is 2 points either way.  [default: 0.02]")
+@click.option("--budget", type=int, metavar="N", help="Of an audit: most paths.  [default: 500000]")
 @json_option
 def command(
-    run: str, target: str | None, period: str | None, every: bool, by_group: bool, tornado: bool, as_json: bool
+    run: str,
+    target: str | None,
+    period: str | None,
+    every: bool,
+    by_group: bool,
+    tornado: bool,
+    audit: bool,
+    sobol: bool,
+    precision: float | None,
+    budget: int | None,
+    as_json: bool,
 ) -> None:
     """Rank the assumptions, events and shocks of the run in the folder RUN by how much of the doubt each explains."""
+    if not (audit or sobol) and (precision is not None or budget is not None):
+        raise click.UsageError("--precision and --budget are of an audit: add --audit")
     from simengine.archive import load_run
     from simengine.explain import rank
     from simengine.report.drivers import drivers
@@ -32,12 +53,43 @@ def command(
     from simengine.report.ranking import groups, ranking
 
     ds = load_run(run).dataset
-    found = drivers(rank(ds, target or headline(ds), period=period), ds)
+    asked = target or headline(ds)
+    found = rank(ds, asked, period=period)
+    if audit or sobol:
+        limits = {"precision": precision, "most_runs": budget}
+        _audit(run, ds, found, sobol, {name: limit for name, limit in limits.items() if limit is not None}, as_json)
+        return
+    told = drivers(found, ds)
     if as_json:
-        print_json(found)
+        print_json(told)
+        return
+    print_rich(ranking(told, None if every else SHOWN))
+    if by_group:
+        print_rich(groups(told))
+    if tornado:
+        print_rich(forms(told, SHOWN))
+
+
+def _audit(run: str, ds: xr.Dataset, ranking: xr.Dataset, sobol: bool, limits: dict[str, Any], as_json: bool) -> None:
+    from simengine.archive import load_plan
+    from simengine.cli.steps import simulating
+    from simengine.explain.audit import audit, audit_independent, beside, polynomial
+    from simengine.report.audit import audit_facts, audit_table
+
+    plan = load_plan(run)
+    asked = ranking.attrs["target"] or ranking.attrs["metric"]
+    period = None if ranking.attrs["target"] else ranking.attrs["period"]
+    with simulating("Auditing") as progress:
+        if sobol:
+            found = audit_independent(plan, ds, asked, period=period, progress=progress, **limits)
+        else:
+            helped = polynomial(ds, asked, period)
+            alone = audit(
+                plan, ds, asked, period=period, chance_last=True, surrogate=helped, progress=progress, **limits
+            )
+            found = beside(alone, ranking)
+    facts = audit_facts(found, ds)
+    if as_json:
+        print_json(facts)
     else:
-        print_rich(ranking(found, None if every else SHOWN))
-        if by_group:
-            print_rich(groups(found))
-        if tornado:
-            print_rich(forms(found, SHOWN))
+        print_rich(audit_table(facts))

@@ -50,12 +50,21 @@ def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **
 
 def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr.Dataset:
     """Simulate with a progress bar on standard error, where that is a terminal."""
-    from simengine.simulation import is_compiled, simulate
+    from simengine.simulation import simulate
+
+    with simulating("Simulating") as progress:
+        return simulate(plan, draws=draws, seed=seed, progress=progress, **limits)
+
+
+@contextmanager
+def simulating(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A function to tell of paths, done and in all; says that the simulation is compiled, where it has to be."""
+    from simengine.simulation import is_compiled
 
     if not is_compiled():
         print_compiling()
-    with counting("Simulating", "paths") as progress:
-        return simulate(plan, draws=draws, seed=seed, progress=progress, **limits)
+    with counting(what, "paths") as progress:
+        yield progress
 
 
 @contextmanager

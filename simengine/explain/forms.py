@@ -7,6 +7,7 @@ again; moving one input at a time, all others at their medians, sees nothing of 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ def forms(found: Attribution, ranks: list[Floats], y: Floats) -> Forms:
     correlation = _rank_correlation(ranks, y)
     low, high = _alone(found.surrogate, -P90), _alone(found.surrogate, P90)
     share, alone = found.shapley.share.estimate, found.alone.share.estimate
-    scale = np.sqrt(found.variance)
+    scale = math.sqrt(found.variance) if found.variance > 0 else math.inf
     told = found.shapley.share.lower > _SMALL
     # What a line through P10 and P90 of its own explains, and what is seen of it with all that moves with it.
     own = ((high.estimate - low.estimate) / (2 * P90 * scale)) ** 2

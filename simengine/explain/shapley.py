@@ -124,6 +124,12 @@ class Effects:
             across[np.ix_(np.arange(k), members, members)] = 0.0
         return 4 * (inside + across)
 
+    def of(self, coefficients: Floats) -> Floats:
+        """Shapley effects of the terms with these coefficients, (k,): exact, with nothing taken out for noise."""
+        A = self.expansion.quadratic @ coefficients
+        orders = np.einsum("iab,a,b->i", self.shapley, coefficients, coefficients)
+        return np.asarray(orders + np.tensordot(self.shapley_gradient(A), A, 2) / 2)
+
     @cached_property
     def alone(self) -> Floats:
         """(k, terms, terms): what each assumption explains alone, v({i}) = β' M β, of all orders but the second."""

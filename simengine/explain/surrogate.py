@@ -181,6 +181,11 @@ class Terms:
         """How many there are."""
         return len(self.hermite) + sum(len(inputs.steps[i].values) - 1 for i in self.steps) + len(self.pairs)
 
+    def labels(self, inputs: Inputs) -> list[tuple[int, ...]]:
+        """What each term is, in order: (input, order), (input, −value), (input, input, 0)."""
+        values = ((i, -value) for i in self.steps for value in range(1, len(inputs.steps[i].values)))
+        return [*self.hermite, *values, *((i, j, 0) for i, j in self.pairs)]
+
     def within(self, members: NDArray[np.bool_]) -> Terms:
         """The terms in which only members, (k,), occur."""
         return Terms(

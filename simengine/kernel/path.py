@@ -92,8 +92,8 @@ def count(t, firm, segments, pools, out, out_pool):
 
 
 @step
-def simulate_paths(world, slots, varying, first_draw, results):
-    """Fill `results` with one path for each row of `slots`; row i is draw `first_draw + i`.
+def simulate_paths(world, slots, varying, draws, results):
+    """Fill `results` with one path for each row of `slots`; row i has the random variation of draw `draws[i]`.
 
     Returns how many are done: fewer than there are rows if the next one needs more room than `world` has. One function:
     numba would compile once more all that another one holds.
@@ -118,7 +118,7 @@ def simulate_paths(world, slots, varying, first_draw, results):
     months, last_stage = firm.months, rates.shape[1]
 
     for i in range(slots.shape[0]):
-        draw, out_segment, reached = first_draw + i, results.segment[i], results.reached[i]
+        draw, out_segment, reached = draws[i], results.segment[i], results.reached[i]
         for k in range(world.wiring.shape[0]):
             numbers[world.wiring[k, 0]] = slots[i, world.wiring[k, 1]]
         add_up_hazards(months, segments, varying[i], wires, numbers)

@@ -61,13 +61,13 @@ def _compiled() -> Any:
 
 def _answer(kernel: Any) -> str:
     tables, slots, varying = smallest_plan()
-    return digest(Simulator(tables, kernel).block(slots, varying, 0))
+    return digest(Simulator(tables, kernel).block(slots, varying, np.arange(len(slots))))
 
 
 def _signature() -> Any:
     tables, slots, varying = smallest_plan()
     world, results = build(tables, rooms_of(tables)), _as_records(results_of(tables, len(slots)))
-    return types.int64(*map(typeof, (world, slots, varying, 0, results)))
+    return types.int64(*map(typeof, (world, slots, varying, np.arange(len(slots)), results)))
 
 
 def results_of(tables: Tables, paths: int) -> Results:
@@ -98,18 +98,19 @@ class Simulator:
         self._world = build(tables, self._rooms)
         self._results = results_of(tables, 0)
 
-    def block(self, slots: Any, varying: Any, first_draw: int) -> Results:
-        """One path for each row of `slots` (path, slot); row i is draw `first_draw + i`.
+    def block(self, slots: Any, varying: Any, draws: Any) -> Results:
+        """One path for each row of `slots` (path, slot); row i has the random variation of draw `draws[i]`, (path,).
 
         `varying` (path, month, n) holds what changes from month to month. What is returned is overwritten by the next
         block. Raises MemoryError where a path needs more room than can be had.
         """
+        draws = np.ascontiguousarray(draws, np.int64)
         results, done = self._cleared(len(slots)), 0
         while done < len(slots):
             rest = Results(*(part[done:] for part in results))
-            done += self._simulate(slots[done:], varying[done:], first_draw + done, rest)
+            done += self._simulate(slots[done:], varying[done:], draws[done:], rest)
             if done < len(slots):  # the next path needs more room
-                self._make_room(first_draw + done)
+                self._make_room(draws[done])
                 for part in results:
                     part[done] = 0.0
         return results
@@ -128,16 +129,16 @@ class Simulator:
             part.fill(0.0)
         return results
 
-    def _simulate(self, slots: Any, varying: Any, first_draw: int, results: Results) -> int:
+    def _simulate(self, slots: Any, varying: Any, draws: Any, results: Results) -> int:
         world, records = self._world, _as_records(results)
         if numba.config.DISABLE_JIT:
             world, records = as_attributes(world), as_attributes(records)
-        return int(self._kernel(world, slots, varying, first_draw, records))
+        return int(self._kernel(world, slots, varying, draws, records))
 
 
-def run_block(tables: Tables, slots: Any, varying: Any, first_draw: int) -> Results:
+def run_block(tables: Tables, slots: Any, varying: Any, draws: Any) -> Results:
     """The same for one block only."""
-    return Simulator(tables).block(slots, varying, first_draw)
+    return Simulator(tables).block(slots, varying, draws)
 
 
 def in_order(executor: Executor, function: Callable[[_B], _R], blocks: Iterable[_B], ahead: int) -> Iterator[_R]:

@@ -11,6 +11,9 @@ from importlib.metadata import version
 from operator import index
 from typing import TYPE_CHECKING, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.draws import Array, draw, latent
 from simengine.assumptions.laws import Distribution
@@ -38,6 +41,7 @@ NAMES = {
 """Names of the kernel's outputs, in their order."""
 
 Progress = Callable[[int, int], None]
+Luck = NDArray[np.int64]
 
 MOST_TWINS = 2048
 MOST_KEPT = 16_384
@@ -46,7 +50,7 @@ OTHER_LUCK = 1
 """Stream of the twin paths."""
 _CACHE = 2**21
 """Bytes of outputs that a processor's cache holds."""
-_AHEAD = 4
+AHEAD = 4
 """Blocks under way at once: two for each of two workers, so that none waits for the collector."""
 
 
@@ -70,17 +74,26 @@ class Run:
         draws = draw(self.beliefs, self.dependence, self.seed, start, stop)
         values = {name: draws.values[:, i] for i, name in enumerate(draws.names)}
         z = {name: draws.z[:, i] for i, name in enumerate(draws.names)}
-        shocks = {name: self._levels(name, start, stop) for name in self.plan.shocks}
-        slots, varying = self.packed.slots.fill(Timeline(self.plan, values, shocks), stop - start)
+        shocks = {name: self.levels(name, start, stop) for name in self.plan.shocks}
+        return self.paths(start, Drawn(values, z, shocks), np.arange(start, stop))
+
+    def paths(self, start: int, drawn: Drawn, luck: Luck) -> Reduced:
+        """The paths that start from what is drawn, each with the random variation of draw `luck`, (n,).
+
+        `values` and `z` of shocks are worked out here. Raises SimengineError where a path needs more memory than can be
+        had.
+        """
+        values, z, shocks = dict(drawn.values), dict(drawn.z), drawn.shocks
+        slots, varying = self.packed.slots.fill(Timeline(self.plan, values, shocks), len(luck))
         for name, levels in shocks.items():
             values[name] = levels.mean(axis=1)
             z[name] = values[name] / mean_level_sd(self.plan.shocks[name].persistence, self.plan.plan.months)
-        span = self.reduction.begin(start, Drawn(values, z, shocks), stop - start)
+        span = self.reduction.begin(start, Drawn(values, z, shocks), len(luck))
         simulator = Simulator(self.packed.tables)
-        for first in range(0, stop - start, self.block):
+        for first in range(0, len(luck), self.block):
             rows = slice(first, first + self.block)
             try:
-                span.take(named(simulator.block(slots[rows], varying[rows], start + first)))
+                span.take(named(simulator.block(slots[rows], varying[rows], luck[rows])))
             except MemoryError as error:
                 raise SimengineError(
                     f"a path has more opportunities, customers or expansions than can be simulated ({error}); lower "
@@ -88,8 +101,8 @@ class Run:
                 ) from error
         return span.finish()
 
-    def _levels(self, shock: str, start: int, stop: int) -> Array:
-        """Levels of a shock in every month, (draw, month)."""
+    def levels(self, shock: str, start: int, stop: int) -> Array:
+        """Levels of a shock in every month of the draws from `start` to `stop`, (draw, month)."""
         innovations = latent(shock_columns(self.plan, shock), Dependence(), self.seed, start, stop)
         return shock_levels(self.plan.shocks[shock].persistence, innovations)
 
@@ -149,7 +162,7 @@ def simulate(
         counts["draw_streamed"] = draws
     cases = {case: baseline(plan, spreadsheet_values(plan, case)) for case in CASES}
     passes = _passes(plan, pack(plan, seed, operating_plan=cases["operating plan"]), seed, counts, detail, block)
-    needed = bytes_needed(((run.reduction, count) for run, count in passes), _processors())
+    needed = bytes_needed(((run.reduction, count) for run, count in passes), processors())
     check_memory(needed, memory, detail)
     jobs = (
         (run, start, min(start + run.reduction.span, count))
@@ -158,8 +171,8 @@ def simulate(
     )
     collector = Collector(plan, {run.reduction.use: count for run, count in passes}, detail)
     done, total = 0, sum(count for _, count in passes)
-    with _workers(executor) as workers:
-        for use, reduced in in_order(workers, _simulated, jobs, _AHEAD):
+    with workers(executor) as pool:
+        for use, reduced in in_order(pool, _simulated, jobs, AHEAD):
             collector.add(use, reduced)
             done += reduced.paths
             if progress is not None:
@@ -182,8 +195,9 @@ def _passes(
 ) -> list[tuple[Run, int]]:
     """The passes of a run and their numbers of paths: the draws, their twins, and draws without the source policy."""
     reduction = Reduction(plan, "draw", detail, NAMES)
-    at_once = block or max(1, min(reduction.span, _CACHE // reduction.whole_bytes))
-    draws = Run(plan, packed, plan.widened(), plan.dependence.copula(), seed, reduction, at_once)
+    draws = Run(
+        plan, packed, plan.widened(), plan.dependence.copula(), seed, reduction, block or paths_at_once(reduction)
+    )
     twins = replace(draws, packed=packed.with_luck(seed, OTHER_LUCK), reduction=Reduction(plan, "twin", detail, NAMES))
     unwidened = replace(
         draws, beliefs=plan.widened(policy=False), reduction=Reduction(plan, "draw_unwidened", detail, NAMES)
@@ -192,6 +206,12 @@ def _passes(
     return [
         (run, counts[run.reduction.use]) for run in (draws, twins, unwidened, streamed) if run.reduction.use in counts
     ]
+
+
+def paths_at_once(reduction: Reduction) -> int:
+    """Paths whose outputs a processor's cache holds."""
+    most: int = min(reduction.span, _CACHE // reduction.whole_bytes)
+    return max(1, most)
 
 
 def _simulated(job: tuple[Run, int, int]) -> tuple[Pass, Reduced]:
@@ -211,17 +231,18 @@ def _unwidened(draws: int) -> int:
     return max(1, draws // 4)
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many processors we may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
-def _workers(executor: Executor | None) -> Iterator[Executor]:
+def workers(executor: Executor | None) -> Iterator[Executor]:
     """The caller's executor, or threads for the time of one run, one for each processor that we may use."""
     if executor is not None:
         yield executor
         return
-    threads = ThreadPoolExecutor(_processors())
+    threads = ThreadPoolExecutor(processors())
     try:
         yield threads
     finally:

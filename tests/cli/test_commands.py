@@ -284,6 +284,36 @@ def test_a_damaged_plan_of_a_run_is_told(larger, tmp_path):
     assert "is damaged" in result.stderr
 
 
+# ---- audit ----
+
+
+def test_an_audit_tells_shares_that_make_up_everything(run):
+    told = document(call("rank", run[0], "--audit", "--precision", "0.2", "--json"))
+    assert told["target"] == "board ARR"
+    shares = [told["random_variation"], *told["assumptions"]]
+    assert sum(row["share"]["value"] for row in shares) == pytest.approx(1)
+    assert told["runs"] == 7 * told["permutations"]
+    words = call("rank", run[0], "--audit", "--precision", "0.2").stdout
+    assert "Audit: what does board ARR hang on?" in words
+    assert "known within 20.0% either way" in " ".join(words.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--sobol"], "correlated, such as leads.inbound and renewal.smb"),
+        (["--precision", "0.1"], "add --audit"),
+        (["--audit", "--precision", "nan"], "choose one above 0"),
+        (["--audit", "--budget", "100"], "allow more"),
+        (["--audit", "--target", "broad"], "neither a metric nor a target"),
+    ],
+)
+def test_an_audit_that_cannot_be_is_2(run, options, words):
+    result = call("rank", run[0], *options)
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+
+
 # ---- rank and figures ----
 
 

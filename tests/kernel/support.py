@@ -33,7 +33,7 @@ def simulate(plan, paths, *, values=None, shocks=None, seed=7, stream=0, first=0
     columns = {name: np.full(paths, value) for name, value in (values or at_plan(plan)).items()}
     levels = {name: np.tile(level, (paths, 1)) for name, level in (shocks or {}).items()} or None
     slots, varying = packed.slots.fill(Timeline(plan, columns, levels), paths)
-    return Paths(**named(run_block(packed.tables, slots, varying, first))._asdict())
+    return Paths(**named(run_block(packed.tables, slots, varying, first + np.arange(paths)))._asdict())
 
 
 HEADER = "plan: {{name: Law, currency: USD, start: 2027-01, months: {months}}}\n"

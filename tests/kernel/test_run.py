@@ -1,0 +1,36 @@
+"""A block of paths: each row has the random variation of the draw that it names."""
+
+import numpy as np
+import pytest
+
+from simengine.kernel.run import run_block
+from simengine.kernel.selftest import smallest_plan
+
+pytestmark = pytest.mark.jit_off
+
+
+def test_a_path_has_the_chance_of_the_draw_that_its_row_names():
+    tables, slots, varying = smallest_plan()
+    draws = np.arange(len(slots))
+    in_order = run_block(tables, slots, varying, draws)
+    shuffled = np.random.default_rng(1).permutation(draws)
+    for one, other in zip(in_order, run_block(tables, slots, varying, shuffled), strict=True):
+        np.testing.assert_array_equal(one[shuffled], other)
+
+
+def test_rows_that_name_the_same_draw_are_the_same_path():
+    tables, slots, varying = smallest_plan()
+    paths = run_block(tables, slots, varying, np.full(len(slots), 2**32 - 1))
+    assert all((part == part[:1]).all() for part in paths)
+    assert paths.segment.any()
+
+
+def test_the_kind_of_integer_does_not_matter():
+    tables, slots, varying = smallest_plan()
+    draws = np.arange(len(slots))[::-1]
+    for one, other in zip(
+        run_block(tables, slots, varying, draws),
+        run_block(tables, slots, varying, draws.astype(np.uint32)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
