@@ -156,7 +156,9 @@ def _random(residual: Floats, of_twin: Floats, noise: float) -> tuple[float, Flo
     """Variance due to random variation, `E[(r − r')²] / 2` over the draws with a twin, and what each draw contributes.
 
     With a control variate: the residuals of these draws have the same variance as those of all draws, which is known
-    better. Its weight is that of least variance, 0 where twins do not differ.
+    better. Its weight is that of least variance for normal residuals, of which random variation is the share q:
+    `q² / (1 + (1 − q)²)`, 1 where all is random, 0 where twins do not differ. A weight from the products of residuals
+    themselves depends on the same large ones as the control, and the estimate would have a bias.
     """
     paired = np.isfinite(of_twin)
     pairs = int(paired.sum())
@@ -167,8 +169,8 @@ def _random(residual: Floats, of_twin: Floats, noise: float) -> tuple[float, Flo
     squares = weight * (residual**2 + other**2) / 2
     among_twins, of_twins = float(halves.mean()), halves - weight * halves.mean()
     control, of_control = noise - float(squares.mean()), residual**2 - noise - (squares - weight * squares.mean())
-    spread = float(of_control @ of_control)
-    least = -float(of_twins @ of_control) / spread if spread > 0 else 0.0
+    q = min(1.0, among_twins / float(squares.mean())) if squares.any() else 0.0
+    least = q**2 / (1 + (1 - q) ** 2)
     return among_twins + least * control, of_twins + least * of_control
 
 
