@@ -44,8 +44,8 @@ class Case:
         return self.model.shares() if self.truth is None else self.truth
 
     def drawn(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """z, y, and twins of a fifth of the draws."""
-        n, twins = self.draws, self.draws // 5
+        """z, y, and twins of a fifth of the draws, but of 200 at least."""
+        n, twins = self.draws, max(200, self.draws // 5)
         z = rng.normal(size=(n, len(self.model.b))) @ np.linalg.cholesky(self.model.R).T
         known, scale, twin = self.model.known(z), math.sqrt(self.model.noise), np.full(n, np.nan)
         twin[:twins] = (known + scale * self.law(rng, z))[:twins]
