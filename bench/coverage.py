@@ -93,9 +93,10 @@ def main():
     write(
         "coverage.md",
         heading("Coverage of the intervals of shares", "make bench-coverage"),
-        "45 % random variation, twins of a fifth of the draws, of 200 at least (`tests/explain/repetitions.py`). Error: root "
-        "mean square of the shares that add up, over inputs. Coverage of 95 % intervals: of shares of more than five "
-        "standard errors; of smaller ones, whose intervals are too wide on purpose; of the rest, in the mean.\n",
+        "45 % random variation, twins of a fifth of the draws, of 200 at least (`tests/explain/repetitions.py`). "
+        "Error: root mean square of the shares that add up, over inputs. Coverage of 95 % intervals: of shares of more "
+        "than five standard errors; of smaller ones, whose intervals are too wide on purpose; of the rest, in the "
+        "mean.\n",
         table(
             [
                 "inputs",
