@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
-    from simengine.explain import information, rank
+    from simengine.explain import information, misses, rank
     from simengine.plan import load
     from simengine.simulation import simulate
 
@@ -29,6 +29,7 @@ _HOME = {
     "information": "simengine.explain",
     "load": "simengine.plan",
     "load_run": "simengine.archive",
+    "misses": "simengine.explain",
     "rank": "simengine.explain",
     "save": "simengine.archive",
     "simulate": "simengine.simulation",
@@ -38,6 +39,7 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "load",
     "simulate",
     "rank",
+    "misses",
     "information",
     "save",
     "load_run",

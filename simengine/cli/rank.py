@@ -24,6 +24,8 @@ SHOWN = 15
 @click.option("--all", "every", is_flag=True, help="Every assumption, not only the fifteen largest.")
 @click.option("--groups", "by_group", is_flag=True, help="Also by owner, source, part of the plan, and quarter.")
 @click.option("--tornado", is_flag=True, help="Also low and high in the forms of spreadsheets, and which misleads.")
+@click.option("--misses", is_flag=True, help="What decides a target, and how a typical miss comes about.")
+@click.option("--by", type=float, metavar="AMOUNT", help="Size of the miss.  [default: the mean shortfall]")
 @click.option("--audit", is_flag=True, help="Simulate the plan anew, by a design that asks nothing of its shape.")
 @click.option("--sobol", is_flag=True, help="Audit by first-order and total shares; of a plan without correlation.")
 @click.option("--precision", type=float, metavar="P", help="Of an audit: 0.02 is 2 points either way.  [default: 0.02]")
@@ -36,6 +38,8 @@ def command(
     every: bool,
     by_group: bool,
     tornado: bool,
+    misses: bool,
+    by: float | None,
     audit: bool,
     sobol: bool,
     precision: float | None,
@@ -45,6 +49,8 @@ def command(
     """Rank the assumptions, events and shocks of the run in the folder RUN by how much of the doubt each explains."""
     if not (audit or sobol) and (precision is not None or budget is not None):
         raise click.UsageError("--precision and --budget are of an audit: add --audit")
+    if by is not None and not misses:
+        raise click.UsageError("--by is the size of a miss: add --misses")
     from simengine.archive import load_run
     from simengine.explain import rank
     from simengine.report.drivers import drivers
@@ -54,6 +60,9 @@ def command(
 
     ds = load_run(run).dataset
     asked = target or headline(ds)
+    if misses:
+        _misses(ds, asked, period, by, as_json)
+        return
     found = rank(ds, asked, period=period)
     if audit or sobol:
         limits = {"precision": precision, "most_runs": budget}
@@ -93,3 +102,15 @@ def _audit(run: str, ds: xr.Dataset, ranking: xr.Dataset, sobol: bool, limits: d
         print_json(facts)
     else:
         print_rich(audit_table(facts))
+
+
+def _misses(ds: xr.Dataset, target: str, period: str | None, by: float | None, as_json: bool) -> None:
+    from simengine.explain import misses
+    from simengine.report.misses import miss_facts
+    from simengine.report.misses import misses as told
+
+    facts = miss_facts(misses(ds, target, period=period, by=by), ds)
+    if as_json:
+        print_json(facts)
+    else:
+        print_rich(told(facts, ds.attrs["currency"]))

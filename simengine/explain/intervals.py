@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,19 @@ def difference(a: Interval, b: Interval) -> Interval:
         return Interval(d, d - below, d + above)
 
 
+def beyond_noise(found: Interval) -> NDArray[np.bool_]:
+    """Which estimates differ from zero, at 5 % over all of them together (Bonferroni).
+
+    >>> beyond_noise(Interval(*np.array([[1.0, 1.0], [0.1, 0.4], [1.9, 1.6]]))).tolist()
+    [False, True]
+    """
+    from scipy.special import ndtri
+
+    margin = np.where(found.estimate > 0, found.estimate - found.lower, found.upper - found.estimate)
+    wider = -float(ndtri(0.025 / max(1, len(margin)))) / Z95
+    return np.asarray(np.abs(found.estimate) > wider * margin)
+
+
 def share_interval(explained: float, noise: float, error: float) -> Bounded:
     """A share of variance, `explained − noise`, with its interval.
 
@@ -75,3 +89,11 @@ def share_interval(explained: float, noise: float, error: float) -> Bounded:
     centre, margin = math.atanh(correlation), Z95 * error / (2 * correlation * (1 - explained))
     lower, upper = math.tanh(max(0.0, centre - margin)) ** 2, math.tanh(centre + margin) ** 2
     return share, lower - noise, upper - noise
+
+
+def with_bounds(estimates: Mapping[str, Interval | Bounded]) -> Iterator[tuple[str, Floats]]:
+    """The estimates by name, and their bounds by name with `_lower` and `_upper`."""
+    for name, (estimate, lower, upper) in estimates.items():
+        yield name, np.asarray(estimate)
+        yield f"{name}_lower", np.asarray(lower)
+        yield f"{name}_upper", np.asarray(upper)

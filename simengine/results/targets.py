@@ -43,17 +43,53 @@ def period_values(ds: xr.Dataset, name: str, period: str | None, suffix: PathSuf
         when there is no such metric or period, or when the metric is not known in it
     """
     first, last = _months(ds, name, period)
+    dim = PATH_DIMS[suffix]
+    attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period or whole_plan(ds)}
+    value = np.broadcast_to(metric(_books(ds, suffix), name, first, last), ds.sizes[dim])
+    return xr.DataArray(value, {dim: ds[dim]}, [dim], name, attrs)
 
+
+def values_so_far(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "") -> xr.DataArray:
+    """A metric of the company month by month until a period ends, path by path.
+
+    Flows and ratios are of the period so far, and begin with it; stocks begin with the plan. In the last month all are
+    what `period_values` gives.
+
+    Parameters
+    ----------
+    ds : result of a run
+    name, period, suffix : as in `period_values`
+
+    Returns
+    -------
+    DataArray
+        (month, draw), or the dimension that belongs to `suffix`
+
+    Raises
+    ------
+    SimengineError
+        as `period_values` does
+    """
+    first, last = _months(ds, name, period)
+    books, dim = _books(ds, suffix), PATH_DIMS[suffix]
+    begin = 0 if OUTPUTS[name].kind == "stock" else first
+    if name in COHORT_METRICS and np.isnan(ds["net_history"].values[first:last]).any():
+        begin = last  # of customers of a year ago, who are not known
+    so_far = [metric(books, name, min(first, month), month) for month in range(begin, last + 1)]
+    values = np.stack([np.broadcast_to(column, ds.sizes[dim]) for column in so_far])
+    attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period}
+    months = ds["month"].values[begin : last + 1]
+    return xr.DataArray(values, {"month": months, dim: ds[dim]}, ["month", dim], name, attrs)
+
+
+def _books(ds: xr.Dataset, suffix: PathSuffix) -> Books:
     def load(output: str) -> Array:
         kept = OUTPUTS[output].kept
         if "opening" in kept:
             return np.asarray(ds[output].sum().values)
         return np.asarray(ds.variables[output if "history" in kept else output + suffix].values)
 
-    dim = PATH_DIMS[suffix]
-    attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period or whole_plan(ds)}
-    value = np.broadcast_to(metric(Books(load), name, first, last), ds.sizes[dim])
-    return xr.DataArray(value, {dim: ds[dim]}, [dim], name, attrs)
+    return Books(load)
 
 
 def every_path(ds: xr.Dataset) -> PathSuffix:

@@ -326,6 +326,20 @@ def test_rank_names_the_target_or_the_metric(run):
     assert document(call("rank", folder, "--json"))["target"] == "board ARR"
 
 
+def test_rank_tells_of_misses(run):
+    folder, _ = run
+    text = call("rank", folder, "--target", "NRR", "--misses").stdout
+    assert "What decides whether NRR is reached?" in text
+    assert "When does it show?" in text
+    told = document(call("rank", folder, "--target", "NRR", "--misses", "--by", 0.05, "--json"))
+    assert told["shortfall"] == 0.05
+    assert {row["kind"] for row in told["assumptions"]} == {"assumption"}
+    assert call("rank", folder, "--by", 0.05).exit_code == 2
+    few = call("rank", folder, "--misses")
+    assert few.exit_code == 2
+    assert "run the plan with more draws" in few.stderr
+
+
 @pytest.mark.parametrize("wrong", [("--target", "nope"), ("--target", "new_arr", "--period", "FY2031")])
 def test_rank_of_what_is_not_there_is_2(run, wrong):
     result = call("rank", run[0], *wrong)

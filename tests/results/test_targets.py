@@ -19,6 +19,7 @@ from simengine.results.targets import (
     quantile_interval,
     quantiles,
     shortfall,
+    values_so_far,
     wilson,
 )
 from tests.results.blocks import EVENTS, collected, flat_block, random_block, small_plan
@@ -60,6 +61,28 @@ def test_period_values_by_hand() -> None:
     # NRR of the year: on what was there at its start; a month later, on the end of month 0.
     assert period_values(ds, "nrr", "FY2027").values.tolist() == pytest.approx([139 / 80] * 4)
     assert period_values(ds, "nrr", "2028-01").values.tolist() == pytest.approx([138 / 100] * 4)
+
+
+def test_values_so_far_end_where_the_period_ends() -> None:
+    months = np.arange(13.0)
+    cash = np.array([9, 8, 9, 7, 8, 9, 9, 9, 9, 9, 9, 9, 9.0])
+    ds = dataset(new_arr=months, ending_arr=100 + months, nrr_arr=150 - months, cash=cash)
+    for name in ("new_arr", "ending_arr", "lowest_cash", "cac_new_logo"):
+        found = values_so_far(ds, name, "FY2027-Q2")
+        assert found.dims == ("month", "draw")
+        xr.testing.assert_equal(found[-1].drop_vars("month"), period_values(ds, name, "FY2027-Q2"))
+    # Flows begin with the period, stocks with the plan.
+    flow = values_so_far(ds, "new_arr", "FY2027-Q2")
+    assert flow["month"].values.tolist() == ["2027-04", "2027-05", "2027-06"]
+    assert flow.values[:, 0].tolist() == [3, 3 + 4, 3 + 4 + 5]
+    assert values_so_far(ds, "ending_arr", "FY2027-Q1").values[:, 0].tolist() == [100, 101, 102]
+    assert values_so_far(ds, "lowest_cash", "FY2027-Q2").values[:, 0].tolist() == [9, 8, 9, 7, 7, 7]
+    # Without history nobody knows the customers of a year ago before the year is over.
+    unknown = ds.assign(net_history=ds["net_history"].copy(data=np.r_[np.full(11, np.nan), 1.0, 1.0]))
+    assert values_so_far(unknown, "nrr", "FY2027")["month"].values.tolist() == ["2027-12"]
+    assert values_so_far(ds, "new_arr", "FY2027-Q1", "_baseline").dims == ("month", "case")
+    with pytest.raises(SimengineError, match="is not a metric"):
+        values_so_far(ds, "nope", "FY2027")
 
 
 def test_period_values_of_twins_and_of_the_spreadsheet() -> None:
