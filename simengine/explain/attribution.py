@@ -16,6 +16,8 @@ from simengine.explain.variance import standard_error
 
 GATE = 0.95
 """Share of what assumptions explain that the surrogate must find, or the ranking says that it must not be trusted."""
+FEWEST_TWINS = 50
+"""With fewer, intervals of what rests on twins were measured to be too short; with one they have no length at all."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def attribute(inputs: Inputs, y: Floats, twin: Floats) -> Attribution:
     ----------
     inputs : k assumptions at n draws
     y : (n,) the result
-    twin : (n,) its twin; nan where a draw has none
+    twin : (n,) its twin; nan where a draw has none; of fewer than 50 nothing is said
     """
     y, twin = y - y[0], twin - y[0]  # a result that never varies is then 0 exactly, and so is its variance
     surrogate = fit(inputs, y)
@@ -162,7 +164,7 @@ def _random(residual: Floats, of_twin: Floats, noise: float) -> tuple[float, Flo
     """
     paired = np.isfinite(of_twin)
     pairs = int(paired.sum())
-    if pairs == 0:
+    if pairs < FEWEST_TWINS:
         return math.nan, np.full(len(residual), math.nan)
     other, weight = np.where(paired, of_twin, 0.0), paired * (len(residual) / pairs)
     halves = weight * (residual - other) ** 2 / 2

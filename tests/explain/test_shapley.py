@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from simengine.explain.attribution import attribute
+from simengine.explain.attribution import FEWEST_TWINS, attribute
 from simengine.explain.coalitions import MOST_ENUMERATED, coalitions, components
 from simengine.explain.shapley import Effects
 from simengine.explain.surrogate import Inputs, Terms, fit, hermite
@@ -200,3 +200,12 @@ def test_a_result_that_never_varies_has_no_shares(value):
     found = attribute(Inputs(z, np.eye(4), z), y, y.copy())
     assert np.isnan(found.shapley.share.estimate).all()
     assert np.isnan([*found.random_variation, *found.quality]).all()
+
+
+def test_few_twins_tell_nothing():
+    model = in_blocks(9, 3, 0.5, quadratic=True, random_share=0.3, seed=1)
+    for twins, told in ((1, False), (FEWEST_TWINS - 1, False), (FEWEST_TWINS, True)):
+        z, y, twin = model.draws(np.random.default_rng(8), 2000, twins)
+        found = attribute(Inputs(z, model.R, z), y, twin)
+        assert np.isfinite([*found.random_variation, *found.quality]).all() == told
+        assert found.trusted
