@@ -63,7 +63,7 @@ class Attribution:
     @property
     def trusted(self) -> bool:
         """Whether the surrogate finds enough of what assumptions explain, as far as can be told."""
-        return not (self.quality[0] < GATE and self.quality[2] < 1)
+        return not (self.quality[0] < GATE and self.unattributed[1] > 0)
 
 
 def attribute(inputs: Inputs, y: Floats, twin: Floats) -> Attribution:

@@ -97,7 +97,9 @@ class Inputs:
         values = ds["assumption_value"].values
         if "assumption_z" in ds and "score_correlation" in ds:
             return Inputs(ds["assumption_z"].values, ds["score_correlation"].values, values)
-        z = np.stack([ndtri(midranks(np.ascontiguousarray(column))) for column in values.T], axis=1)
+        z = np.empty(values.shape)
+        for place, column in enumerate(values.T):
+            z[:, place] = ndtri(midranks(np.ascontiguousarray(column)))
         spread = z.std(axis=0)
         z = z / np.where(spread > 0, spread, 1.0)
         correlation = z.T @ z / len(z)
@@ -272,7 +274,9 @@ class Surrogate:
         Only as far as no term has it already: the residuals are orthogonal to the terms.
         """
         x = self.inputs.factors @ self.inputs.inverse
-        squares = np.stack([np.einsum("na,na->n", x @ gradient, x) for gradient in gradients], axis=1)
+        squares = np.empty((len(x), len(gradients)))
+        for place, gradient in enumerate(gradients):
+            squares[:, place] = np.einsum("na,na->n", x @ gradient, x)
         squares -= squares.mean(axis=0)
         squares -= self.columns @ (self.projected.T @ squares)
         return np.asarray((self.residual[:, None] * squares).T * (len(x) / self.free / 2))

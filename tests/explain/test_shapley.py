@@ -209,3 +209,14 @@ def test_few_twins_tell_nothing():
         found = attribute(Inputs(z, model.R, z), y, twin)
         assert np.isfinite([*found.random_variation, *found.quality]).all() == told
         assert found.trusted
+
+
+def test_a_plan_without_assumptions_is_all_random_variation():
+    rng = np.random.default_rng(9)
+    nothing = np.empty((1000, 0))
+    found = attribute(Inputs(nothing, np.empty((0, 0)), nothing), rng.normal(size=1000), rng.normal(size=1000))
+    assert found.shapley.share.estimate.shape == (0,)
+    assert found.random_variation[0] + found.unattributed[0] == pytest.approx(1.0, abs=1e-12)
+    estimate, lower, upper = found.random_variation
+    assert abs(estimate - 1) < upper - lower  # four standard errors
+    assert found.trusted
