@@ -117,7 +117,7 @@ def main():
         "Where intervals fall short. **Few twins** (2,000 draws of 5 inputs):\n",
         table(
             ["twins", "random variation", "unattributed", "quality", "mean quality"],
-            [few_twins(twins) for twins in (10, 30, 60, 100, 400)],
+            [few_twins(twins) for twins in (50, 100, 200, 400)],
         ),
         "**An event in few of 2,000 draws**, with a share of 0.1:\n",
         table(["draws", "coverage"], [rare_event(chance) for chance in (0.002, 0.005, 0.01, 0.02)]),
