@@ -42,6 +42,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Two workers with one thread each: on two processors, more threads of the linear algebra only wait for each other.
+test test-full: export OPENBLAS_NUM_THREADS = 1
+
 test: check
 	$(BIN)/pytest -n 2
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 -m "$(JIT_OFF)" tests

@@ -18,7 +18,7 @@ from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, me
 from simengine.explain.narrowing import narrowing
 from simengine.explain.question import Question, question_of
 from simengine.explain.ranks import normal_scores, normal_scores_among, ranks_of
-from simengine.explain.surrogate import Inputs
+from simengine.explain.surrogate import Inputs, lines
 from simengine.explain.ties import rank_groups
 from simengine.explain.timing import by_quarter
 from simengine.explain.tornado import tornado
@@ -29,6 +29,8 @@ from simengine.results.targets import wilson
 
 FEWEST_DRAWS = 100
 """With fewer, a fifth holds less than 20 draws, and intervals were measured to be too short."""
+DRAWS_PER_LINE = 4
+"""Draws for each term of a plane through the assumptions: with fewer, intervals were seen to be too short."""
 _DISAGREES = 4.0
 """Standard errors between two estimates of what an assumption explains alone that are no chance."""
 
@@ -78,14 +80,16 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     Raises
     ------
     SimengineError
-        when there is no such metric, target or period, or fewer than 100 draws in which the metric is defined
+        when there is no such metric, target or period, or too few draws in which the metric is defined: fewer than
+        100, or than four for each assumption and each value of one with few values
     """
     question = question_of(ds, metric_or_target, period)
-    defined = _enough(question)
+    everything = Inputs.of(ds)
+    defined = _enough(question, everything)
     ratio = OUTPUTS[question.metric].kind == "ratio"
     value, twin = question.value[defined], question.twin[defined]
     y, of_twin = (normal_scores(value), normal_scores_among(twin, value)) if ratio else (value, twin)
-    inputs = Inputs.of(ds).at(defined)
+    inputs = everything.at(defined)
     found = attribute(inputs, y, of_twin)
     ranks = ranks_of(inputs.values)
     bins = [Bins(column) for column in ranks]
@@ -136,18 +140,19 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     return _described(ranking, ds, question, int(defined.sum()))
 
 
-def _enough(question: Question) -> NDArray[np.bool_]:
+def _enough(question: Question, inputs: Inputs) -> NDArray[np.bool_]:
     """The draws in which the metric is defined."""
+    fewest = max(FEWEST_DRAWS, DRAWS_PER_LINE * lines(inputs).count(inputs))
     defined = ~np.isnan(question.value)
     draws = int(defined.sum())
-    if len(defined) < FEWEST_DRAWS:
+    if len(defined) < fewest:
         raise SimengineError(
-            f"a ranking needs {FEWEST_DRAWS} draws, and this run has {len(defined)}; run the plan with more"
+            f"a ranking of this plan needs {fewest} draws, and this run has {len(defined)}; run the plan with more"
         )
-    if draws < FEWEST_DRAWS:
+    if draws < fewest:
         raise SimengineError(
             f"{question.metric} is undefined on {len(defined) - draws:,} of {len(defined):,} paths, and a ranking "
-            f"needs it on {FEWEST_DRAWS} or more; choose another metric or period"
+            f"needs it on {fewest} or more; choose another metric or period"
         )
     return defined
 

@@ -296,12 +296,17 @@ def hermite(z: Floats, order: int) -> Floats:
 
 def smallest(inputs: Inputs) -> Terms:
     """The terms that are always there: of each assumption, as far as there are draws for it."""
+    smooth = [int(i) for i in np.flatnonzero(inputs.varies) if i not in inputs.steps]
+    whole = Terms(tuple((i, order) for order in range(1, ALWAYS + 1) for i in smooth), tuple(inputs.steps))
+    return whole if DRAWS_PER_TERM * whole.count(inputs) <= len(inputs.z) else lines(inputs)
+
+
+def lines(inputs: Inputs) -> Terms:
+    """A line for each assumption, and a level for each value of one with few values, if there are draws for them."""
     varying = [int(i) for i in np.flatnonzero(inputs.varies)]
-    smooth = [i for i in varying if i not in inputs.steps]
-    for highest in (ALWAYS, 1):
-        terms = Terms(tuple((i, order) for order in range(1, highest + 1) for i in smooth), tuple(inputs.steps))
-        if DRAWS_PER_TERM * terms.count(inputs) <= len(inputs.z):
-            return terms
+    terms = Terms(tuple((i, 1) for i in varying if i not in inputs.steps), tuple(inputs.steps))
+    if DRAWS_PER_TERM * terms.count(inputs) <= len(inputs.z):
+        return terms
     two_values = tuple(i for i, steps in inputs.steps.items() if len(steps.values) == 2)
     return Terms(tuple((i, 1) for i in varying if i not in two_values), two_values)
 
