@@ -219,4 +219,3 @@ def test_a_plan_without_assumptions_is_all_random_variation():
     assert found.random_variation[0] + found.unattributed[0] == pytest.approx(1.0, abs=1e-12)
     estimate, lower, upper = found.random_variation
     assert abs(estimate - 1) < upper - lower  # four standard errors
-    assert found.trusted
