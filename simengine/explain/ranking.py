@@ -74,8 +74,8 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
 
         Scalars: `random_variation` and `unattributed`, which make up 1 with all shares; `quality`, the share of what
         assumptions explain that was found, and `trusted`, whether that is enough; `mean` (not of a ratio), `p10`,
-        `p50`, `p90`. With a target `p_hit` and `hit_random_variation`. Without twins `random_variation` and `quality`
-        are nan, and what is unattributed holds random variation.
+        `p50`, `p90`. With a target `p_hit` and `hit_random_variation`. With fewer than 50 twins `random_variation` and
+        `quality` are nan, and what is unattributed holds random variation.
 
     Raises
     ------
