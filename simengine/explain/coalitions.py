@@ -20,7 +20,7 @@ MOST_ENUMERATED = 12
 """Members of a component of which all coalitions are taken; of a larger one, those along random orders."""
 _ORDERS = 480
 """Random orders of a larger component, at least: each with its reverse, and with every rotation of both."""
-_WORK = 2**24
+_WORK = 2**26
 """Numbers that orders may fill: the smaller a component, the more orders of it."""
 _NOTHING_LEFT = 1e-10
 """What is left of a variance of 1, but for rounding, once it is known."""
@@ -31,20 +31,24 @@ CHANCES, CHANCE_WEIGHTS = (_nodes + 1) / 2, _weights / 2
 
 
 class Coalitions(NamedTuple):
-    """N coalitions of a component of s members, and the weights that make averages of what holds for each.
+    """N coalitions of one size from a component of s members, every member as often in as any other.
 
     Attributes
     ----------
+    size : members of each
     covariance : (N, s, s) C_u
-    shapley : (s, N) Σ_n shapley[i, n] f(u_n) is the Shapley value of member i in the game f
-    joining : (G, s, N) the same for what i adds on average if every other is in with probability `CHANCES[g]`
-    mean : (G, N) the average of f if every member is in with probability `CHANCES[g]`
+    joined, left_out : (s, N) Σ_n joined[i, n] f(u_n) is the mean of f over those that i is in, or is not in
     """
 
+    size: int
     covariance: Floats
-    shapley: Floats
-    joining: Floats
-    mean: Floats
+    joined: Floats
+    left_out: Floats
+
+    @property
+    def shapley(self) -> Floats:
+        """(s, N): Σ_n shapley[i, n] f(u_n), added up over all sizes, is the Shapley value of member i in the game f."""
+        return (self.joined - self.left_out) / len(self.joined)
 
 
 def components(correlation: Floats) -> list[NDArray[np.intp]]:
@@ -60,7 +64,7 @@ def components(correlation: Floats) -> list[NDArray[np.intp]]:
 
 
 def coalitions(correlation: Floats) -> Iterator[Coalitions]:
-    """The coalitions of one component, (s, s), in batches whose weighted sums add up."""
+    """The coalitions of one component, (s, s), size by size."""
     return _every(correlation) if len(correlation) <= MOST_ENUMERATED else _along_orders(correlation)
 
 
@@ -80,13 +84,11 @@ def _every(correlation: Floats) -> Iterator[Coalitions]:
         without = covariance[: 2**i]
         covariance[2**i : 2 ** (i + 1)] = join(without, correlation, np.full(2**i, i))
     inside = (np.arange(2**members) >> np.arange(members)[:, None]) & 1
-    others = inside.sum(axis=0) - inside
-    sign = 2.0 * inside - 1.0
-    q = CHANCES[:, None, None]
-    joining = sign * q**others * (1 - q) ** (members - 1 - others)
-    size = inside.sum(axis=0)
-    mean = q[:, 0] ** size * (1 - q[:, 0]) ** (members - size)
-    yield Coalitions(covariance, np.tensordot(CHANCE_WEIGHTS, joining, 1), joining, mean)
+    for size in range(members + 1):
+        of_size = np.flatnonzero(inside.sum(axis=0) == size)
+        within = inside[:, of_size]
+        joined, left_out = within / max(1, within[0].sum()), (1 - within) / max(1, (1 - within[0]).sum())
+        yield Coalitions(size, covariance[of_size], joined, left_out)
 
 
 def _along_orders(correlation: Floats) -> Iterator[Coalitions]:
@@ -95,18 +97,14 @@ def _along_orders(correlation: Floats) -> Iterator[Coalitions]:
     orders = random_orders(members)
     count, here = len(orders), np.arange(len(orders))
     covariance = np.zeros((count, members, members))
-    as_others, as_members = _sizes(members - 1), _sizes(members)
     for size in range(members + 1):
-        shapley, joining = np.zeros((members, count)), np.zeros((len(CHANCES), members, count))
+        joined, left_out = np.zeros((2, members, count))
         if size > 0:
             covariance = join(covariance, correlation, orders[:, size - 1])
-            shapley[orders[:, size - 1], here] += 1 / count
-            joining[:, orders[:, size - 1], here] += as_others[:, size - 1, None] * members / count
+            joined[orders[:, size - 1], here] = members / count
         if size < members:
-            shapley[orders[:, size], here] -= 1 / count
-            joining[:, orders[:, size], here] -= as_others[:, size, None] * members / count
-        mean = np.repeat(as_members[:, size, None] / count, count, axis=1)
-        yield Coalitions(covariance, shapley, joining, mean)
+            left_out[orders[:, size], here] = members / count
+        yield Coalitions(size, covariance, joined, left_out)
 
 
 @lru_cache(maxsize=8)
@@ -118,8 +116,8 @@ def random_orders(members: int) -> NDArray[np.intp]:
     return np.array([order for one in turned for order in (one, one[::-1])])
 
 
-def _sizes(members: int) -> Floats:
-    """Chance that so many of `members` are in, where each is with probability q, (G, members + 1)."""
+def sizes(members: int) -> Floats:
+    """Chance that so many of `members` are in, where each is with probability `CHANCES[g]`, (G, members + 1)."""
     from scipy.special import binom
 
     k, q = np.arange(members + 1), CHANCES[:, None]

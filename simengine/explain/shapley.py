@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from simengine.explain.coalitions import CHANCE_WEIGHTS, coalitions, components
+from simengine.explain.coalitions import CHANCE_WEIGHTS, coalitions, components, sizes
 from simengine.explain.intervals import Floats
 from simengine.explain.surrogate import Inputs, Terms
 
@@ -95,7 +95,7 @@ class Effects:
         for members in self._parts:
             block = np.ix_(members, members, members)
             for batch in coalitions(self._correlation[np.ix_(members, members)]):
-                for order, power in _powers(batch.covariance, total):
+                for order, power in powers(batch.covariance, total):
                     total[order][block] += np.tensordot(batch.shapley, power, 1)
         return self._assembled(total)
 
@@ -109,13 +109,18 @@ class Effects:
         joining, mean = np.zeros((nodes, k, k, k)), np.zeros((nodes, k, k))
         inside, every = np.zeros((k, k, k)), np.arange(nodes)
         for members in self._parts:
-            square = np.ix_(members, members)
-            among = A[square]
+            square, cube = np.ix_(members, members), np.ix_(members, members, members)
+            among, of_members, of_others = A[square], sizes(len(members)), sizes(len(members) - 1)
             for batch in coalitions(self._correlation[square]):
                 known = batch.covariance
-                inside[np.ix_(members, members, members)] += np.tensordot(batch.shapley, known @ among @ known, 1)
-                joining[np.ix_(every, members, members, members)] += np.tensordot(batch.joining, known, 1)
-                mean[np.ix_(every, members, members)] += np.tensordot(batch.mean, known, 1)
+                inside[cube] += np.tensordot(batch.shapley, known @ among @ known, 1)
+                mean[np.ix_(every, members, members)] += np.multiply.outer(
+                    of_members[:, batch.size], known.mean(axis=0)
+                )
+                for others, sign, weights in ((batch.size - 1, 1, batch.joined), (batch.size, -1, batch.left_out)):
+                    if 0 <= others < len(members):
+                        news = np.multiply.outer(sign * of_others[:, others], np.tensordot(weights, known, 1))
+                        joining[np.ix_(every, members, members, members)] += news
         across = np.zeros((k, k, k))
         for weight, added, average in zip(CHANCE_WEIGHTS, joining, mean, strict=True):
             one_sided = weight * (added @ A @ average)
@@ -134,7 +139,7 @@ class Effects:
     def alone(self) -> Floats:
         """(k, terms, terms): what each assumption explains alone, v({i}) = β' M β, of all orders but the second."""
         known = np.einsum("ia,ib->iab", self._correlation, self._correlation)
-        return self._assembled(dict(_powers(known, self.expansion.orders)))
+        return self._assembled(dict(powers(known, self.expansion.orders)))
 
     def alone_gradient(self, A: Floats) -> Floats:
         """(k, k, k): the same for the quadratic form, 4 C A C with C = R_i R_i'."""
@@ -153,7 +158,8 @@ class Effects:
         return total
 
 
-def _powers(covariance: Floats, orders: Collection[int]) -> Iterator[tuple[int, Floats]]:
+def powers(covariance: Floats, orders: Collection[int]) -> Iterator[tuple[int, Floats]]:
+    """Elementwise powers of a covariance, each order with its own."""
     power = np.ones_like(covariance)
     for order in range(1, max(orders, default=0) + 1):
         power = power * covariance

@@ -13,7 +13,7 @@ Model. Softw. 143, 2021, 105115; arXiv 2101.08083).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from simengine.explain.attribution import GATE, Shares
 from simengine.explain.coalitions import MOST_ENUMERATED, coalitions, components, join
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, share_interval
 from simengine.explain.ranks import normal_scores, ranks_of
-from simengine.explain.shapley import Expansion
+from simengine.explain.shapley import Expansion, powers
 from simengine.explain.surrogate import Surrogate
 from simengine.explain.variance import Bins, FirstOrder, first_order_shares, standard_error
 from simengine.explain.variation import random_variation
@@ -196,7 +196,7 @@ class _Game:
         """v of N coalitions among members, noise and all."""
         among = C @ self._A[np.ix_(members, members)]
         value = _known(C) @ self._beyond[members] + 2 * np.einsum("nij,nji->n", among, among)
-        for order, power in _powers(C, self._c):
+        for order, power in powers(C, self._c):
             c = self._c[order][members]
             value += power @ c @ c
         return np.asarray(value)
@@ -234,7 +234,7 @@ class _Game:
         for C, weight in weighted:
             by_A += np.tensordot(weight, 4 * C @ self._A @ C, 1)
             by_beta += weight @ _known(C) @ self._beyond_gradient
-            for order, power in _powers(C, self._c):
+            for order, power in powers(C, self._c):
                 by_beta += 2 * weight @ (power @ self._c[order]) @ self._orders[order]
         return by_beta + np.tensordot(by_A, self._quadratic, 2), by_A
 
@@ -304,14 +304,6 @@ class _Game:
 def _known(C: Floats) -> Floats:
     """Which assumptions each coalition knows, (N, k)."""
     return np.asarray(np.einsum("nii->ni", C) > _KNOWN, dtype=np.float64)
-
-
-def _powers(C: Floats, orders: Collection[int]) -> Iterator[tuple[int, Floats]]:
-    power = C
-    for order in range(1, max(orders, default=0) + 1):
-        if order in orders:
-            yield order, power
-        power = power * C
 
 
 def _orders(members: int) -> NDArray[np.intp]:
