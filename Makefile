@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full dieharder check bench bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile lock clean
+.PHONY: help setup demo test test-full dieharder check bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-full  the slow tests"
 	@echo "make check      formatting, lint, types and the walls between the rooms"
 	@echo "make bench      measure speed and memory against rivals"
+	@echo "make bench-attribution, bench-coverage  shares of variance beside SALib and OpenTURNS; how often intervals are right"
 	@echo "make bench-large  measure five years, 1,000 seats"
 	@echo "make bench-scaling  measure how cost grows with the plan"
 	@echo "make bench-pairs  measure what common random numbers are worth"
@@ -41,6 +42,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Two workers with one thread each: on two processors, more threads of the linear algebra only wait for each other.
+test test-full: export OPENBLAS_NUM_THREADS = 1
+
 test: check
 	$(BIN)/pytest -n 2
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 -m "$(JIT_OFF)" tests
@@ -54,6 +58,21 @@ dieharder:
 
 bench: $(READY)
 	$(BIN)/python -m bench.northstar
+
+# The rivals bring pandas and more: they stay out of .venv.
+RIVALS := build/rivals
+
+$(RIVALS)/ready: requirements/rivals.lock
+	$(PYTHON) -m venv $(RIVALS)
+	$(RIVALS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/rivals.lock
+	$(RIVALS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+bench-attribution: $(RIVALS)/ready
+	OPENBLAS_NUM_THREADS=1 $(RIVALS)/bin/python -m bench.attribution
+
+bench-coverage: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.coverage
 
 bench-large: $(READY)
 	$(BIN)/python -m bench.five_years
@@ -86,6 +105,7 @@ lock:
 	build/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(COMPILE) --output-file requirements/run.lock
 	$(COMPILE) --output-file requirements/dev.lock --extra dev --constraints requirements/run.lock
+	$(COMPILE) --output-file requirements/rivals.lock --extra rivals --constraints requirements/run.lock
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -16,6 +16,8 @@ from simengine.explain.variance import standard_error
 
 GATE = 0.95
 """Share of what assumptions explain that the surrogate must find, or the ranking says that it must not be trusted."""
+FEWEST_TWINS = 50
+"""With fewer, intervals of what rests on twins were measured to be too short; with one they have no length at all."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Attribution:
     @property
     def trusted(self) -> bool:
         """Whether the surrogate finds enough of what assumptions explain, as far as can be told."""
-        return not (self.quality[0] < GATE and self.quality[2] < 1)
+        return not (self.quality[0] < GATE and self.unattributed[1] > 0)
 
 
 def attribute(inputs: Inputs, y: Floats, twin: Floats) -> Attribution:
@@ -76,8 +78,9 @@ def attribute(inputs: Inputs, y: Floats, twin: Floats) -> Attribution:
     ----------
     inputs : k assumptions at n draws
     y : (n,) the result
-    twin : (n,) its twin; nan where a draw has none
+    twin : (n,) its twin; nan where a draw has none; of fewer than 50 nothing is said
     """
+    y, twin = y - y[0], twin - y[0]  # a result that never varies is then 0 exactly, and so is its variance
     surrogate = fit(inputs, y)
     effects = Effects(inputs, surrogate.terms)
     expansion, forms = effects.expansion, effects.shapley
@@ -138,40 +141,38 @@ def _effects(surrogate: Surrogate, forms: Floats, gradients: Floats, squares: Fl
     raw = of_terms @ beta + np.tensordot(gradients, whole, 2) / 2
     gradient = 2 * of_terms + np.tensordot(gradients, expansion.quadratic, 2)
     influence = gradient @ surrogate.influence + surrogate.influence_of_rest(gradients)
-    bias = np.einsum("iab,ab->i", forms, surrogate.covariance) + squares * surrogate.noise / len(surrogate.residual)
+    bias = np.einsum("iab,ab->i", forms, surrogate.covariance) + squares * surrogate.noise / surrogate.free
     return _Effects(raw - bias, bias, influence)
 
 
 def _variance_of_terms(surrogate: Surrogate, forms: Floats, expansion: Expansion) -> tuple[float, Floats]:
     """Variance of the terms that entered, in the population, and what each draw contributes to it."""
     beta, R = surrogate.coefficients, surrogate.inputs.correlation
-    A = expansion.quadratic @ beta
-    gradient = 4 * R @ A @ R
-    everything = forms.sum(axis=0)
-    value = float(beta @ everything @ beta + np.sum(gradient * A) / 2)
-    products = np.count_nonzero(expansion.quadratic.any(axis=(0, 1)))
-    bias = float(np.sum(everything * surrogate.covariance)) + products * surrogate.noise / len(surrogate.residual)
-    by_term = 2 * everything @ beta + np.tensordot(gradient, expansion.quadratic, 2)
-    return value - bias, by_term @ surrogate.influence
+    known = np.tensordot(R, expansion.quadratic, 1)
+    everything = forms.sum(axis=0) + 2 * np.tensordot(known, known, ((0, 1), (1, 0)))  # 2 tr(R A R A)
+    value = float(beta @ everything @ beta - np.sum(everything * surrogate.covariance))
+    return value, 2 * (everything @ beta) @ surrogate.influence
 
 
 def _random(residual: Floats, of_twin: Floats, noise: float) -> tuple[float, Floats]:
     """Variance due to random variation, `E[(r − r')²] / 2` over the draws with a twin, and what each draw contributes.
 
     With a control variate: the residuals of these draws have the same variance as those of all draws, which is known
-    better. Its weight is that of least variance, 0 where twins do not differ.
+    better. Its weight is that of least variance for normal residuals, of which random variation is the share q:
+    `q² / (1 + (1 − q)²)`, 1 where all is random, 0 where twins do not differ. A weight from the products of residuals
+    themselves depends on the same large ones as the control, and the estimate would have a bias.
     """
     paired = np.isfinite(of_twin)
     pairs = int(paired.sum())
-    if pairs == 0:
+    if pairs < FEWEST_TWINS:
         return math.nan, np.full(len(residual), math.nan)
     other, weight = np.where(paired, of_twin, 0.0), paired * (len(residual) / pairs)
     halves = weight * (residual - other) ** 2 / 2
     squares = weight * (residual**2 + other**2) / 2
     among_twins, of_twins = float(halves.mean()), halves - weight * halves.mean()
     control, of_control = noise - float(squares.mean()), residual**2 - noise - (squares - weight * squares.mean())
-    spread = float(of_control @ of_control)
-    least = -float(of_twins @ of_control) / spread if spread > 0 else 0.0
+    q = min(1.0, among_twins / float(squares.mean())) if squares.any() else 0.0
+    least = q**2 / (1 + (1 - q) ** 2)
     return among_twins + least * control, of_twins + least * of_control
 
 

@@ -22,6 +22,7 @@ from simengine.explain.ranks import normal_scores, normal_scores_among
 from simengine.explain.shapley import Effects
 from simengine.explain.sobol import sobol
 from simengine.explain.surrogate import Inputs, Surrogate, fit
+from simengine.explain.ties import rank_groups
 from simengine.explain.walk import Ints, Progress, walk
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
@@ -341,12 +342,7 @@ def _groups(share: Floats, gap: Floats) -> Ints:
 
     A new one opens where a share is below that of the group's first by more than noise, as in `ranking`.
     """
-    groups, head = np.ones(len(share), np.int64), 0
-    for place in range(1, len(share)):
-        new = share[head] - share[place] > gap[head, place]
-        head = place if new else head
-        groups[place] = groups[place - 1] + new
-    return groups
+    return rank_groups(len(share), lambda first, here: bool(share[first] - share[here] > gap[first, here]))
 
 
 def _target(plan: Plan, question: Question) -> Target:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from simengine.errors import SimengineError
 from simengine.explain.choice import Choice, choice_between
 from simengine.explain.evppi import Known, evpi, known, least_gain
-from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean
+from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, with_bounds
 from simengine.explain.payoff import DEFAULT, payoff_of
+from simengine.explain.ties import rank_groups
 from simengine.results.targets import wilson
 
 FEWEST_DRAWS = 500
@@ -86,12 +87,9 @@ def information(
     worths = Interval(*np.array([one.value for one in single], dtype=float).reshape(-1, 3).T)
     options = np.array(choice.options)
     found = xr.Dataset(
-        {name: ("option", column) for name, column in _with_bounds(_of_options(choice.net_benefit))}
-        | {
-            name: ((), end)
-            for name, end in _with_bounds({"evpi": everything, "evppi_all": _of_all(choice, everything)})
-        }
-        | {name: ("assumption", column) for name, column in _with_bounds({"evppi": worths})}
+        {name: ("option", column) for name, column in with_bounds(_of_options(choice.net_benefit))}
+        | {name: ((), end) for name, end in with_bounds({"evpi": everything, "evppi_all": _of_all(choice, everything)})}
+        | {name: ("assumption", column) for name, column in with_bounds({"evppi": worths})}
         | {
             "distinguishable": ("assumption", worths.lower > 0),
             "rank_group": ("assumption", _groups(choice.net_benefit, single)),
@@ -168,21 +166,12 @@ def _groups(net_benefit: Floats, single: list[Known]) -> NDArray[np.int64]:
     Less by more than noise, paired draw by draw at 95 %, as in a ranking of shares.
     """
     rows = np.arange(len(net_benefit))
-    groups = np.ones(len(single), dtype=np.int64)
-    head = 0
-    for place in range(1, len(single)):
-        gap = net_benefit[rows, single[head].chosen] - net_benefit[rows, single[place].chosen]
-        new = gap.mean() > Z95 * gap.std(ddof=1) / math.sqrt(len(gap))
-        head = place if new else head
-        groups[place] = groups[place - 1] + new
-    return groups
 
+    def less(first: int, here: int) -> bool:
+        gap = net_benefit[rows, single[first].chosen] - net_benefit[rows, single[here].chosen]
+        return bool(gap.mean() > Z95 * gap.std(ddof=1) / math.sqrt(len(gap)))
 
-def _with_bounds(estimates: Mapping[str, Interval | Bounded]) -> Iterator[tuple[str, Floats]]:
-    for name, (estimate, lower, upper) in estimates.items():
-        yield name, np.asarray(estimate)
-        yield f"{name}_lower", np.asarray(lower)
-        yield f"{name}_upper", np.asarray(upper)
+    return rank_groups(len(single), less)
 
 
 def _known_of(runs: Mapping[str, xr.Dataset], names: list[str]) -> dict[str, tuple[str, NDArray[np.str_]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,12 @@ from simengine.errors import SimengineError
 from simengine.explain.attribution import Attribution, Shares, attribute
 from simengine.explain.forms import forms
 from simengine.explain.groups import memberships
-from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, median, proportion
+from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, median, proportion, with_bounds
 from simengine.explain.narrowing import narrowing
 from simengine.explain.question import Question, question_of
 from simengine.explain.ranks import normal_scores, normal_scores_among, ranks_of
-from simengine.explain.surrogate import Inputs
+from simengine.explain.surrogate import Inputs, lines
+from simengine.explain.ties import rank_groups
 from simengine.explain.timing import by_quarter
 from simengine.explain.tornado import tornado
 from simengine.explain.variance import Bins, FirstOrder, first_order_shares, standard_error
@@ -28,6 +29,8 @@ from simengine.results.targets import wilson
 
 FEWEST_DRAWS = 100
 """With fewer, a fifth holds less than 20 draws, and intervals were measured to be too short."""
+DRAWS_PER_LINE = 4
+"""Draws for each term of a plane through the assumptions: with fewer, intervals were seen to be too short."""
 _DISAGREES = 4.0
 """Standard errors between two estimates of what an assumption explains alone that are no chance."""
 
@@ -71,20 +74,22 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
 
         Scalars: `random_variation` and `unattributed`, which make up 1 with all shares; `quality`, the share of what
         assumptions explain that was found, and `trusted`, whether that is enough; `mean` (not of a ratio), `p10`,
-        `p50`, `p90`. With a target `p_hit` and `hit_random_variation`. Without twins `random_variation` and `quality`
-        are nan, and what is unattributed holds random variation.
+        `p50`, `p90`. With a target `p_hit` and `hit_random_variation`. With fewer than 50 twins `random_variation` and
+        `quality` are nan, and what is unattributed holds random variation.
 
     Raises
     ------
     SimengineError
-        when there is no such metric, target or period, or fewer than 100 draws in which the metric is defined
+        when there is no such metric, target or period, or too few draws in which the metric is defined: fewer than
+        100, or than four for each assumption and each value of one with few values
     """
     question = question_of(ds, metric_or_target, period)
-    defined = _enough(question)
+    everything = Inputs.of(ds)
+    defined = _enough(question, everything)
     ratio = OUTPUTS[question.metric].kind == "ratio"
     value, twin = question.value[defined], question.twin[defined]
     y, of_twin = (normal_scores(value), normal_scores_among(twin, value)) if ratio else (value, twin)
-    inputs = Inputs.of(ds).at(defined)
+    inputs = everything.at(defined)
     found = attribute(inputs, y, of_twin)
     ranks = ranks_of(inputs.values)
     bins = [Bins(column) for column in ranks]
@@ -125,8 +130,8 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
         **{name: getattr(spreadsheet, name) for name in ("borrows", "bends", "joins")},
     }
     ranking = xr.Dataset(
-        {name: ("assumption", column[order]) for name, column in (*_with_bounds(columns), *flags.items())}
-        | {name: ((), number) for name, number in _with_bounds(scalars)}
+        {name: ("assumption", column[order]) for name, column in (*with_bounds(columns), *flags.items())}
+        | {name: ((), number) for name, number in with_bounds(scalars)}
         | {f"p{level}": ((), np.quantile(value, level / 100, method="inverted_cdf")) for level in (10, 50, 90)}
         | {"rank_group": ("assumption", _groups(found.shapley, order)), "trusted": ((), found.trusted)},
         {name: coordinate[order] for name, coordinate in ds.coords.items() if coordinate.dims == ("assumption",)},
@@ -135,18 +140,19 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     return _described(ranking, ds, question, int(defined.sum()))
 
 
-def _enough(question: Question) -> NDArray[np.bool_]:
+def _enough(question: Question, inputs: Inputs) -> NDArray[np.bool_]:
     """The draws in which the metric is defined."""
+    fewest = max(FEWEST_DRAWS, DRAWS_PER_LINE * lines(inputs).count(inputs))
     defined = ~np.isnan(question.value)
     draws = int(defined.sum())
-    if len(defined) < FEWEST_DRAWS:
+    if len(defined) < fewest:
         raise SimengineError(
-            f"a ranking needs {FEWEST_DRAWS} draws, and this run has {len(defined)}; run the plan with more"
+            f"a ranking of this plan needs {fewest} draws, and this run has {len(defined)}; run the plan with more"
         )
-    if draws < FEWEST_DRAWS:
+    if draws < fewest:
         raise SimengineError(
             f"{question.metric} is undefined on {len(defined) - draws:,} of {len(defined):,} paths, and a ranking "
-            f"needs it on {FEWEST_DRAWS} or more; choose another metric or period"
+            f"needs it on {fewest} or more; choose another metric or period"
         )
     return defined
 
@@ -182,7 +188,8 @@ def _in_own_unit(moved: Interval, value: Floats, ratio: bool) -> Interval:
     from scipy.special import ndtr
 
     middle = np.quantile(value, 0.5, method="inverted_cdf")
-    return Interval(*(np.quantile(value, ndtr(score), method="inverted_cdf") - middle for score in moved))
+    with np.errstate(invalid="ignore"):  # the difference of two infinite ratios is nan
+        return Interval(*(np.quantile(value, ndtr(score), method="inverted_cdf") - middle for score in moved))
 
 
 def _by_group(ds: xr.Dataset, found: Attribution, y: Floats, ratio: bool) -> dict[str, Any]:
@@ -191,7 +198,7 @@ def _by_group(ds: xr.Dataset, found: Attribution, y: Floats, ratio: bool) -> dic
     left = [_unknown if ratio else narrowing(y, *found.surrogate.left(y, members)) for _, _, members in groups]
     estimates = {"group_share": shares, "group_narrowing": _stacked(left)}
     return {
-        **{name: ("group", column) for name, column in _with_bounds(estimates)},
+        **{name: ("group", column) for name, column in with_bounds(estimates)},
         "members": ("group", np.array([members.sum() for _, _, members in groups], dtype=np.int64)),
         "group": np.array([name for _, name, _ in groups], dtype=np.str_),
         "grouping": ("group", np.array([grouping for grouping, _, _ in groups], dtype=np.str_)),
@@ -200,7 +207,7 @@ def _by_group(ds: xr.Dataset, found: Attribution, y: Floats, ratio: bool) -> dic
 
 def _by_quarter(ds: xr.Dataset, question: Question) -> dict[str, Any]:
     labels, shares = by_quarter(ds, question)
-    columns = {name: ("quarter", column) for name, column in _with_bounds({"quarter_share": shares})}
+    columns = {name: ("quarter", column) for name, column in with_bounds({"quarter_share": shares})}
     return {**columns, "quarter": np.array(labels, dtype=np.str_)}
 
 
@@ -211,27 +218,14 @@ def _worse_than_plan(ds: xr.Dataset) -> Interval:
 
 
 def _groups(shares: Shares, order: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Number the groups of assumptions in `order`.
+    """Rank groups of assumptions in `order`, paired draw by draw."""
 
-    A new one opens where a share is below that of the group's first by more than noise. Not below that of the
-    neighbour: a chain of small steps would make one group of all.
-    """
-    groups = np.ones(len(order), dtype=np.int64)
-    head = 0
-    for place in range(1, len(order)):
-        first, here = order[head], order[place]
-        gap = shares.share.estimate[first] - shares.share.estimate[here]
-        new = gap > Z95 * standard_error(shares.influence[first] - shares.influence[here])
-        head = place if new else head
-        groups[place] = groups[place - 1] + new
-    return groups
+    def less(first: int, here: int) -> bool:
+        a, b = order[first], order[here]
+        gap = float(shares.share.estimate[a] - shares.share.estimate[b])
+        return gap > Z95 * standard_error(shares.influence[a] - shares.influence[b])
 
-
-def _with_bounds(estimates: Mapping[str, Interval | Bounded]) -> Iterator[tuple[str, Floats]]:
-    for name, (estimate, lower, upper) in estimates.items():
-        yield name, np.asarray(estimate)
-        yield f"{name}_lower", np.asarray(lower)
-        yield f"{name}_upper", np.asarray(upper)
+    return rank_groups(len(order), less)
 
 
 _OF_THE_METRIC = {

@@ -97,7 +97,9 @@ class Inputs:
         values = ds["assumption_value"].values
         if "assumption_z" in ds and "score_correlation" in ds:
             return Inputs(ds["assumption_z"].values, ds["score_correlation"].values, values)
-        z = np.stack([ndtri(midranks(np.ascontiguousarray(column))) for column in values.T], axis=1)
+        z = np.empty(values.shape)
+        for place, column in enumerate(values.T):
+            z[:, place] = ndtri(midranks(np.ascontiguousarray(column)))
         spread = z.std(axis=0)
         z = z / np.where(spread > 0, spread, 1.0)
         correlation = z.T @ z / len(z)
@@ -231,6 +233,7 @@ class Surrogate:
         covariance, whatever the variance of the residuals and however it changes
     fitted, residual : (n,)
     noise : variance of the residuals, corrected for the number of terms
+    free : draws less what was fitted: of a product that did not enter, the terms leave `free / n` to be seen
     rest : (k, k) quadratic form of all products that did not enter: each within noise, together perhaps not
     columns : (n, terms) the terms, less their means
     projected : (n, terms) `projected.T @ y` are the coefficients
@@ -243,6 +246,7 @@ class Surrogate:
     fitted: Floats
     residual: Floats
     noise: float
+    free: int
     rest: Floats
     columns: Floats
     projected: Floats
@@ -270,10 +274,12 @@ class Surrogate:
         Only as far as no term has it already: the residuals are orthogonal to the terms.
         """
         x = self.inputs.factors @ self.inputs.inverse
-        squares = np.stack([np.einsum("na,na->n", x @ gradient, x) for gradient in gradients], axis=1)
+        squares = np.empty((len(x), len(gradients)))
+        for place, gradient in enumerate(gradients):
+            squares[:, place] = np.einsum("na,na->n", x @ gradient, x)
         squares -= squares.mean(axis=0)
         squares -= self.columns @ (self.projected.T @ squares)
-        return np.asarray((self.residual[:, None] * squares).T / 2)
+        return np.asarray((self.residual[:, None] * squares).T * (len(x) / self.free / 2))
 
 
 def hermite(z: Floats, order: int) -> Floats:
@@ -292,9 +298,17 @@ def smallest(inputs: Inputs) -> Terms:
     """The terms that are always there: of each assumption, as far as there are draws for it."""
     smooth = [int(i) for i in np.flatnonzero(inputs.varies) if i not in inputs.steps]
     whole = Terms(tuple((i, order) for order in range(1, ALWAYS + 1) for i in smooth), tuple(inputs.steps))
-    if DRAWS_PER_TERM * whole.count(inputs) <= len(inputs.z):
-        return whole
-    return Terms(tuple((i, 1) for i in smooth), tuple(inputs.steps))
+    return whole if DRAWS_PER_TERM * whole.count(inputs) <= len(inputs.z) else lines(inputs)
+
+
+def lines(inputs: Inputs) -> Terms:
+    """A line for each assumption, and a level for each value of one with few values, if there are draws for them."""
+    varying = [int(i) for i in np.flatnonzero(inputs.varies)]
+    terms = Terms(tuple((i, 1) for i in varying if i not in inputs.steps), tuple(inputs.steps))
+    if DRAWS_PER_TERM * terms.count(inputs) <= len(inputs.z):
+        return terms
+    two_values = tuple(i for i, steps in inputs.steps.items() if len(steps.values) == 2)
+    return Terms(tuple((i, 1) for i in varying if i not in two_values), two_values)
 
 
 def fit(inputs: Inputs, y: Floats) -> Surrogate:
@@ -329,15 +343,16 @@ def _solved(inputs: Inputs, terms: Terms, y: Floats) -> Surrogate:
     # HC3: a draw that pulls the fit to itself has a residual that is too small.
     leverage = np.einsum("np,np->n", projected, columns) + 1 / n
     influence = n * (projected * (residual / np.maximum(1 - leverage, 0.05))[:, None]).T
-    rest = _rest(inputs, residual)
-    noise = float(residual @ residual) / max(1.0, n - 1 - columns.shape[1])
-    return Surrogate(inputs, terms, coefficients, influence, fitted, residual, noise, rest, columns, projected)
+    free = max(1, n - 1 - columns.shape[1])
+    rest = _rest(inputs, residual, free)
+    noise = float(residual @ residual) / free
+    return Surrogate(inputs, terms, coefficients, influence, fitted, residual, noise, free, rest, columns, projected)
 
 
-def _rest(inputs: Inputs, residual: Floats) -> Floats:
+def _rest(inputs: Inputs, residual: Floats, free: int) -> Floats:
     """`R⁻¹ E[r (s s' − R)] R⁻¹ / 2`: the quadratic form of the residuals, without squares that say nothing new."""
     s = inputs.factors
-    rest = inputs.inverse @ (s.T @ (residual[:, None] * s)) @ inputs.inverse / (2 * len(s))
+    rest = inputs.inverse @ (s.T @ (residual[:, None] * s)) @ inputs.inverse / (2 * free)
     rest[inputs.squareless, inputs.squareless] = 0.0
     return np.asarray(rest)
 

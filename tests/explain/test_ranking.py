@@ -276,3 +276,9 @@ def test_the_order_of_assumptions_in_the_run_changes_nothing(run, ranking):
     turned = run.isel(assumption=[2, 0, 3, 1])
     # Sums over assumptions are taken in their order: the last bits differ.
     xr.testing.assert_allclose(rank(turned, "board ARR"), ranking, rtol=1e-12)
+
+
+def test_more_assumptions_need_more_draws(make_run):
+    x = np.random.default_rng(10).normal(size=(150, 40))
+    with pytest.raises(SimengineError, match="needs 160 draws, and this run has 150; run the plan with more"):
+        rank(make_run(x, x[:, 0], x[:50, 0]), "board ARR")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from simengine.explain.attribution import attribute
+from simengine.explain.attribution import FEWEST_TWINS, attribute
 from simengine.explain.coalitions import MOST_ENUMERATED, coalitions, components
 from simengine.explain.shapley import Effects
 from simengine.explain.surrogate import Inputs, Terms, fit, hermite
@@ -191,3 +191,31 @@ def test_an_assumption_that_never_varies_has_no_share():
     values[:, 1] = 4.0
     found = attribute(Inputs(z, np.eye(2), values), z[:, 0] + rng.normal(size=1000), np.full(1000, np.nan))
     assert found.shapley.share.estimate[1] == found.shapley.share.lower[1] == found.shapley.share.upper[1] == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e9 / 3])
+def test_a_result_that_never_varies_has_no_shares(value):
+    z = np.random.default_rng(1).normal(size=(1000, 4))
+    y = np.full(1000, value)  # the mean of 1,000 times 0.1 is not 0.1
+    found = attribute(Inputs(z, np.eye(4), z), y, y.copy())
+    assert np.isnan(found.shapley.share.estimate).all()
+    assert np.isnan([*found.random_variation, *found.quality]).all()
+
+
+def test_few_twins_tell_nothing():
+    model = in_blocks(9, 3, 0.5, quadratic=True, random_share=0.3, seed=1)
+    for twins, told in ((1, False), (FEWEST_TWINS - 1, False), (FEWEST_TWINS, True)):
+        z, y, twin = model.draws(np.random.default_rng(8), 2000, twins)
+        found = attribute(Inputs(z, model.R, z), y, twin)
+        assert np.isfinite([*found.random_variation, *found.quality]).all() == told
+        assert found.trusted
+
+
+def test_a_plan_without_assumptions_is_all_random_variation():
+    rng = np.random.default_rng(9)
+    nothing = np.empty((1000, 0))
+    found = attribute(Inputs(nothing, np.empty((0, 0)), nothing), rng.normal(size=1000), rng.normal(size=1000))
+    assert found.shapley.share.estimate.shape == (0,)
+    assert found.random_variation[0] + found.unattributed[0] == pytest.approx(1.0, abs=1e-12)
+    estimate, lower, upper = found.random_variation
+    assert abs(estimate - 1) < upper - lower  # four standard errors
