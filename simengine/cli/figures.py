@@ -17,7 +17,10 @@ from simengine.cli.steps import draw, print_paths, ranked
 )
 @json_option
 def command(run: Path, output: Path | None, as_json: bool) -> None:
-    """Draw what the run in RUN shows, as PNG and SVG: fan, exceedance, composition, tornado, bridge and cash."""
+    """Draw what the run in RUN shows, as PNG and SVG.
+
+    The figures: fan, exceedance, composition, tornado, certainty, bridge and cash.
+    """
     from simengine.archive import load_run
     from simengine.report.figures import left_out
 

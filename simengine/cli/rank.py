@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,7 @@ SHOWN = 15
 @click.option("--tornado", is_flag=True, help="Also low and high in the forms of spreadsheets, and which misleads.")
 @click.option("--misses", is_flag=True, help="What decides a target, and how a typical miss comes about.")
 @click.option("--by", type=float, metavar="AMOUNT", help="Size of the miss.  [default: the mean shortfall]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="With --misses: draw it into DIR.")
 @click.option("--audit", is_flag=True, help="Simulate the plan anew, by a design that asks nothing of its shape.")
 @click.option("--sobol", is_flag=True, help="Audit by first-order and total shares; of a plan without correlation.")
 @click.option("--precision", type=float, metavar="P", help="Of an audit: 0.02 is 2 points either way.  [default: 0.02]")
@@ -40,6 +42,7 @@ def command(
     tornado: bool,
     misses: bool,
     by: float | None,
+    output: Path | None,
     audit: bool,
     sobol: bool,
     precision: float | None,
@@ -51,6 +54,8 @@ def command(
         raise click.UsageError("--precision and --budget are of an audit: add --audit")
     if by is not None and not misses:
         raise click.UsageError("--by is the size of a miss: add --misses")
+    if output is not None and not misses:
+        raise click.UsageError("--output is of a miss: add --misses; simengine figures draws the ranking")
     from simengine.archive import load_run
     from simengine.explain import rank
     from simengine.report.drivers import drivers
@@ -61,7 +66,7 @@ def command(
     ds = load_run(run).dataset
     asked = target or headline(ds)
     if misses:
-        _misses(ds, asked, period, by, as_json)
+        _misses(ds, asked, period, by, output, as_json)
         return
     found = rank(ds, asked, period=period)
     if audit or sobol:
@@ -104,13 +109,22 @@ def _audit(run: str, ds: xr.Dataset, ranking: xr.Dataset, sobol: bool, limits: d
         print_rich(audit_table(facts))
 
 
-def _misses(ds: xr.Dataset, target: str, period: str | None, by: float | None, as_json: bool) -> None:
+def _misses(
+    ds: xr.Dataset, target: str, period: str | None, by: float | None, output: Path | None, as_json: bool
+) -> None:
+    from simengine.cli.steps import drawn, print_paths
     from simengine.explain import misses
     from simengine.report.misses import miss_facts
     from simengine.report.misses import misses as told
+    from simengine.report.shortfall import no_shortfall, shortfall
 
     facts = miss_facts(misses(ds, target, period=period, by=by), ds)
+    missing = "" if output is None else no_shortfall(facts)
+    figures = [] if output is None or missing else [drawn(shortfall(ds, facts), output, "miss")]
     if as_json:
-        print_json(facts)
+        print_json({**facts, "figures": figures})
     else:
         print_rich(told(facts, ds.attrs["currency"]))
+        print_paths(figures)
+    if missing:
+        click.echo(f"No figure: {missing}.", err=True)

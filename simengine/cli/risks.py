@@ -23,8 +23,8 @@ def command(run: str, target: str | None, output: Path | None, as_json: bool) ->
     high impact and rests on little, and what hopeful plan values are worth.
     """
     from simengine.archive import load_run
-    from simengine.cli.steps import drawn, print_paths
-    from simengine.explain import direction, impact_and_certainty, rank
+    from simengine.cli.steps import by_certainty, drawn, print_paths
+    from simengine.explain import direction, rank
     from simengine.report.facts import headline
     from simengine.report.quadrant import quadrant
     from simengine.report.risks import risk_facts, risks
@@ -32,8 +32,7 @@ def command(run: str, target: str | None, output: Path | None, as_json: bool) ->
     ds = load_run(run).dataset
     name = target or headline(ds)
     found, ranking = direction(ds, name), rank(ds, name)
-    placed = impact_and_certainty(ds, *(ranking[f"share{suffix}"] for suffix in ("", "_lower", "_upper")))
-    told = risk_facts(found, placed, ranking, ds)
+    told = risk_facts(found, by_certainty(ds, ranking), ranking, ds)
     figures = [] if output is None else [drawn(quadrant(ds, told), output, "certainty")]
     if as_json:
         print_json({**told, "figures": figures})

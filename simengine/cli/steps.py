@@ -126,7 +126,15 @@ def draw(ds: xr.Dataset, ranking: xr.Dataset | None, folder: Path) -> list[dict[
     """Draw every figure that the run allows; name, title and paths of each."""
     from simengine.report.figures import board
 
-    return [drawn(figure, folder, name) for name, figure in board(ds, ranking).items()]
+    placed = None if ranking is None else by_certainty(ds, ranking)
+    return [drawn(figure, folder, name) for name, figure in board(ds, ranking, placed).items()]
+
+
+def by_certainty(ds: xr.Dataset, ranking: xr.Dataset) -> xr.Dataset:
+    """The shares of a ranking, placed between impact and certainty."""
+    from simengine.explain import impact_and_certainty
+
+    return impact_and_certainty(ds, *(ranking[f"share{suffix}"] for suffix in ("", "_lower", "_upper")))
 
 
 def drawn(figure: Figure, folder: Path, name: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -56,7 +57,10 @@ def by_month(ds: xr.Dataset, question: Question, typical: Flags, hit: Flags, wor
     behind = _turned(Interval(*(bound - plan for bound in of_typical)), worse)
     told = _told(worse * known.values[:, typical], worse * known.values[:, hit])
     estimates = {
+        **_spread("typical", known.values[:, typical]),
+        **_spread("hits", known.values[:, hit]),
         "typical": of_typical,
+        "hits": of_hits,
         "behind_plan": behind,
         "behind_hits": _turned(difference(of_typical, of_hits), worse),
         "told_apart": told,
@@ -67,6 +71,15 @@ def by_month(ds: xr.Dataset, question: Question, typical: Flags, hit: Flags, wor
         {"month": labels},
         {"behind_from": _from(labels, behind.lower > 0), "visible_from": _from(labels, told.lower > MOST)},
     )
+
+
+def _spread(name: str, paths: Floats) -> dict[str, Interval]:
+    """The middle of paths, (months, n): what `MOST` of them are above, and what `MOST` are below.
+
+    Where typical misses are told apart from hits, the two middles no longer overlap.
+    """
+    ends = {f"{name}_p20": 1 - MOST, f"{name}_p80": MOST}
+    return {key: each(partial(quantile_interval, level=level), paths.T) for key, level in ends.items()}
 
 
 def _told(typical: Floats, hits: Floats) -> Interval:

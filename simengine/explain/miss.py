@@ -69,10 +69,10 @@ def misses(ds: xr.Dataset, target: str, *, period: str | None = None, by: float 
         whose assumptions take the result about as far, `beside`, the median of what is missing, `beside_expected` at
         the point, and `beside_misses`, the share that misses.
 
-        Along `month`, if the metric is known by month: `typical`, its mean in the misses nearest to `by`;
-        `plan` of the operating plan; `behind_plan` and `behind_hits`, how much worse that is than the plan and than the
-        mean of all hits; `told_apart`, the share of those misses that are worse than four in five of all hits. Of a
-        ratio the medians.
+        Along `month`, if the metric is known by month: `typical`, its mean in the misses nearest to `by`, and `hits` in
+        all hits; `typical_p20`, `typical_p80`, `hits_p20`, `hits_p80`, their quantiles; `plan` of the operating plan;
+        `behind_plan` and `behind_hits`, how much worse typical misses are than the plan and than hits; `told_apart`,
+        the share of those misses that are worse than four in five of all hits. Of a ratio medians, not means.
 
         Along `event`: `happens_in_misses`, `happens_in_hits`, `happens_more` the first less the second, `differs` if
         beyond noise; `starts_in_misses` and `starts_in_hits`, the median month where it happens.
@@ -261,6 +261,11 @@ _OF_THE_METRIC = {
     "beside": "What is missing, median of the paths whose assumptions take the metric as far",
     "beside_expected": "What is missing at the most plausible point, by its assumptions",
     "typical": "Metric in the misses nearest to the shortfall",
+    "typical_p20": "P20 of the metric in these misses",
+    "typical_p80": "P80 of the metric in these misses",
+    "hits": "Metric in hits",
+    "hits_p20": "P20 of the metric in hits",
+    "hits_p80": "P80 of the metric in hits",
     "plan": "Metric in the operating plan",
     "behind_plan": "How much worse typical misses are than the operating plan",
     "behind_hits": "How much worse typical misses are than hits",

@@ -80,7 +80,7 @@ def triggers(ds: xr.Dataset, target: str, *, confidence: float | None = None) ->
         - `share_tripped`: of paths on which the observed value is worse than the trigger; `p_hit_tripped` and
           `p_hit_otherwise`: P(hit) on these and on the others. The further apart, the more the trigger tells.
         - `p_hit_as_planned`: P(hit) where the observed value is as planned.
-        - `as_planned`: what the operating plan implies for it; `median`: of all paths.
+        - `as_planned`: what the operating plan implies for it; `p10`, `median` and `p90`: of all paths.
         - `observations`: mean number of observations by then. `observations_needed`: so many that the trigger is not
           noise, with 95 %: n with `1.96 · sd(S | assumption) · √(observations / n) = |trigger - as_planned|`, at the
           nearer end of the trigger's interval; infinite where what is planned lies inside it.
@@ -318,13 +318,17 @@ def _laid_out(rows: list[list[_Cell]], ds: xr.Dataset, watched: Sequence[_Watche
     thresholds = np.array([each.declared for each in watched])
     own = [each.own for each in watched]
     seen = ds["observed"].values[:, :last]
-    middle = np.nanmedian(np.where(np.isfinite(seen).any(axis=0), seen, 0.0), axis=0).T
+    known = np.isfinite(seen).any(axis=0)
+    levels = np.nanquantile(np.where(known, seen, 0.0), (0.1, 0.5, 0.9), axis=0)
+    p10, middle, p90 = (np.where(known, level, np.nan).T for level in levels)
     counts = {"units": "count"}
     data |= {
         "trips_below": (dims, below, {"long_name": "Whether the trigger trips below it, not above"}),
         "declared": (("assumption",), thresholds, {"long_name": "Trigger that the plan declares"}),
         "as_planned": (dims, ds["observed_baseline"].values[0, :last].T, {"long_name": "Value that the plan implies"}),
+        "p10": (dims, p10, {"long_name": "P10 of the observed value"}),
         "median": (dims, middle, {"long_name": "Median of the observed value"}),
+        "p90": (dims, p90, {"long_name": "P90 of the observed value"}),
         "observations": (
             dims,
             ds["observed_count"].values[:last].T,
@@ -332,12 +336,12 @@ def _laid_out(rows: list[list[_Cell]], ds: xr.Dataset, watched: Sequence[_Watche
         ),
         "observations_needed": (dims, needed, {"long_name": "Observations at which the trigger is no noise", **counts}),
     }
-    known = ("plan_value", "unit", "owner", "adverse")
+    labels = ("plan_value", "unit", "owner", "adverse")
     unseen = ds["unseen"].values != ""
     coords = {
         "assumption": ds["watched"].values,
         "month": ds["month"].values[:last],
-        **{name: ("assumption", ds[name].values[own]) for name in known},
+        **{name: ("assumption", ds[name].values[own]) for name in labels},
         "observed_as": ("assumption", ds["watched_as"].values),
         "observed_unit": ("assumption", ds["watched_unit"].values),
         "counted": ("assumption", ds["watched_counts"].values),

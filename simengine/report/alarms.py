@@ -21,7 +21,7 @@ MOST_ROWS = 10
 _ESTIMATES = ("trigger", "share_tripped", "p_hit_tripped", "p_hit_otherwise", "p_hit_as_planned")
 _OF_DECLARED = ("p_hit_at_declared", "share_beyond_declared")
 _OF_ANY = ("share_any_tripped", "p_hit_any_tripped", "p_hit_none_tripped")
-_NUMBERS = ("as_planned", "median", "observations", "observations_needed")
+_NUMBERS = ("as_planned", "p10", "median", "p90", "observations", "observations_needed")
 _ABOUT = ("target", "metric", "period", "confidence", "confidence_is", "draws")
 
 
@@ -81,7 +81,7 @@ def _month(one: xr.Dataset, *, with_declared: bool) -> Facts:
 
 def alarm_tables(told: Facts) -> RenderableType:
     """Trigger points in a terminal: a row for each assumption that has one, and the triggers that the plan declares."""
-    rows = [row for row in told["assumptions"] if any(_has(month) for month in _of_shown(row, told))]
+    rows = [row for row in told["assumptions"] if any(has_trigger(month) for month in _of_shown(row, told))]
     parts: list[RenderableType] = [heading(_question(told)), *map(note, _introduction(told))]
     if rows:
         parts.append(_table(rows[:MOST_ROWS], told))
@@ -107,7 +107,7 @@ def _question(told: Facts) -> str:
 def _introduction(told: Facts) -> Iterator[str]:
     wanted = percent(told["confidence"], 0)
     yield f"P(hit) is {chance(told['p_hit'])}; {_WHOSE[told['confidence_is']]} {wanted}."
-    if _is_below(told):
+    if is_below(told):
         yield f"That is below {wanted} already. A trigger is here what must be observed for P(hit) to reach it."
         yield "`--confidence` with a lower number tells when things have become worse than that."
     else:
@@ -118,10 +118,10 @@ def _table(rows: list[Facts], told: Facts) -> Table:
     made = table("assumption", *told["shown"], "trips:\nP(hit)", "tells\nfrom")
     for row in rows:
         months = _of_shown(row, told)
-        last = [month for month in months if _has(month)][-1]
+        last = [month for month in months if has_trigger(month)][-1]
         tripped = f"{percent(last['share_tripped']['value'], 0)}: {percent(last['p_hit_tripped']['value'], 0)}"
         made.add_row(
-            under(row["name"], f"  {row['observed_as']} (plan {_value(last['as_planned'], row)})"),
+            under(row["name"], f"  {row['observed_as']} (plan {observed(last['as_planned'], row)})"),
             *(_trigger(month, row, told) for month in months),
             under(tripped, f"else {percent(last['p_hit_otherwise']['value'], 0)}"),
             _tells(row, last),
@@ -132,19 +132,19 @@ def _table(rows: list[Facts], told: Facts) -> Table:
 _SIGNS = {(False, "below"): "<", (False, "above"): ">", (True, "below"): "≥", (True, "above"): "≤"}
 
 
-def _is_below(told: Facts) -> bool:
+def is_below(told: Facts) -> bool:
     """Whether the target is not likely enough from the outset."""
     return bool(told["p_hit"]["upper"] < told["confidence"])
 
 
 def _trigger(month: Facts, row: Facts, told: Facts) -> Text:
-    if not _has(month):
+    if not has_trigger(month):
         return Text("–", "dim")
     trigger = month["trigger"]
-    sign = _SIGNS[_is_below(told), month["trips"]]
-    ends = [_value(trigger[end], row) if math.isfinite(trigger[end]) else "…" for end in ("lower", "upper")]
+    sign = _SIGNS[is_below(told), month["trips"]]
+    ends = [observed(trigger[end], row) if math.isfinite(trigger[end]) else "…" for end in ("lower", "upper")]
     first = ends[0][:-1] if ends[0][-1] == ends[1][-1] in "%k" else ends[0]
-    return under(f"{sign} {_value(trigger['value'], row)}", f"{first}–{ends[1]}")
+    return under(f"{sign} {observed(trigger['value'], row)}", f"{first}–{ends[1]}")
 
 
 def _tells(row: Facts, last: Facts) -> Text:
@@ -168,10 +168,10 @@ def _rounded(count: float) -> str:
 
 
 def _legend(told: Facts) -> Iterator[str]:
-    side = "short of" if _is_below(told) else "beyond"
+    side = "short of" if is_below(told) else "beyond"
     yield f"Trips: paths {side} the last trigger shown; P(hit) on these, and on the others."
     last = next(each for each in told["any"] if each["month"] == told["shown"][-1])
-    if not _is_below(told) and math.isfinite(last["p_hit_any_tripped"]["value"]):
+    if not is_below(told) and math.isfinite(last["p_hit_any_tripped"]["value"]):
         share, hit, otherwise = (percent(last[key]["value"], 0) for key in _OF_ANY)
         yield (
             f"On {share} of all paths at least one number is beyond its trigger of {last['month']}: P(hit) {hit}, else "
@@ -185,7 +185,7 @@ def _legend(told: Facts) -> Iterator[str]:
 
 
 def _declared_table(rows: list[Facts], told: Facts) -> Table:
-    verdict = () if _is_below(told) else ("it is",)
+    verdict = () if is_below(told) else ("it is",)
     made = table(
         "assumption", "declared", *(f"P(hit)\n{month}" for month in told["shown"]), "as\nplanned", "trips", *verdict
     )
@@ -194,7 +194,7 @@ def _declared_table(rows: list[Facts], told: Facts) -> Table:
         sign = "<" if row["adverse"] == "low" else ">"
         made.add_row(
             under(row["name"], f"  {row['observed_as']}"),
-            f"{sign} {_value(row['declared'], row)}",
+            f"{sign} {observed(row['declared'], row)}",
             *(_chance(month["p_hit_at_declared"]) for month in months),
             _chance(months[-1]["p_hit_as_planned"]),
             percent(months[-1]["share_beyond_declared"]["value"], 0),
@@ -224,7 +224,7 @@ def _verdict(month: Facts, confidence: float) -> str:
 def _left_out(told: Facts, rows: list[Facts]) -> Iterator[str]:
     if any(row["declared"] is not None for row in told["assumptions"]):
         yield f"P(hit) where just that is observed, and where what is planned is observed by {told['shown'][-1]}."
-        if not _is_below(told):
+        if not is_below(told):
             wanted = percent(told["confidence"], 0)
             yield (
                 f"Early: it trips while P(hit) is above {wanted}. Late: P(hit) is below by then. Rare: fewer than 1 in "
@@ -248,15 +248,16 @@ def _of_shown(row: Facts, told: Facts) -> list[Facts]:
     return [month for month in row["months"] if month["month"] in told["shown"]]
 
 
-def _has(month: Facts) -> bool:
+def has_trigger(month: Facts) -> bool:
+    """Whether there is a trigger in a month."""
     return math.isfinite(month["trigger"]["value"])
 
 
-def _value(value: float, row: Facts) -> str:
+def observed(value: float, row: Facts) -> str:
     """An observed value in its unit.
 
     >>> [
-    ...     _value(value, {"observed_unit": unit})
+    ...     observed(value, {"observed_unit": unit})
     ...     for value, unit in ((0.1936, "fraction"), (0.53, "count per year"), (32_400.0, "currency"))
     ... ]
     ['19.4%', '0.53', '32.4k']

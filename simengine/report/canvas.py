@@ -18,6 +18,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simengine.report.words import number, shortened
+from simengine.units import MONTHS_PER_YEAR, month_number
 
 # After Okabe and Ito: told apart with every common colour vision. Vermilion and green are darker, to write in.
 BLUE, SKY, ORANGE, VERMILION, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#C24E00", "#007A58"
@@ -29,6 +30,7 @@ WIDTH, HEIGHT, DPI = 10.0, 5.6, 150
 TEXT = 9.5
 """Points."""
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TITLE_WIDTH = 72
 _LINE = 1.3 * TEXT / 72 / HEIGHT
 """Height of a line of text in fractions of the page."""
@@ -81,12 +83,16 @@ def page(
     under = 0.953 - 0.058 * len(lines)
     figure.text(0.03, under, subtitle, size=10.5, color=SOFT, va="top")
     figure.text(0.03, 0.022, source, size=7.5, color=SOFT, va="bottom")
-    axes = figure.add_axes((left, bottom, 1 - left - right, under - 0.085 - bottom))
+    return figure, bare(figure.add_axes((left, bottom, 1 - left - right, under - 0.085 - bottom)))
+
+
+def bare(axes: Axes, size: float = TEXT) -> Axes:
+    """Axes without a frame, and with soft numbers of a size in points."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
-    axes.tick_params(length=0, labelsize=TEXT, labelcolor=SOFT, pad=5)
+    axes.tick_params(length=0, labelsize=size, labelcolor=SOFT, pad=5)
     axes.set_axisbelow(True)
-    return figure, axes
+    return axes
 
 
 def title(figure: Figure) -> str:
@@ -127,6 +133,24 @@ def scale_in(axes: Axes, which: Literal["x", "y"], unit: str, *, ticks: int = 8)
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, unit, trim=True)))
     axes.grid(axis=which, color=PALE, linewidth=0.8)
+
+
+def end_of(month: int, *, between: str = "\n") -> str:
+    """A month, as a number, in words.
+
+    >>> end_of(month_number("2027-03"), between=" ")
+    'Mar 2027'
+    """
+    year, calendar = divmod(month, MONTHS_PER_YEAR)
+    return f"{_MONTHS[calendar]}{between}{year}"
+
+
+def quarter_ends(axes: Axes, months: Sequence[str], fiscal_year_start: int, *, most: int, between: str = "\n") -> None:
+    """Name months along an axis from 0 on: all, or the ends of fiscal quarters, halves or years; `most` at most."""
+    numbers = [month_number(month) for month in months]
+    every = next((step for step in (1, 3, 6, 12, 24) if len(months) <= most * step), 60)
+    ticks = [place for place, month in enumerate(numbers) if (month + 1 - fiscal_year_start) % every == every - 1]
+    axes.set_xticks(ticks, [end_of(numbers[place], between=between) for place in ticks])
 
 
 def label_ends(axes: Axes, x: float, labels: Sequence[Label], *, gap: float = 0.012) -> None:

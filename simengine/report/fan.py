@@ -19,6 +19,7 @@ from simengine.report.canvas import (
     VERMILION,
     Label,
     drawn,
+    end_of,
     label_ends,
     line_of,
     page,
@@ -36,7 +37,6 @@ from simengine.results.targets import quantile_interval
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_number
 
 _BANDS = {"P10": 0.10, "P25": 0.25, "median": 0.50, "P75": 0.75, "P90": 0.90}
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SHADED = "shaded, the middle 50% and 80% of the simulated paths; dashed, the operating plan"
 
 
@@ -196,7 +196,7 @@ def _calendar(axes: Axes, ds: xr.Dataset, bands: dict[str, Floats]) -> None:
     start, last, first_month = month_number(ds.attrs["start"]), ds.sizes["month"], int(ds.attrs["fiscal_year_start"])
     every = 3 if last <= 3 * MONTHS_PER_YEAR else MONTHS_PER_YEAR
     ticks = [t for t in range(last + 1) if (start + t + 1 - first_month) % every == 0]
-    axes.set_xticks(ticks, [_end_of(start + t - 1) for t in ticks])
+    axes.set_xticks(ticks, [end_of(start + t - 1) for t in ticks])
     years = whole_periods(ds, "FY{year}")
     beneath: dict[str, Any] = {
         "transform": axes.get_xaxis_transform(),
@@ -213,8 +213,3 @@ def _calendar(axes: Axes, ds: xr.Dataset, bands: dict[str, Floats]) -> None:
         # It is not bold, and so less wide.
         fits = 0.85 * width_of(axes, text + span) <= end + 1 - first
         axes.text((first + end + 1) / 2, -0.13, text + span if fits else text, **beneath)
-
-
-def _end_of(month: int) -> str:
-    year, calendar = divmod(month, MONTHS_PER_YEAR)
-    return f"{_MONTHS[calendar]}\n{year}"

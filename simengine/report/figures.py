@@ -16,6 +16,8 @@ from simengine.report.exceedance import exceedance
 from simengine.report.facts import headline, target_facts
 from simengine.report.fan import cash, fan
 from simengine.report.parts import is_empty, parts
+from simengine.report.quadrant import quadrant
+from simengine.report.risks import certainty_facts
 from simengine.report.tornado import MOST_BARS, tornado
 from simengine.report.words import metric_name, what
 from simengine.report.year import has_cash, sells_once, whole_periods
@@ -23,13 +25,16 @@ from simengine.report.year import has_cash, sells_once, whole_periods
 __all__ = ["board", "bridge", "cash", "exceedance", "fan", "left_out", "parts", "tornado"]
 
 
-def board(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Figure]:
-    """Every figure that a run allows, by name: `fan`, `exceedance`, `composition`, `tornado`, `bridge`, `cash`.
+def board(ds: xr.Dataset, ranking: xr.Dataset | None, placed: xr.Dataset | None) -> dict[str, Figure]:
+    """Every figure that a run allows, by name.
+
+    They are `fan`, `exceedance`, `composition`, `tornado`, `certainty`, `bridge` and `cash`.
 
     Parameters
     ----------
     ds : result of a run
     ranking : of what the run is about; None where it cannot be ranked
+    placed : its shares, from `explain.impact_and_certainty`; None where there is no ranking
     """
     missing = left_out(ds, ranking)
     figures = {"fan": fan(ds)}
@@ -39,6 +44,8 @@ def board(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Figure]:
         figures["composition"] = parts(ds)
     if ranking is not None and "tornado" not in missing:
         figures["tornado"] = tornado(ds, ranking)
+    if ranking is not None and placed is not None and "certainty" not in missing:
+        figures["certainty"] = quadrant(ds, certainty_facts(placed, ranking))
     if "bridge" not in missing:
         figures["bridge"] = bridge(ds, whole_periods(ds, "FY{year}")[0])
     if "cash" not in missing:
@@ -47,11 +54,12 @@ def board(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Figure]:
 
 
 def left_out(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, str]:
-    """Why figures are not on the board, by name; parameters as in `board`."""
+    """Why figures are not on the board, by name; `ds` and `ranking` as in `board`."""
     reasons = {
         "exceedance": _no_curve(ds),
         "composition": _no_year(ds) or ("there is no ARR left to show" if is_empty(ds) else ""),
         "tornado": _no_tornado(ds, ranking),
+        "certainty": _no_shares(ds, ranking),
         "bridge": _no_year(ds),
         "cash": "" if has_cash(ds) else "the plan states no opening cash",
     }
@@ -66,7 +74,7 @@ def _no_curve(ds: xr.Dataset) -> str:
     return f"{what(target_facts(ds, name))} is {still} on every path" if still else ""
 
 
-def _no_tornado(ds: xr.Dataset, ranking: xr.Dataset | None) -> str:
+def _no_shares(ds: xr.Dataset, ranking: xr.Dataset | None) -> str:
     if ranking is None:
         return "there is no ranking; simengine rank says why"
     if not ranking.sizes["assumption"]:
@@ -75,6 +83,15 @@ def _no_tornado(ds: xr.Dataset, ranking: xr.Dataset | None) -> str:
     about = f"{metric_name(told['metric'])} {told['period']}"
     if np.isnan(told["assumptions"][0]["share"]["value"]):
         return f"{about} is {_still(np.array([told['p50']]))} on every path"
+    return ""
+
+
+def _no_tornado(ds: xr.Dataset, ranking: xr.Dataset | None) -> str:
+    reason = _no_shares(ds, ranking)
+    if reason or ranking is None:
+        return reason
+    told = drivers(ranking, ds)
+    about = f"{metric_name(told['metric'])} {told['period']}"
     for row in told["assumptions"][:MOST_BARS]:
         for end, turn in (("bottom", "lowest"), ("top", "highest")):
             if not np.isfinite(row[f"metric_{end}_fifth"]["value"]):

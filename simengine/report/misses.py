@@ -30,7 +30,8 @@ _OF_ASSUMPTIONS = (
     *("shift", "in_misses", "in_hits"),
 )
 _LABELS = ("unit", "source_kind", "owner", "adverse", "plan_value", "median_value", "doubtful", "moved", "constant")
-_OF_MONTHS = ("typical", "behind_plan", "behind_hits", "told_apart")
+_OF_MONTHS = ("typical", "hits", "behind_plan", "behind_hits", "told_apart")
+_MIDDLES = ("typical_p20", "typical_p80", "hits_p20", "hits_p80")
 _OF_EVENTS = ("happens_in_misses", "happens_in_hits", "happens_more")
 
 
@@ -45,7 +46,7 @@ def miss_facts(found: xr.Dataset, ds: xr.Dataset) -> Facts:
     kind, first = kinds(ds), int(ds.attrs["fiscal_year_start"]) - 1
     months = [
         {**row, "quarter_end": _ends_quarter(row["name"], first)}
-        for row in _along(found, "month", _OF_MONTHS, ("plan",))
+        for row in _along(found, "month", (*_OF_MONTHS, *_MIDDLES), ("plan",))
     ]
     starts = ("starts_in_misses", "starts_in_hits", "differs")
     return {
@@ -156,19 +157,18 @@ def _story(facts: Facts, currency: str) -> Iterator[RenderableType]:
     missed = bounded((1 - p["value"], 1 - p["upper"], 1 - p["lower"]))
     short = distance(facts["shortfall"], unit)
     worse = -1.0 if facts["at_least"] else 1.0
-    at_middle = worse * (facts["middle"]["value"] - facts["threshold"])
     goal = number(facts["threshold"], unit, trim=True)
     yield heading(f"How does a miss of {short} come about?")
     level = number(facts["threshold"] + worse * facts["shortfall"], unit)
-    movement = facts["movements"][1]
+    as_bad = odds(facts["movements"][1]["as_bad"]["value"])
     yield Text(
         f"{facts['target']} is missed with a probability of {chance(missed)}. A miss of {short} is {level} instead of "
-        f"{goal}; {odds(movement['as_bad']['value'])} misses are at least as bad."
+        f"{goal}; {as_bad} misses are at least as bad."
     )
     at_medians = number(facts["middle"]["value"], unit)
     middle = f"With every assumption at its median the result is {at_medians}"
-    if at_middle > facts["shortfall"] / 2:
-        movement = facts["movements"][0]
+    at_middle, movement = missing_at_middle(facts), way(facts)
+    if is_there_already(facts):
         yield Text(
             f"{middle}: a miss of {distance(at_middle, unit)}, and nothing has to go wrong. The most plausible way to "
             f"reach {goal}:"
@@ -177,14 +177,31 @@ def _story(facts: Facts, currency: str) -> Iterator[RenderableType]:
         yield Text(f"{middle}, a miss of {distance(at_middle, unit)} already. The most plausible way on:")
     else:
         yield Text(f"{middle}. The most plausible way from there to {level}:")
-    movers = _movers(facts, movement)
+    told = movers(facts, movement)
     known = {row["name"]: row for row in facts["assumptions"]}
-    yield Text(f"{_in_words(movers[:NAMED], known, currency)}.", "bold")
-    yield _moves(facts, movement, movers, known, currency)
+    yield Text(f"{_in_words(told[:NAMED], known, currency)}.", "bold")
+    yield _moves(facts, movement, told, known, currency)
     yield from map(note, _notes(facts, movement))
 
 
-def _movers(facts: Facts, movement: Facts) -> list[Facts]:
+def missing_at_middle(facts: Facts) -> float:
+    """What is missing where every assumption is at its median; less than nothing where the target is reached."""
+    worse = -1.0 if facts["at_least"] else 1.0
+    return float(worse * (facts["middle"]["value"] - facts["threshold"]))
+
+
+def is_there_already(facts: Facts) -> bool:
+    """Whether most of the miss is there with every assumption at its median: what it takes to reach is told then."""
+    return missing_at_middle(facts) > float(facts["shortfall"]) / 2
+
+
+def way(facts: Facts) -> Facts:
+    """The movement to tell of: to the miss, or to the target."""
+    movement: Facts = facts["movements"][0 if is_there_already(facts) else 1]
+    return movement
+
+
+def movers(facts: Facts, movement: Facts) -> list[Facts]:
     """Assumptions that carry the movement, beyond noise; events are told of by how often they happen."""
     events = {row["name"] for row in facts["events"]}
     beyond = (row for row in movement["assumptions"] if row["score"]["lower"] * row["score"]["upper"] > 0)
@@ -196,34 +213,32 @@ def _tells(share: Facts) -> bool:
     return bool(share["value"] >= _TELLING)
 
 
-def _value(value: float, unit: str, currency: str) -> str:
+def assumed(value: float, unit: str, currency: str) -> str:
     """A value of an assumption; of a small count more digits."""
     if unit.startswith("count") and abs(value) < 1:
         return f"{value:.3f}".replace("-", "−")
     return cell(Figure(value, unit), currency)
 
 
-def _in_words(movers: list[Facts], known: dict[str, Facts], currency: str) -> str:
+def _in_words(told: list[Facts], known: dict[str, Facts], currency: str) -> str:
     def value(number: float, name: str) -> str:
-        return _value(number, known[name]["unit"], currency)
+        return assumed(number, known[name]["unit"], currency)
 
-    told = (
+    words = (
         f"{row['name']} {value(row['value']['value'], row['name'])} instead of "
         f"{value(known[row['name']]['plan_value'], row['name'])}"
-        for row in movers
+        for row in told
     )
-    return ", ".join(told) or "No assumption moves beyond noise"
+    return ", ".join(words) or "No assumption moves beyond noise"
 
 
-def _moves(
-    facts: Facts, movement: Facts, movers: list[Facts], known: dict[str, Facts], currency: str
-) -> RenderableType:
+def _moves(facts: Facts, movement: Facts, told: list[Facts], known: dict[str, Facts], currency: str) -> RenderableType:
     made = table("assumption", "plan", "median in hits,\nin misses", "on this\nway", "part of\nthe way")
-    for row in movers:
+    for row in told:
         one = known[row["name"]]
 
         def value(number: float, unit: str = one["unit"]) -> str:
-            return _value(number, unit, currency)
+            return assumed(number, unit, currency)
 
         made.add_row(
             row["name"],
@@ -233,15 +248,22 @@ def _moves(
             _part(row["share"]),
         )
     made.add_section()
-    parts = {row["name"]: row["share"]["value"] for row in movement["assumptions"]}
-    of_events = sum(parts[row["name"]] for row in facts["events"])
-    others, rest = len(parts) - len(movers), sum(parts.values()) - sum(row["share"]["value"] for row in movers)
-    if abs(of_events) >= _TELLING:
-        others, rest = others - len(facts["events"]), rest - of_events
-        made.add_row("events together", "", "", "", percent(of_events, 0))
-    made.add_row(f"{others} others together", "", "", "", percent(rest, 0))
+    for words, part in together(facts, movement, told):
+        made.add_row(words, "", "", "", percent(part, 0))
     made.add_row("random variation", "", "", "", _part(movement["random_variation"]))
     return made
+
+
+def together(facts: Facts, movement: Facts, told: list[Facts]) -> Iterator[tuple[str, float]]:
+    """What all that is not told of carries of a movement: events, if it is something, and others."""
+    parts = {row["name"]: row["share"]["value"] for row in movement["assumptions"]}
+    of_events = sum(parts[row["name"]] for row in facts["events"])
+    others, rest = len(parts) - len(told), sum(parts.values()) - sum(row["share"]["value"] for row in told)
+    if abs(of_events) >= _TELLING:
+        others, rest = others - len(facts["events"]), rest - of_events
+        yield "events together", of_events
+    if others:
+        yield "1 other" if others == 1 else f"{others} others together", rest
 
 
 def _part(part: Facts) -> Text:

@@ -42,7 +42,7 @@ def quadrant(ds: xr.Dataset, told: Facts) -> Figure:
     Parameters
     ----------
     ds : the run
-    told : from `risks.risk_facts`
+    told : from `risks.risk_facts`, or from `risks.certainty_facts`
     """
     about = f"{metric_name(told['metric'])} {told['period']}"
     rows = [row for row in told["certainty"] if row["impact"] != "not told"]
@@ -87,11 +87,13 @@ def _column(axes: Axes, place: int, rows: list[Facts]) -> None:
     for row in rows:
         share, is_high = row["share"], row["impact"] == "high"
         color = VERMILION if row["watch"] else BLUE if is_high else FAINT
-        axes.plot([x, x], [max(0.0, share["lower"]), share["upper"]], color=color, linewidth=1.5)
-        axes.plot(x, share["value"], "o", color=color, markersize=6)
+        above = 3 if is_high else 2
+        axes.plot([x, x], [max(0.0, share["lower"]), share["upper"]], color=color, linewidth=1.5, zorder=above)
+        axes.plot(x, share["value"], "o", color=color, markersize=6, zorder=above)
         if is_high:
             named.append((x + 0.035, Label(_label(axes, row), share["value"], INK, row["watch"])))
-    write(axes, named)
+    for (beside, label), height in zip(named, write(axes, named), strict=True):
+        axes.plot([x + 0.015, beside - 0.005], [label.y, height], color=SOFT, linewidth=0.7)
     low = sum(row["impact"] == "low" for row in rows)
     if low:
         style: dict[str, Any] = {"size": TEXT, "color": SOFT, "va": "bottom"}

@@ -39,7 +39,6 @@ def risk_facts(found: xr.Dataset, placed: xr.Dataset, ranking: xr.Dataset, ds: x
     """
     kind = kinds(ds)
     rows = [_assumption(row, kind) for row in _rows(found, "assumption")]
-    watched = [_placed(row) for row in _rows(placed, "assumption")]
     worse = {row["assumption"]: _estimate(row, "p_worse_than_plan") for row in _rows(ranking, "assumption")}
     unit = str(found.attrs["units"])
     return {
@@ -50,10 +49,28 @@ def risk_facts(found: xr.Dataset, placed: xr.Dataset, ranking: xr.Dataset, ds: x
         "assumptions": [{**row, "p_worse_than_plan": worse[row["name"]]} for row in rows],
         "thresholds": [_threshold(row) for row in _rows(found, "threshold")],
         "pairs": [_pair(row) for row in _rows(found, "pair")],
-        "watch": [row for row in watched if row["watch"]],
-        "share_watched": float(placed["share_watched"]),
-        "certainty": watched,
+        **_certainty(placed),
         "optimism": _optimism(ds, str(found.attrs["target"])),
+    }
+
+
+def certainty_facts(placed: xr.Dataset, ranking: xr.Dataset) -> Facts:
+    """Impact and certainty of each assumption, as plain numbers.
+
+    Parameters
+    ----------
+    placed : from `explain.impact_and_certainty`
+    ranking : from `explain.rank`, whose shares were placed
+    """
+    return {**{key: ranking.attrs[key] for key in ("target", "metric", "period")}, **_certainty(placed)}
+
+
+def _certainty(placed: xr.Dataset) -> Facts:
+    rows = [_placed(row) for row in _rows(placed, "assumption")]
+    return {
+        "watch": [row for row in rows if row["watch"]],
+        "share_watched": float(placed["share_watched"]),
+        "certainty": rows,
     }
 
 

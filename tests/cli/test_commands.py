@@ -326,7 +326,7 @@ def test_rank_names_the_target_or_the_metric(run):
     assert document(call("rank", folder, "--json"))["target"] == "board ARR"
 
 
-def test_rank_tells_of_misses(run):
+def test_rank_tells_of_misses(run, tmp_path):
     folder, _ = run
     text = call("rank", folder, "--target", "NRR", "--misses").stdout
     assert "What decides whether NRR is reached?" in text
@@ -334,10 +334,24 @@ def test_rank_tells_of_misses(run):
     told = document(call("rank", folder, "--target", "NRR", "--misses", "--by", 0.05, "--json"))
     assert told["shortfall"] == 0.05
     assert {row["kind"] for row in told["assumptions"]} == {"assumption"}
+    assert told["figures"] == []
     assert call("rank", folder, "--by", 0.05).exit_code == 2
+    assert call("rank", folder, "-o", tmp_path).exit_code == 2
+    single = call("rank", folder, "--target", "NRR", "--misses", "-o", tmp_path)
+    assert single.exit_code == 0
+    assert single.stderr.strip() == "No figure: NRR is known in a single month."
     few = call("rank", folder, "--misses")
     assert few.exit_code == 2
     assert "run the plan with more draws" in few.stderr
+
+
+def test_a_miss_is_drawn(tmp_path):
+    plan, folder = tmp_path / "plan.yaml", tmp_path / "run"
+    plan.write_text(Path(TINY).read_text().replace("at_least: 6_000_000", "at_least: 4_900_000"))
+    assert call("run", plan, "-n", 512, "-o", folder).exit_code == 0
+    printed = call("rank", folder, "--misses", "-o", tmp_path).stdout
+    assert f"{tmp_path / 'miss.png'}  A miss of board ARR by " in printed
+    assert (tmp_path / "miss.svg").exists()
 
 
 @pytest.mark.parametrize("wrong", [("--target", "nope"), ("--target", "new_arr", "--period", "FY2031")])
@@ -363,7 +377,19 @@ def test_triggers_tell_what_would_have_to_be_observed(watched):
     assert [row["name"] for row in told["unseen"]] == ["ramp_months.ae"]
     assert len(told["assumptions"][0]["months"]) == 11
     assert document(call("triggers", watched, "--target", "NRR", "--json"))["confidence"] == 0.5
+    assert told["figures"] == []
     assert "What would have to be observed to doubt NRR?" in call("triggers", watched, "--target", "NRR").stdout
+
+
+def test_triggers_are_drawn_where_there_are_any(watched, tmp_path):
+    (figure,) = document(call("triggers", watched, "--target", "NRR", "-o", tmp_path, "--json"))["figures"]
+    assert figure["name"] == "triggers"
+    assert Path(figure["png"]).stat().st_size > 10_000
+    none = call("triggers", watched, "--confidence", "0.999", "-o", tmp_path / "none")
+    assert none.exit_code == 0
+    words = "No figure: no value that 1 in 100 paths show brings P(hit) of board ARR to 100%."
+    assert none.stderr.strip() == words
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
@@ -402,7 +428,7 @@ def test_a_damaged_run_is_3(run, tmp_path):
 
 def test_figures_are_files(run, tmp_path):
     told = document(call("figures", run[0], "-o", tmp_path / "out", "--json"))["figures"]
-    assert [figure["name"] for figure in told] == ["fan", "exceedance", "composition", "tornado", "bridge"]
+    assert [figure["name"] for figure in told] == ["fan", "exceedance", "composition", "tornado", "certainty", "bridge"]
     assert all(Path(figure[kind]).stat().st_size > 10_000 for figure in told for kind in ("png", "svg"))
     printed = call("figures", run[0], "-o", tmp_path / "out").stdout.splitlines()
     assert [line.split("  ")[0] for line in printed] == [figure["png"] for figure in told]
@@ -419,6 +445,7 @@ def test_a_figure_that_says_nothing_is_left_out_with_a_word(tmp_path):
     assert {row["name"]: row["reason"] for row in told["left_out"]} == {
         "exceedance": same,
         "tornado": same,
+        "certainty": same,
         "cash": "the plan states no opening cash",
     }
     assert "No tornado: one-off bookings FY2027 is the same on every path." in call("figures", tmp_path / "run").stderr
@@ -453,7 +480,7 @@ def test_demo_goes_all_the_way_in_an_empty_folder(tmp_path, monkeypatch):
 
 def test_demo_json(tmp_path):
     told = document(call("demo", "-n", "320", "-o", tmp_path / "demo", "--json"))
-    assert len(told["figures"]) == 6
+    assert len(told["figures"]) == 7
     assert told["plan"]["name"] == "Northstar FY2027"
 
 

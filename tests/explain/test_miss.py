@@ -54,6 +54,26 @@ def near(estimate, truth):
     return holds
 
 
+def test_the_middle_of_hits_and_of_misses(found):
+    # Before anything is known, both are 100 + N(0, 1), times how much of the year is over.
+    for name in ("typical", "hits"):
+        for level in (0.2, 0.8):
+            early = found.isel(month=HIDDEN - 1)
+            assert near(early, (100 + norm.ppf(level)) * HIDDEN / 12)(f"{name}_p{100 * level:.0f}")
+    last = found.isel(month=-1)
+    for level in (0.2, 0.8):
+        score = norm.ppf(norm.cdf(H) + level * norm.sf(H))
+        assert near(last, 100 + SIGMA * score)(f"hits_p{100 * level:.0f}")
+    unconditional = 100 + SIGMA * norm.ppf(0.2)
+    assert not near(last, unconditional)("hits_p20")
+    assert (found["typical_p20"] <= found["typical"]).all()
+    assert (found["typical"] <= found["typical_p80"]).all()
+    apart = found["typical_p80"].values < found["hits_p20"].values
+    told = found["told_apart"].values
+    # Where the middles do not overlap, four in five are worse than four in five, and the other way round.
+    assert ((told > 0.8) == apart)[np.abs(told - 0.8) > 0.01].all()
+
+
 def test_shares_make_up_everything(found):
     total = float(found["hit_share"].sum() + found["hit_random_variation"] + found["hit_unattributed"])
     assert total == pytest.approx(1.0, abs=1e-9)

@@ -164,6 +164,9 @@ def dataset(
     }
     for label, texts in zip(("unit", "source_kind", "owner", "adverse"), table[3:], strict=True):
         coords[label] = ("assumption", list(texts))
+    counted = np.where(np.array(table[4]) == "historical", 500.0, np.nan)
+    coords |= {"observations": ("assumption", counted), "grade": ("assumption", np.full(len(names), ""))}
+    coords["source_as_of"] = "assumption", np.full(len(names), "2026-10-01")
     for label in ("metric", "period"):
         coords[label] = ("target", np.array([getattr(goal, label) for goal in goals], dtype=str))
     for label in ("at_least", "at_most", "confidence"):

@@ -29,7 +29,9 @@ def month(label: str, trigger: float = 0.16, **other: Any) -> dict[str, Any]:
         "p_hit_otherwise": bounded(0.82),
         "p_hit_as_planned": bounded(0.85),
         "as_planned": 0.2,
+        "p10": 0.15,
         "median": 0.19,
+        "p90": 0.24,
         "observations": 144.0,
         "observations_needed": 100.0,
         **other,
@@ -182,7 +184,7 @@ def test_the_ends_of_fiscal_quarters_are_shown(months: list[str], fiscal_year_st
                  "p_hit_at_declared", "share_beyond_declared")  # fmt: skip
     shape = (1, len(months))
     numbers = [f"{name}{end}" for name in estimates for end in ("", "_lower", "_upper")]
-    numbers += ["as_planned", "median", "observations", "observations_needed"]
+    numbers += ["as_planned", "p10", "median", "p90", "observations", "observations_needed"]
     found = xr.Dataset(
         {name: (("assumption", "month"), np.full(shape, 0.5)) for name in numbers}
         | {f"p_hit{end}": ((), 0.8) for end in ("", "_lower", "_upper")}

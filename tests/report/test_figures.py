@@ -10,14 +10,29 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from simengine.cli.steps import ranked
-from simengine.explain import rank
-from simengine.report.canvas import FAINT, save, title
+from simengine.cli.steps import by_certainty, ranked
+from simengine.errors import SimengineError
+from simengine.explain import misses, rank
+from simengine.report.canvas import FAINT, SOFT, end_of, save, title
 from simengine.report.facts import headline, target_facts
 from simengine.report.figures import board, bridge, cash, exceedance, fan, left_out, parts, tornado
+from simengine.report.gauges import gauges, no_gauges
+from simengine.report.misses import miss_facts
 from simengine.report.parts import COLORS
+from simengine.report.shortfall import no_shortfall, shortfall
 from simengine.results.composition import PARTS
+from simengine.units import month_label, month_number
 from tests.report.synthetic import ASSUMPTIONS, BOARD, NRR, Goal, dataset
+from tests.report.test_alarms import MONTHS, month, row
+from tests.report.test_alarms import facts as watched
+
+LONG = [month(month_label(month_number("2027-01") + t)) for t in range(23)]
+OPEN = {"value": 0.16, "lower": -np.inf, "upper": np.inf}
+
+
+def several(value):
+    return [month(label, value, p10=80e3, p90=120e3, as_planned=110e3) for label in MONTHS]
+
 
 CASES = {
     "usual": dataset(BOARD, NRR),
@@ -81,10 +96,25 @@ CASES["nothing"] = dataset(new=0.0, sells_once=True)
 CASES["long names"].attrs["plan"] = "A plan with a name that goes on for a very long time " * 3
 
 
+def board_of(ds, ranking):
+    return board(ds, ranking, None if ranking is None else by_certainty(ds, ranking))
+
+
+def missed(ds):
+    """The figure of a miss of each target that has one."""
+    for name in map(str, ds["target"].values):
+        try:
+            told = miss_facts(misses(ds, name), ds)
+        except SimengineError:  # nearly always reached, or nearly never
+            continue
+        if not no_shortfall(told):
+            yield f"miss of {name}", shortfall(ds, told)
+
+
 @pytest.fixture(params=CASES)
 def figures(request):
     ds = CASES[request.param]
-    return board(ds, ranked(ds)[0])
+    return board_of(ds, ranked(ds)[0]) | dict(missed(ds))
 
 
 def texts(figure):
@@ -133,13 +163,13 @@ def test_the_source_stands_on_every_figure(figures):
 
 
 def test_the_board_gets_what_the_run_allows():
-    everything = ["fan", "exceedance", "composition", "tornado", "bridge", "cash"]
-    assert list(board(CASES["usual"], rank(CASES["usual"], "NRR"))) == everything
-    assert list(board(CASES["usual"], None)) == ["fan", "exceedance", "composition", "bridge", "cash"]
-    assert list(board(CASES["once"], None)) == ["fan", "exceedance", "cash"]
-    assert list(board(CASES["no target, five years"], None)) == ["fan", "composition", "bridge", "cash"]
-    assert list(board(CASES["less than a quarter"], None)) == ["fan", "exceedance", "cash"]
-    assert list(board(dataset(cash=0.0), None)) == ["fan", "composition", "bridge"]
+    everything = ["fan", "exceedance", "composition", "tornado", "certainty", "bridge", "cash"]
+    assert list(board_of(CASES["usual"], rank(CASES["usual"], "NRR"))) == everything
+    assert list(board(CASES["usual"], None, None)) == ["fan", "exceedance", "composition", "bridge", "cash"]
+    assert list(board(CASES["once"], None, None)) == ["fan", "exceedance", "cash"]
+    assert list(board(CASES["no target, five years"], None, None)) == ["fan", "composition", "bridge", "cash"]
+    assert list(board(CASES["less than a quarter"], None, None)) == ["fan", "exceedance", "cash"]
+    assert list(board(dataset(cash=0.0), None, None)) == ["fan", "composition", "bridge"]
     assert left_out(dataset(cash=0.0), None)["cash"] == "the plan states no opening cash"
 
 
@@ -153,10 +183,14 @@ def test_the_board_gets_what_the_run_allows():
 )
 def test_a_result_that_never_varies_has_no_curve_and_no_tornado(case, words):
     ranking, _ = ranked(CASES[case])
-    assert list(board(CASES[case], ranking)) == ["fan", "composition", "bridge", "cash"]
+    assert list(board_of(CASES[case], ranking)) == ["fan", "composition", "bridge", "cash"]
     reasons = left_out(CASES[case], ranking)
     assert reasons["exceedance"] == words
-    assert reasons["tornado"] == (words if ranking else "there is no ranking; simengine rank says why")
+    assert (
+        reasons["tornado"]
+        == reasons["certainty"]
+        == (words if ranking else "there is no ranking; simengine rank says why")
+    )
 
 
 def test_a_tornado_has_no_infinite_bars():
@@ -165,7 +199,7 @@ def test_a_tornado_has_no_infinite_bars():
     values = ds["target_value"].values
     ds["target_value"] = ds["target_value"].dims, np.where(values > np.quantile(values, 0.7), np.inf, values)
     ranking = rank(ds, headline(ds))
-    assert list(board(ds, ranking)) == ["fan", "exceedance", "composition", "bridge", "cash"]
+    assert list(board_of(ds, ranking)) == ["fan", "exceedance", "composition", "certainty", "bridge", "cash"]
     assert left_out(ds, ranking) == {
         "tornado": "CAC payback FY2027 is infinite where win_rate.enterprise-na turns out lowest"
     }
@@ -257,6 +291,82 @@ def test_tornado_says_what_the_ends_of_an_event_are():
     assert "second alliance (never/early)" in labels
     assert "onboarding programme" in labels
     assert "demand climate" in labels
+
+
+def test_a_miss_is_drawn_beside_hits_and_the_plan():
+    ds = CASES["usual"]
+    told = miss_facts(misses(ds, "board ARR"), ds)
+    figure = shortfall(ds, told)
+    axes = figure.axes[0]
+    (typical, *_), (hits, *_) = (lines_of(axes, color) for color in ("#C24E00", "#0072B2"))
+    assert typical[:, 1] == pytest.approx([row["typical"]["value"] for row in told["months"]])
+    assert hits[:, 1] == pytest.approx([row["hits"]["value"] for row in told["months"]])
+    shown = told["visible_from"]
+    assert title(figure).startswith("A miss of board ARR by $")
+    assert shown is not None
+    assert title(figure).endswith(f"stands out from {end_of(month_number(shown), between=' ')} on")
+    never = shortfall(ds, dict(told, visible_from=None))
+    assert title(never).endswith("cannot be told from a hit before FY2027 ends")
+    assert "stands out" not in [text.get_text() for text in texts(never)]
+
+
+def test_a_miss_needs_months():
+    ds = CASES["usual"]
+    told = miss_facts(misses(ds, "board ARR"), ds)
+    group = "board ARR is of a group, and what a group does is not kept by month"
+    assert no_shortfall(dict(told, months=[])) == group
+    assert no_shortfall(dict(told, months=told["months"][:1])) == "board ARR is known in a single month"
+    endless = dict(told["months"][-1], hits={"value": np.inf})
+    assert no_shortfall(dict(told, months=[*told["months"][:-1], endless])).endswith("is not finite")
+    assert no_shortfall(told) == ""
+
+
+NAN = float("nan")
+GAUGES = {
+    "six": watched(*(row(f"win_rate.{i}", declared=0.18 if i % 2 else None) for i in range(8))),
+    "two, of money": watched(*(row(observed_unit="currency", months=several(98_000.0)) for _ in range(2))),
+    "long names": watched(*(row("x" * 60, observed_as="what is seen " * 4) for _ in range(4)), target="z" * 60),
+    "a target that is not likely": watched(row(months=[month(label, trips="above") for label in MONTHS]), p_hit=0.3),
+    "a trigger in the last month": watched(
+        row(months=[month(label, NAN if label < MONTHS[-1] else 0.16) for label in MONTHS], tells_from=MONTHS[-1])
+    ),
+    "open ends": watched(row(months=[{**month(label), "trigger": OPEN} for label in MONTHS])),
+    "two years": watched(*(row(months=LONG, tells_from="2028-05") for _ in range(3))),
+    "two months": watched(*(row(months=LONG[:2], tells_from=None) for _ in range(3))),
+}
+
+
+@pytest.mark.parametrize("told", GAUGES.values(), ids=GAUGES)
+def test_no_text_of_triggers_is_cut_off_or_covers_another(told):
+    assert no_gauges(told) == ""
+    test_no_text_is_cut_off_or_covers_another({"triggers": gauges(CASES["usual"], told)})
+
+
+def test_triggers_are_drawn_by_month():
+    figure = gauges(CASES["usual"], GAUGES["six"])
+    assert len(figure.axes) == 6
+    trigger, *_, mark = lines_of(figure.axes[1], "#C24E00")
+    assert trigger[:, 1].tolist() == [0.16] * 11
+    assert mark.tolist() == [[MONTHS.index("2027-05"), 0.16]]
+    planned, *_ = lines_of(figure.axes[1], "#222222")
+    assert planned[:, 1].tolist() == [0.2] * 11
+    declared = [line for line in figure.axes[1].lines if to_hex(line.get_color()) == SOFT]
+    assert [line.get_ydata()[0] for line in declared] == [0.18]
+    assert not [line for line in figure.axes[0].lines if to_hex(line.get_color()) == SOFT]
+
+
+def test_triggers_say_what_to_watch():
+    def found(*rows, **other):
+        return title(gauges(CASES["usual"], watched(*rows, **other)))
+
+    assert found(row()) == "win_rate.smb below 16.0% by Nov 2027 (plan 20.0%) puts board ARR in doubt"
+    likely = found(row(), p_hit=0.3)
+    assert likely == "win_rate.smb of at least 16.0% by Nov 2027 (plan 20.0%) makes board ARR 80% likely"
+    noise = row(months=[month(label, observations_needed=np.inf) for label in MONTHS], tells_from=None)
+    assert found(noise) == "Nothing that is observed tells by itself whether board ARR is 80% likely"
+    assert found(noise, row("renewal.smb")).startswith("renewal.smb below")
+    silent = watched(row(months=[month(label, NAN) for label in MONTHS], tells_from=None))
+    assert no_gauges(silent) == "no value that 1 in 100 paths show brings P(hit) of board ARR to 80%"
 
 
 def test_fan_of_one_off_sales_adds_bookings_up():

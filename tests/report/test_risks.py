@@ -17,16 +17,10 @@ STEPS = ["plan values", "skew", "people", "funnel", "base", "together", "chance"
 LEVELS = ["operating plan", "medians", "means", "spreadsheets", "simulated"]
 
 
-def with_evidence(ds, adverse=None):
-    k = ds.sizes["assumption"]
-    extra = {
-        "observations": np.where(ds["source_kind"].values == "historical", 500.0, np.nan),
-        "grade": np.full(k, ""),
-        "source_as_of": np.full(k, "2026-10-01"),
-    }
-    if adverse is not None:
-        extra["adverse"] = np.array([adverse.get(str(name), "both") for name in ds["assumption"].values])
-    return ds.assign_coords({name: ("assumption", values) for name, values in extra.items()})
+def declaring(ds, adverse):
+    """The run of a plan that declares these sides, and else both."""
+    sides = [adverse.get(str(name), "both") for name in ds["assumption"].values]
+    return ds.assign_coords(adverse=("assumption", sides))
 
 
 def told_of(ds, name="board ARR"):
@@ -42,7 +36,7 @@ def printed(renderable, width=80):
     return capture.get()
 
 
-DS = with_evidence(dataset(BOARD, NRR))
+DS = dataset(BOARD, NRR)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +65,7 @@ def test_the_terminal_says_it_in_eighty_columns(told):
 
 
 def test_a_wrong_side_is_told_with_its_effect():
-    wrong = with_evidence(dataset(BOARD), {"win_rate.enterprise-na": "high", "attrition.ae": "high"})
+    wrong = declaring(dataset(BOARD), {"win_rate.enterprise-na": "high", "attrition.ae": "high"})
     text = printed(risks(told_of(wrong)))
     row = text.split("against its declared side")[1].splitlines()
     at = next(i for i, line in enumerate(row) if "win_rate.enterprise-na" in line)
@@ -80,7 +74,7 @@ def test_a_wrong_side_is_told_with_its_effect():
 
 
 def test_events_and_ratios_are_told():
-    happening = with_evidence(dataset(NRR, BOARD, Goal("alliance wins", "new_arr", at_least=26e6), happenings=True))
+    happening = dataset(NRR, BOARD, Goal("alliance wins", "new_arr", at_least=26e6), happenings=True)
     told = told_of(happening, "alliance wins")
     kinds = {row["name"]: row["kind"] for row in told["assumptions"]}
     assert {name: kinds[name] for name in EVENTS} == {name: kind for name, (kind, _) in EVENTS.items()}
