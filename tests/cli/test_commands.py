@@ -621,7 +621,7 @@ def keys_of(value):
             yield from keys_of(item)
 
 
-def test_every_key_is_documented(run, tmp_path):
+def test_every_key_is_documented(run, larger, tmp_path):
     folder, told = run
     page = (ROOT / "docs" / "cli.md").read_text()
     told = {
@@ -634,6 +634,10 @@ def test_every_key_is_documented(run, tmp_path):
         document(call("figures", folder, "-o", tmp_path / "out", "--json")),
         document(call("check", TINY, "--explain", "--json")),
         document(call("warmup", "--json")),
+        document(call("rank", larger, "--misses", "--target", "NRR", "--json")),
+        document(call("rank", larger, "--audit", "--precision", "0.2", "--json")),
+        document(call("risks", larger, "--json")),
+        document(call("averages", larger, "--spreadsheets", "30", "--json")),
     ]
     sources = {"historical", "benchmark", "judgment"}
     missing = {key for key in keys_of(documents) if f"`{key}`" not in page} - sources
