@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
-    from simengine.explain import information, misses, rank
+    from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
+    from simengine.explain.audit import audit
     from simengine.plan import load
     from simengine.simulation import simulate
 
@@ -26,6 +27,10 @@ _HOME = {
     "PlanError": "simengine.errors",
     "Problem": "simengine.errors",
     "SimengineError": "simengine.errors",
+    "audit": "simengine.explain.audit",
+    "averages": "simengine.explain",
+    "direction": "simengine.explain",
+    "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
     "load": "simengine.plan",
     "load_run": "simengine.archive",
@@ -33,13 +38,19 @@ _HOME = {
     "rank": "simengine.explain",
     "save": "simengine.archive",
     "simulate": "simengine.simulation",
+    "triggers": "simengine.explain",
 }
 
 __all__ = [  # noqa: RUF022 - the order in which they are used
     "load",
     "simulate",
     "rank",
+    "audit",
     "misses",
+    "direction",
+    "impact_and_certainty",
+    "averages",
+    "triggers",
     "information",
     "save",
     "load_run",
