@@ -50,6 +50,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Rank the assumptions, events and shocks of the run in the folder RUN by how much of the doubt each explains."""
+    if [misses, audit or sobol, every or by_group or tornado].count(True) > 1:
+        raise click.UsageError("--misses, --audit and the tables of the ranking are questions of their own: ask one")
     if not (audit or sobol) and (precision is not None or budget is not None):
         raise click.UsageError("--precision and --budget are of an audit: add --audit")
     if by is not None and not misses:

@@ -303,6 +303,8 @@ def test_an_audit_tells_shares_that_make_up_everything(run):
     [
         (["--sobol"], "correlated, such as leads.inbound and renewal.smb"),
         (["--precision", "0.1"], "add --audit"),
+        (["--audit", "--misses"], "ask one"),
+        (["--misses", "--groups"], "ask one"),
         (["--audit", "--precision", "nan"], "choose one above 0"),
         (["--audit", "--budget", "100"], "allow more"),
         (["--audit", "--target", "broad"], "neither a metric nor a target"),
