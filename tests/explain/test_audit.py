@@ -5,39 +5,16 @@ import pytest
 
 from simengine.errors import SimengineError
 from simengine.explain.audit import audit, audit_independent
-from simengine.plan import loads
 from simengine.simulation import simulate
 from tests.explain.oracles import linear
+from tests.simulation.linear import linear_plan
 
 VOLUME = {"a": 40.0, "b": 40.0, "c": 40.0, "nobody": 0.0}
 MEAN, SD = 1000.0, {"a": 200.0, "b": 125.0, "c": 75.0, "nobody": 150.0}
-PLAN = """
-plan: {name: Linear, currency: USD, start: 2027-01, months: 1}
-targets: [{name: board, metric: bookings, period: 2027-01, at_least: 120_000}]
-source_policy: {historical: {drift: 0 %}, benchmark: {widen: x1}, judgment: {widen: x1}}
-"""
 
 
-def linear_plan(correlations="", sd=SD):
-    """Bookings are Σ N_i s_i: N Poisson, everything won at once, s normal (cut off five standard deviations away)."""
-    segments = "".join(f"  {name}: {{sells: once}}\n" for name in VOLUME)
-    sizes = "".join(
-        f"  size.{name}: {{plan: {MEAN}, unit: currency, distribution: {law(sd[name])},\n"
-        f"    source: {{kind: judgment, reference: test}}, risk: {{adverse: low}}}}\n"
-        for name in VOLUME
-    )
-    demand = "".join(
-        f"        {name}: {{volume: {volume} per month, win_rate: 100 %, cycle: 0 months, deal_size: size.{name}}}\n"
-        for name, volume in VOLUME.items()
-    )
-    channels = f"funnel:\n  channels:\n    direct:\n      sold_by: nobody\n      segments:\n{demand}"
-    return loads(f"{PLAN}segments:\n{segments}assumptions:\n{sizes}{correlations}{channels}")
-
-
-def law(sd):
-    if sd == 0:
-        return f"{{fixed: {MEAN}}}"
-    return f"{{truncated: {{min: 0, distribution: {{normal: {{mean: {MEAN}, sd: {sd}}}}}}}}}"
+def the_plan(correlations="", sd=SD):
+    return linear_plan(VOLUME, MEAN, sd, at_least=120_000, correlations=correlations)
 
 
 def own_parts():
@@ -72,7 +49,7 @@ def off(found, true, name="share"):
 
 @pytest.fixture(scope="module")
 def plan():
-    return linear_plan()
+    return the_plan()
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +103,7 @@ def correlated_shares():
 
 
 def test_shapley_shares_of_a_correlated_plan():
-    plan = linear_plan(CORRELATIONS)
+    plan = the_plan(CORRELATIONS)
     ds = simulate(plan, draws=1000, twins=0, seed=3)
     found = audit(plan, ds, "board", precision=0.02)
     true = correlated_shares()
@@ -164,7 +141,7 @@ def test_the_seed_of_the_run_is_that_of_the_audit(plan, ds):
 
 
 def test_what_never_varies_is_no_player():
-    plan = linear_plan(sd={**SD, "nobody": 0.0})
+    plan = the_plan(sd={**SD, "nobody": 0.0})
     ds = simulate(plan, draws=200, twins=0, seed=3)
     found = audit(plan, ds, "board", precision=1e-6, most_runs=5 * 256)
     assert found["constant"].sel(assumption="size.nobody")
@@ -189,7 +166,7 @@ def test_a_metric_without_target_has_no_share_of_hits(plan, ds):
 
 def test_what_is_not_asked_rightly_is_refused(plan, ds):
     with pytest.raises(SimengineError, match="not the plan of the run"):
-        audit(linear_plan(sd={**SD, "a": 1.0}), ds, "board")
+        audit(the_plan(sd={**SD, "a": 1.0}), ds, "board")
     with pytest.raises(SimengineError, match="allow more"):
         audit(plan, ds, "board", most_runs=100)
     with pytest.raises(SimengineError, match="neither a metric nor a target"):

@@ -9,33 +9,11 @@ import numpy as np
 import pytest
 
 from simengine.explain import rank
-from simengine.plan import loads
 from simengine.simulation import simulate
+from tests.simulation.linear import linear_plan
 
 VOLUME = {"a": 400.0, "b": 400.0, "c": 400.0, "nobody": 0.0}
 MEAN, SD = 1000.0, {"a": 120.0, "b": 80.0, "c": 50.0, "nobody": 100.0}
-
-HEAD = """
-plan: {name: Linear, currency: USD, start: 2027-01, months: 1}
-targets: [{name: board, metric: bookings, period: 2027-01, at_least: 1_200_000}]
-source_policy: {historical: {drift: 0 %}, benchmark: {widen: x1}, judgment: {widen: x1}}
-"""
-
-
-def linear_plan():
-    segments = "".join(f"  {name}: {{sells: once}}\n" for name in VOLUME)
-    sizes = "".join(
-        f"  size.{name}: {{plan: {MEAN}, unit: currency,\n"
-        f"    distribution: {{truncated: {{min: 0, distribution: {{normal: {{mean: {MEAN}, sd: {SD[name]}}}}}}}}},\n"
-        f"    source: {{kind: judgment, reference: test}}, risk: {{adverse: low}}}}\n"
-        for name in VOLUME
-    )
-    demand = "".join(
-        f"        {name}: {{volume: {volume} per month, win_rate: 100 %, cycle: 0 months, deal_size: size.{name}}}\n"
-        for name, volume in VOLUME.items()
-    )
-    channels = f"funnel:\n  channels:\n    direct:\n      sold_by: nobody\n      segments:\n{demand}"
-    return loads(f"{HEAD}segments:\n{segments}assumptions:\n{sizes}{channels}")
 
 
 def true_shares():
@@ -47,7 +25,7 @@ def true_shares():
 
 @pytest.fixture(scope="module")
 def ranking():
-    return rank(simulate(linear_plan(), draws=16_384, seed=3), "bookings")
+    return rank(simulate(linear_plan(VOLUME, MEAN, SD, at_least=1_200_000), draws=16_384, seed=3), "bookings")
 
 
 def test_the_ranking_is_near_the_truth_by_its_own_intervals(ranking):
