@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simengine.explain.intervals import Z95, Floats, Interval
-from simengine.explain.ranks import midranks
+from simengine.explain.ranks import normal_scores
 
 DRAWS_PER_TERM = 12
 HIGHEST_DEGREE = 5
@@ -18,11 +18,9 @@ _SINGULAR = 1e-8
 
 def scores_of(x: Floats) -> Floats:
     """Normal scores of the ranks of each column of `x`, (n, k), with mean 0 and variance 1; 0 of a constant."""
-    from scipy.special import ndtri
-
     scores = np.empty(x.shape)
     for i, column in enumerate(x.T):
-        scores[:, i] = ndtri(midranks(np.ascontiguousarray(column)))
+        scores[:, i] = normal_scores(np.ascontiguousarray(column))
     scores -= scores.mean(axis=0)
     spread = scores.std(axis=0)
     return np.asarray(np.divide(scores, spread, out=np.zeros_like(scores), where=spread > _SINGULAR))

@@ -9,13 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.explain.intervals import Z95, Bounded, Floats, Interval, share_interval
+from simengine.explain.intervals import Z95, Bounded, Floats, Interval, share_interval, stacked
 from simengine.explain.shapley import Effects, Expansion
 from simengine.explain.surrogate import Inputs, Surrogate, fit
-from simengine.explain.variance import standard_error
+from simengine.explain.variance import FirstOrder, standard_error
 
 GATE = 0.95
 """Share of what assumptions explain that the surrogate must find, or the ranking says that it must not be trusted."""
+_CONTRADICTION = 4.0
+"""Standard errors between two estimates of what an assumption explains alone that are no chance."""
 FEWEST_TWINS = 50
 """With fewer, intervals of what rests on twins were measured to be too short; with one they have no length at all."""
 
@@ -184,5 +186,13 @@ def _shares(effects: _Effects, variance: float, of_variance: Floats) -> Shares:
     share, noise = effects.value / variance, effects.bias / variance
     influence = (effects.influence - np.outer(share, of_variance)) / variance
     explained = np.clip(share + noise, 0.0, 1.0)
-    bounds = [share_interval(e, b, standard_error(i)) for e, b, i in zip(explained, noise, influence, strict=True)]
-    return Shares(Interval(share, *np.array(bounds, dtype=float).reshape(-1, 3).T[1:]), influence)
+    rows = zip(explained, noise, influence, strict=True)
+    bounds = stacked(share_interval(e, b, standard_error(i)) for e, b, i in rows)
+    return Shares(bounds._replace(estimate=share), influence)
+
+
+def contradicts(modelled: Shares, binned: FirstOrder) -> NDArray[np.bool_]:
+    """Where a model's first-order shares, (k,), and those of bins, which know no model, differ by more than chance."""
+    apart = modelled.share.estimate - binned.share.estimate
+    errors = [standard_error(difference) for difference in modelled.influence - binned.influence]
+    return np.asarray(np.abs(apart) > _CONTRADICTION * np.array(errors))

@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Z95, Floats, Interval
+from simengine.explain.intervals import Floats, Interval, beyond_noise
 from simengine.explain.question import Question, question_of
 from simengine.explain.ranks import normal_scores, normal_scores_among
 from simengine.explain.shapley import Effects
@@ -128,21 +128,20 @@ def beside(audit: xr.Dataset, ranking: xr.Dataset) -> xr.Dataset:
     A share does not agree if it differs by more than the two intervals together allow at 5 % for all assumptions and
     random variation, by Bonferroni. The audit's shares must have been found with `chance_last`.
     """
-    from scipy.special import ndtri
-
-    widest = -float(ndtri(0.025 / (ranking.sizes["assumption"] + 1))) / Z95
     here = ranking.sel(assumption=audit["assumption"].values)
     told = audit.copy()
-    for own, other, dims in (
-        ("share", "ranked_share", "assumption"),
-        ("random_variation", "ranked_random_variation", ()),
-    ):
-        apart = audit[own].values - here[own].values
-        halves = [(ds[f"{own}_upper"] - ds[f"{own}_lower"]).values / 2 for ds in (audit, here)]
-        for bound in _BOUNDS:
-            told[other + bound] = dims, here[own + bound].values, here[own + bound].attrs
-        agrees = ~(np.abs(apart) > widest * np.hypot(*halves))
-        told["agrees" if dims else "random_variation_agrees"] = dims, agrees, {"long_name": "Whether both agree"}
+    for bound in _BOUNDS:
+        told["ranked_share" + bound] = here["share" + bound]
+        told["ranked_random_variation" + bound] = here["random_variation" + bound]
+
+    def both(ds: xr.Dataset, bound: str = "") -> Floats:
+        return np.append(ds["share" + bound].values, ds["random_variation" + bound].values)
+
+    apart = both(audit) - both(here)
+    margin = np.hypot(*((both(ds, "_upper") - both(ds, "_lower")) / 2 for ds in (audit, here)))
+    agrees = ~beyond_noise(Interval(apart, apart - margin, apart + margin))
+    attrs = {"long_name": "Whether both agree"}
+    told["agrees"], told["random_variation_agrees"] = ("assumption", agrees[:-1], attrs), ((), agrees[-1], attrs)
     return told
 
 

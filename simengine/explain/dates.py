@@ -18,6 +18,7 @@ from simengine.explain.intervals import (
     mean,
     median,
     proportion,
+    stacked,
     with_bounds,
 )
 from simengine.explain.question import Question
@@ -33,7 +34,7 @@ Flags = NDArray[np.bool_]
 
 def each(estimate: Callable[[Floats], Bounded], columns: Floats) -> Interval:
     """An estimate with its interval for each column."""
-    return Interval(*np.array([estimate(column) for column in columns.T], dtype=float).reshape(-1, 3).T)
+    return stacked(estimate(column) for column in columns.T)
 
 
 def by_month(ds: xr.Dataset, question: Question, typical: Flags, hit: Flags, worse: float) -> xr.Dataset:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
 from simengine.explain.additive import Additive, Slopes, holm, marginal_slopes, own_slopes, scores_of
-from simengine.explain.intervals import Bounded, Floats, Interval
+from simengine.explain.intervals import Floats, Interval, stacked
 from simengine.explain.patterns import Patterns, patterns
 from simengine.explain.question import Question, question_of
 from simengine.explain.ranks import midranks_among, ranks_of
@@ -231,21 +231,17 @@ def _put_patterns(result: xr.Dataset, found: Patterns, inputs: Floats, names: ND
     places = [np.quantile(inputs[:, one.i], one.place) for one in thresholds]
     result["threshold_of"] = "threshold", names[[one.i for one in thresholds]]
     result["threshold_kind"] = "threshold", np.array([one.kind for one in thresholds], dtype=str)
-    _put(result, "threshold_at", "threshold", _columns(places))
-    _put(result, "threshold_size", "threshold", _columns([one.size for one in thresholds]))
+    _put(result, "threshold_at", "threshold", stacked(places))
+    _put(result, "threshold_size", "threshold", stacked([one.size for one in thresholds]))
     result["threshold_share"] = "threshold", np.array([one.share for one in thresholds], dtype=float)
     result["threshold_p"] = "threshold", np.array([one.p for one in thresholds], dtype=float)
     result["first"] = "pair", names[[one.i for one in pairs]]
     result["second"] = "pair", names[[one.j for one in pairs]]
-    _put(result, "joint_effect", "pair", _columns([one.effect for one in pairs]))
-    _put(result, "joint_share", "pair", _columns([one.share for one in pairs]))
+    _put(result, "joint_effect", "pair", stacked([one.effect for one in pairs]))
+    _put(result, "joint_share", "pair", stacked([one.share for one in pairs]))
     result["joint_p"] = "pair", np.array([one.p for one in pairs], dtype=float)
     silent = [sign[one.i] == 0 and sign[one.j] == 0 for one in pairs]
     result["only_together"] = "pair", np.array(silent, dtype=bool)
-
-
-def _columns(rows: Sequence[Bounded | Floats]) -> Interval:
-    return Interval(*np.array(rows, dtype=float).reshape(-1, 3).T)
 
 
 def _attributes(ds: xr.Dataset, question: Question, draws: int) -> dict[str, str | int | float]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simengine.explain.intervals import Z95, Bounded, Floats
-from simengine.explain.ranks import midranks
+from simengine.explain.ranks import normal_scores
 
 Places = NDArray[np.intp]
 
@@ -139,9 +139,9 @@ def _columns(inputs: Floats) -> Floats:
 
 
 def _of_one(x: Floats, degree: int) -> list[Floats]:
-    from scipy.special import eval_hermitenorm, ndtri
+    from scipy.special import eval_hermitenorm
 
-    z = ndtri(midranks(x))
+    z = normal_scores(x)
     curves = [eval_hermitenorm(power, z) for power in range(1, degree + 1)]
     values, count = np.unique(x, return_counts=True)
     return curves + [(x == value).astype(np.float64) for value in values[count >= _LEVEL_SHARE * len(x)]]

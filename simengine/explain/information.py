@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simengine.errors import SimengineError
 from simengine.explain.choice import Choice, choice_between
 from simengine.explain.evppi import Known, evpi, known, least_gain
-from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, with_bounds
+from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, stacked, with_bounds
 from simengine.explain.payoff import DEFAULT, payoff_of
 from simengine.explain.ties import rank_groups
 from simengine.results.targets import wilson
@@ -84,7 +84,7 @@ def information(
     order = np.argsort([-one.value[0] for one in single], kind="stable")
     single = [single[place] for place in order]
     switches = [_switch(one, column) for one, column in zip(single, choice.inputs.T[order], strict=True)]
-    worths = Interval(*np.array([one.value for one in single], dtype=float).reshape(-1, 3).T)
+    worths = stacked(one.value for one in single)
     options = np.array(choice.options)
     found = xr.Dataset(
         {name: ("option", column) for name, column in with_bounds(_of_options(choice.net_benefit))}

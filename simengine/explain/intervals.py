@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,11 @@ class Interval(NamedTuple):
     estimate: Floats
     lower: Floats
     upper: Floats
+
+
+def stacked(rows: Iterable[Bounded | Floats]) -> Interval:
+    """Estimates with their bounds, one below the other, as an interval of arrays."""
+    return Interval(*np.array([*rows], dtype=float).reshape(-1, 3).T)
 
 
 def mean(y: Floats) -> Bounded:

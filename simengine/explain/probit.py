@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from simengine.explain.intervals import Z95, Floats
-from simengine.explain.ranks import midranks
 
 OUTERMOST = 2.326
 """Normal scores within which a curve is read: one value in a hundred lies beyond on either side."""
@@ -38,13 +37,6 @@ class Crossing(NamedTuple):
     upper: float
     rises: bool
     from_above: bool
-
-
-def scores(x: Floats) -> Floats:
-    """Normal scores of the midranks of x, (n,)."""
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri(midranks(x)))
 
 
 def fitted(score: Floats, hit: Floats) -> Curve | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
-from simengine.explain.attribution import Attribution, Shares, attribute
+from simengine.explain.attribution import Attribution, Shares, attribute, contradicts
 from simengine.explain.forms import forms
 from simengine.explain.groups import memberships
-from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, median, proportion, with_bounds
+from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, median, proportion, stacked, with_bounds
 from simengine.explain.narrowing import narrowing
 from simengine.explain.question import Question, question_of
 from simengine.explain.ranks import normal_scores, normal_scores_among, ranks_of
@@ -22,7 +21,7 @@ from simengine.explain.surrogate import Inputs, lines
 from simengine.explain.ties import rank_groups
 from simengine.explain.timing import by_quarter
 from simengine.explain.tornado import tornado
-from simengine.explain.variance import Bins, FirstOrder, first_order_shares, standard_error
+from simengine.explain.variance import Bins, first_order_shares, standard_error
 from simengine.explain.variation import random_variation
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import wilson
@@ -31,8 +30,6 @@ FEWEST_DRAWS = 100
 """With fewer, a fifth holds less than 20 draws, and intervals were measured to be too short."""
 DRAWS_PER_LINE = 4
 """Draws for each term of a plane through the assumptions: with fewer, intervals were seen to be too short."""
-_DISAGREES = 4.0
-"""Standard errors between two estimates of what an assumption explains alone that are no chance."""
 
 
 def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) -> xr.Dataset:
@@ -100,7 +97,7 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     columns = {
         "share": found.shapley.share,
         "share_from_here": _from_here(found.shapley, order),
-        "narrowing": _stacked([_unknown if ratio else narrowing(y, *one.left(y)) for one in bins]),
+        "narrowing": stacked([_unknown if ratio else narrowing(y, *one.left(y)) for one in bins]),
         "alone": alone.share,
         "metric_bottom_fifth": ends.bottom,
         "metric_top_fifth": ends.top,
@@ -126,7 +123,7 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     flags = {
         "distinguishable": found.shapley.share.lower > 0,
         "constant": ~inputs.varies,
-        "disagrees": _disagrees(found.alone, alone),
+        "disagrees": contradicts(found.alone, alone),
         **{name: getattr(spreadsheet, name) for name in ("borrows", "bends", "joins")},
     }
     ranking = xr.Dataset(
@@ -160,10 +157,6 @@ def _enough(question: Question, inputs: Inputs) -> NDArray[np.bool_]:
 _unknown: Bounded = (math.nan, math.nan, math.nan)
 
 
-def _stacked(rows: Sequence[Bounded]) -> Interval:
-    return Interval(*np.array(rows, dtype=float).reshape(-1, 3).T)
-
-
 def _from_here(shares: Shares, order: NDArray[np.intp]) -> Interval:
     """Share of each assumption and all that stand below it in `order`, together."""
     totals = np.empty((len(order), 3))
@@ -172,13 +165,6 @@ def _from_here(shares: Shares, order: NDArray[np.intp]) -> Interval:
         members[place] = True
         totals[place] = shares.total(members)
     return Interval(*totals.T)
-
-
-def _disagrees(modelled: Shares, binned: FirstOrder) -> NDArray[np.bool_]:
-    """Whether two estimates of what each assumption explains alone differ by more than chance."""
-    apart = modelled.share.estimate - binned.share.estimate
-    errors = [standard_error(difference) for difference in modelled.influence - binned.influence]
-    return np.asarray(np.abs(apart) > _DISAGREES * np.array(errors))
 
 
 def _in_own_unit(moved: Interval, value: Floats, ratio: bool) -> Interval:
@@ -194,9 +180,9 @@ def _in_own_unit(moved: Interval, value: Floats, ratio: bool) -> Interval:
 
 def _by_group(ds: xr.Dataset, found: Attribution, y: Floats, ratio: bool) -> dict[str, Any]:
     groups = memberships(ds, found.surrogate.inputs.varies)
-    shares = _stacked([found.shapley.total(members) for _, _, members in groups])
+    shares = stacked([found.shapley.total(members) for _, _, members in groups])
     left = [_unknown if ratio else narrowing(y, *found.surrogate.left(y, members)) for _, _, members in groups]
-    estimates = {"group_share": shares, "group_narrowing": _stacked(left)}
+    estimates = {"group_share": shares, "group_narrowing": stacked(left)}
     return {
         **{name: ("group", column) for name, column in with_bounds(estimates)},
         "members": ("group", np.array([members.sum() for _, _, members in groups], dtype=np.int64)),

@@ -46,12 +46,14 @@ def normal_scores(x: Floats) -> Floats:
     >>> normal_scores(np.array([5.0, 1.0, 3.0])).round(3).tolist()
     [0.967, -0.967, 0.0]
     """
-    return normal_scores_among(x, x)
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(midranks(x)))
 
 
 def normal_scores_among(x: Floats, sample: Floats) -> Floats:
     """Standard normal quantiles of the ranks among the values of `sample`; none lies beyond its extremes."""
     from scipy.special import ndtri
 
-    outermost = 0.5 / len(sample)
-    return np.asarray(ndtri(np.clip(midranks_among(x, sample), outermost, 1 - outermost)))
+    most = 2 * len(sample)
+    return np.asarray(ndtri(np.clip(midranks_among(x, sample), 1 / most, (most - 1) / most)))

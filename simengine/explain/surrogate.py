@@ -22,7 +22,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.explain.intervals import Floats
-from simengine.explain.ranks import midranks
+from simengine.explain.ranks import normal_scores
 
 Order = tuple[int, int]
 """An input, and the order of its Hermite polynomial."""
@@ -92,14 +92,12 @@ class Inputs:
         Where a run holds values only, the scores are those of their ranks and the correlations those of the scores;
         what is within noise of zero counts as zero.
         """
-        from scipy.special import ndtri
-
         values = ds["assumption_value"].values
         if "assumption_z" in ds and "score_correlation" in ds:
             return Inputs(ds["assumption_z"].values, ds["score_correlation"].values, values)
         z = np.empty(values.shape)
         for place, column in enumerate(values.T):
-            z[:, place] = ndtri(midranks(np.ascontiguousarray(column)))
+            z[:, place] = normal_scores(np.ascontiguousarray(column))
         spread = z.std(axis=0)
         z = z / np.where(spread > 0, spread, 1.0)
         correlation = z.T @ z / len(z)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.explain.attribution import GATE, Shares
+from simengine.explain.attribution import GATE, Shares, contradicts
 from simengine.explain.coalitions import MOST_ENUMERATED, coalitions, components, join
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, share_interval
 from simengine.explain.ranks import normal_scores, ranks_of
@@ -31,8 +31,6 @@ from simengine.explain.variance import Bins, FirstOrder, first_order_shares, sta
 from simengine.explain.variation import random_variation
 from simengine.results.targets import as_misses
 
-DOUBTFUL = 4.0
-"""Standard errors beyond which the closed form and the bins, which know no model, contradict each other."""
 _PAIRS, _ORDERS_OF_GRADIENT = 96, 24
 """Random orders of many assumptions, each with its reverse; and those on which intervals rest."""
 _KNOWN = 1 - 1e-9
@@ -79,9 +77,7 @@ class HitShares:
     @cached_property
     def doubtful(self) -> NDArray[np.bool_]:
         """Of which assumptions the closed form and the bins tell different first-order shares, (k,)."""
-        gap = np.abs(self.alone.share.estimate - self.binned.share.estimate)
-        pairs = zip(self.alone.influence, self.binned.influence, strict=True)
-        return gap > DOUBTFUL * np.array([standard_error(closed - binned) for closed, binned in pairs])
+        return contradicts(self.alone, self.binned)
 
 
 def hit_shares(surrogate: Surrogate, hit: Floats, twin: Floats) -> HitShares:

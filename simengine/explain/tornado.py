@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.explain.intervals import Bounded, Floats, Interval, difference, mean
+from simengine.explain.intervals import Bounded, Floats, Interval, difference, mean, stacked
 from simengine.explain.ranks import midranks
 
 FIFTH = 0.2
@@ -54,10 +54,6 @@ def tornado(ranks: Sequence[Floats], y: Floats, estimate: Callable[[Floats], Bou
         What to tell of the result in a fifth: `intervals.mean`, `median` or `proportion`.
     """
     ends = [_ends(column) for column in ranks]
-    bottom = _intervals([estimate(y[low]) for low, _ in ends])
-    top = _intervals([estimate(y[high]) for _, high in ends])
+    bottom = stacked([estimate(y[low]) for low, _ in ends])
+    top = stacked([estimate(y[high]) for _, high in ends])
     return Tornado(bottom, top, difference(top, bottom))
-
-
-def _intervals(rows: list[Bounded]) -> Interval:
-    return Interval(*np.array(rows, dtype=float).reshape(-1, 3).T)

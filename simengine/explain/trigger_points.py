@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
 from simengine.explain.intervals import Z95, Bounded, Floats, proportion
-from simengine.explain.probit import OUTERMOST, Crossing, Curve, crossing, fitted, scores
+from simengine.explain.probit import OUTERMOST, Crossing, Curve, crossing, fitted
 from simengine.explain.question import question_of
+from simengine.explain.ranks import normal_scores
 from simengine.results.targets import months_of
 
 FEWEST_DRAWS = 1000
@@ -161,7 +162,7 @@ def _cell(seen: _Seen, confidence: float, watched: _Watched) -> _Cell:
     if math.isfinite(watched.declared):
         beyond = _beyond(seen.value, watched.declared, below=watched.below)
         cell = cell._replace(share_beyond_declared=proportion(beyond))
-    places = scores(seen.value)
+    places = normal_scores(seen.value)
     curve = fitted(places, seen.hit)
     if curve is None:
         return cell

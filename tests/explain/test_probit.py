@@ -6,7 +6,8 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtr, ndtri
 from scipy.stats import binom
 
-from simengine.explain.probit import OUTERMOST, Curve, crossing, fitted, scores
+from simengine.explain.probit import OUTERMOST, Curve, crossing, fitted
+from simengine.explain.ranks import normal_scores
 
 LEVEL = 1e-4  # of each acceptance test
 
@@ -20,7 +21,7 @@ def hermite(z: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("b", [(0.7, 0.6, -0.1, 0.02), (2.4, 0.5, 0.0, 0.0), (-0.2, -1.5, 0.1, 0.0)])
 def test_the_fit_is_the_top_of_the_likelihood(b: tuple[float, ...]) -> None:
     rng = np.random.default_rng(1)
-    z = scores(rng.normal(size=3000))
+    z = normal_scores(rng.normal(size=3000))
     hit = (rng.random(3000) < ndtr(hermite(z) @ np.array(b))).astype(float)
     curve = fitted(z, hit)
     assert curve is not None
@@ -39,7 +40,7 @@ def test_the_fit_is_the_top_of_the_likelihood(b: tuple[float, ...]) -> None:
 
 def test_a_target_that_is_hardly_ever_missed_has_a_curve() -> None:
     rng = np.random.default_rng(2)
-    z = scores(rng.normal(size=16_384))
+    z = normal_scores(rng.normal(size=16_384))
     hit = (rng.random(16_384) < ndtr(3.6 + 1.2 * z)).astype(float)
     assert hit.mean() > 0.98
     curve = fitted(z, hit)
@@ -59,7 +60,7 @@ def test_a_target_that_is_hardly_ever_missed_has_a_curve() -> None:
     ids=["always hit", "never hit", "one value", "parted"],
 )
 def test_there_is_no_curve_where_hits_and_misses_do_not_overlap(value: np.ndarray, hit: np.ndarray) -> None:
-    assert fitted(scores(value), hit) is None
+    assert fitted(normal_scores(value), hit) is None
 
 
 def test_a_curve_crosses_where_it_should_from_either_side() -> None:
@@ -112,7 +113,7 @@ def test_intervals_of_the_trigger_cover_the_closed_form_and_not_the_trigger_of_t
         theta = rng.normal(size=DRAWS)
         value = theta + rng.normal(size=DRAWS)
         hit = (theta + rng.normal(size=DRAWS) >= -1.5).astype(float)
-        z = scores(value)
+        z = normal_scores(value)
         curve = fitted(z, hit)
         at = None if curve is None else crossing(curve, CONFIDENCE)
         assert at is not None
@@ -130,6 +131,6 @@ def test_a_number_that_tells_nothing_has_hardly_ever_a_trigger() -> None:
     rng = np.random.default_rng(3)
     found = 0
     for _ in range(REPETITIONS):
-        curve = fitted(scores(rng.normal(size=DRAWS)), (rng.random(DRAWS) < 0.85).astype(float))
+        curve = fitted(normal_scores(rng.normal(size=DRAWS)), (rng.random(DRAWS) < 0.85).astype(float))
         found += curve is not None and crossing(curve, CONFIDENCE) is not None
     assert found <= binom.isf(LEVEL, REPETITIONS, 0.05)
