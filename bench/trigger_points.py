@@ -8,7 +8,8 @@ import numpy as np
 from bench.inputs import NORTHSTAR
 from bench.report import heading, table, write
 from simengine.explain import triggers
-from simengine.explain.probit import crossing, fitted, scores
+from simengine.explain.probit import crossing, fitted
+from simengine.explain.ranks import normal_scores
 from simengine.plan import load
 from simengine.results.targets import hits, wilson
 from simengine.simulation import simulate
@@ -31,13 +32,13 @@ def observed(ds, name, month):
 
 def at_value(x, score):
     """Value at a normal score."""
-    return float(np.interp(score, np.sort(scores(x)), np.sort(x)))
+    return float(np.interp(score, np.sort(normal_scores(x)), np.sort(x)))
 
 
 def tried(ds, name, month, value):
     """Share of hits where about a value is observed, its interval, and the paths."""
     seen = observed(ds, name, month)
-    z = scores(seen)
+    z = normal_scores(seen)
     near = np.abs(z - np.interp(value, np.sort(seen), np.sort(z))) < WIDTH
     share, low, high = wilson(int(hits(ds).sel(target=TARGET).values[near].sum()), int(near.sum()))
     return f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})", int(near.sum())
@@ -46,7 +47,7 @@ def tried(ds, name, month, value):
 def of_the_assumption(ds, name, confidence):
     """The value of the assumption itself at which P(hit) is the confidence."""
     drawn = ds["assumption_value"].sel(assumption=name).values
-    found = crossing(fitted(scores(drawn), hits(ds).sel(target=TARGET).values.astype(float)), confidence)
+    found = crossing(fitted(normal_scores(drawn), hits(ds).sel(target=TARGET).values.astype(float)), confidence)
     return at_value(drawn, found.score)
 
 

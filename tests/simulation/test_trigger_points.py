@@ -9,7 +9,8 @@ from scipy.special import ndtri
 from scipy.stats import norm
 
 from simengine.explain import triggers
-from simengine.explain.probit import crossing, fitted, scores
+from simengine.explain.probit import crossing, fitted
+from simengine.explain.ranks import normal_scores
 from simengine.plan import loads
 from simengine.results.targets import hits
 from simengine.simulation import simulate
@@ -46,9 +47,9 @@ def observed(ds: xr.Dataset, name: str, month: str) -> np.ndarray:
 def off(run: xr.Dataset, again: xr.Dataset, name: str, month: str, value: float, confidence: float) -> float:
     """By how many standard errors the share of hits where a value is observed is off the confidence."""
     seen = observed(again, name, month)
-    z = scores(seen)
+    z = normal_scores(seen)
     hit = hits(again).sel(target=TARGET).values[np.abs(z - np.interp(value, np.sort(seen), np.sort(z))) < WIDTH]
-    curve = fitted(scores(observed(run, name, month)), hits(run).sel(target=TARGET).values.astype(float))
+    curve = fitted(normal_scores(observed(run, name, month)), hits(run).sel(target=TARGET).values.astype(float))
     at = crossing(curve, confidence)
     of_the_curve = norm.pdf(ndtri(confidence)) * curve.at(np.array([at.score]))[1][0]
     return (hit.mean() - confidence) / np.sqrt(confidence * (1 - confidence) / len(hit) + of_the_curve**2)
@@ -69,6 +70,6 @@ def test_where_the_value_is_observed_at_which_the_assumption_would_be_a_trigger_
     """Negative control: conditioned on the assumption itself, not on what is observed of it."""
     hit = hits(run).sel(target=TARGET).values.astype(float)
     drawn = run["assumption_value"].sel(assumption="win_rate.smb").values
-    at = crossing(fitted(scores(drawn), hit), 0.65)
-    of_the_parameter = float(np.interp(at.score, np.sort(scores(drawn)), np.sort(drawn)))
+    at = crossing(fitted(normal_scores(drawn), hit), 0.65)
+    of_the_parameter = float(np.interp(at.score, np.sort(normal_scores(drawn)), np.sort(drawn)))
     assert abs(off(run, again, "win_rate.smb", "2027-03", of_the_parameter, 0.65)) > WITHIN
