@@ -245,7 +245,7 @@ def _needed(seen: _Seen, trigger: Bounded) -> float:
 
 def _watched(ds: xr.Dataset) -> list[_Watched]:
     """A declared trigger counts where it is in the unit of what is observed."""
-    own = ds["assumption"].get_index("assumption").get_indexer(ds["watched"].values)
+    own = ds["assumption"].get_index("assumption").get_indexer(ds["watched"].get_index("watched"))
     below, above = ds["trigger_below"].values[own], ds["trigger_above"].values[own]
     same = ds["unit"].values[own] == ds["watched_unit"].values
     declared = np.where(same, np.where(np.isnan(below), above, below), np.nan)

@@ -1,0 +1,1 @@
+"""Learn: what happened, read and aligned; assumptions from it; a plan brought up to date; and how past plans did."""
