@@ -32,9 +32,9 @@ MEASURED = (
 
 
 def crps(sample: Floats, happened: float) -> float:
-    """Continuous ranked probability score of a sample, in its own unit: E|X − y| − E|X − Z|/2, X and Z alike; 0 is perfect.
+    """Continuous ranked probability score of a sample, in its own unit: E|X − y| − E|X − Z|/2; 0 is perfect.
 
-    Of a single value it is the absolute error. By the sorted form: with x₍₁₎ ≤ … ≤ x₍ₙ₎,
+    X and Z are alike; of a single value it is the absolute error. By the sorted form: with x₍₁₎ ≤ … ≤ x₍ₙ₎,
     `(2/n²) Σ (x₍ᵢ₎ − y)(n 1{y < x₍ᵢ₎} − i + 1/2)` (F. Laio and S. Tamea, HESS 11, 2007, 1267-1277).
 
     Parameters
