@@ -54,9 +54,11 @@ class Incidence:
     def followed(self) -> bool:
         """Whether deals were followed for so long that those which are open now will hardly close any more.
 
-        The oldest end is at t, the oldest age seen at T: n deals of which N ended between 2t − T and t have
-        (1 − N/n)^n below 1 % (Maller and Zhou 1994).
+        Fewer than 5 % are left at the oldest end; or that is at t, the oldest age seen at T, and n deals of which N
+        ended between 2t − T and t have (1 − N/n)^n below 1 % (Maller and Zhou 1994).
         """
+        if self.shares.sum() > 0.95:
+            return True
         n, oldest = float(self.at_risk.max(initial=0.0)), self.at_risk.size - 1
         late = self.ended[:, max(0, 2 * self.last - oldest + 1) : self.last + 1].sum()
         return oldest > self.last and n > 0 and bool((1 - min(1.0, late / n)) ** n < 0.01)
@@ -118,20 +120,20 @@ def incidence(deals: Deals) -> Incidence:
 
     Raises
     ------
-    SimengineError : ages known to lie in spans only
+    SimengineError : ages known to lie in spans only, or ways to end that were not recorded for some time
 
     >>> from simengine.learn.outcomes import MONTH
     >>> seen = incidence(Deals.counted([0, 1, 1, 2], ["won", "lost", "open", "open"], MONTH))
     >>> seen.at_risk.tolist(), seen.shares.sum(axis=1).round(3).tolist()
     ([4.0, 3.0, 1.0], [0.25, 0.25])
     """
-    if any((seen.by - seen.after != 1).any() for seen in (deals.won, deals.lost)):
+    if deals.silent.total or any((seen.by - seen.after != 1).any() for seen in (deals.won, deals.lost)):
         raise SimengineError("ages that are known to lie in a span only have no incidence by age; give them one by one")
     ages = [part for part in (deals.won.by, deals.lost.by, deals.open.after) if part.size]
     size = int(max((part.max() for part in ages), default=0)) + 1
 
     def counted(seen: Seen, places: np.ndarray) -> Floats:
-        return np.bincount(places, seen.count, size)[:size]
+        return np.bincount(places, seen.count, size)[:size].astype(np.float64)
 
     ended = np.vstack([counted(deals.won, deals.won.by), counted(deals.lost, deals.lost.by)])
     out = ended.sum(axis=0) + counted(deals.open, deals.open.after)
@@ -143,7 +145,8 @@ def incidence(deals: Deals) -> Incidence:
 
 def fitted_shares(fit: Fit, ages: int) -> Floats:
     """p_j(k) of a fitted mixture, k = 0 … ages − 1, (2, ages)."""
-    return -np.diff(survival_of(fit.parameters, fit.family, fit.unit, np.arange(-1, ages))[0], axis=-1)
+    beyond = survival_of(fit.parameters, fit.family, fit.unit, np.arange(-1, ages))[0]
+    return np.asarray(-np.diff(beyond, axis=-1))
 
 
 @dataclass(frozen=True)
@@ -166,24 +169,28 @@ _MOST_BINS, _FEWEST_IN_BIN = 12, 5.0
 def misfit(seen: Incidence, fit: Fit) -> Misfit:
     """Deals that end by age against those that the mixture expects of the ones at risk: chi-squared.
 
-    In every span of ages, and for each way to end, Σ (d − n h)²/(n h); spans expect a twelfth of all, and five at least.
-    Sums of d − n h over ages are uncorrelated (they are a martingale); as many degrees of freedom as spans, less the
-    fitted parameters.
+    Spans of ages expect a twelfth of the rarer of won and lost, and five at least. In each, x = Σ (d − n h), won and
+    lost, has covariance V = Σ n (diag h − h h'), and those of several spans are uncorrelated (they are a martingale):
+    Σ x' V⁻¹ x, with a degree of freedom to a span and way to end, less one for each fitted parameter.
     """
     from scipy.special import gammaincc
 
     p = fitted_shares(fit, seen.at_risk.size)
-    before = 1 - np.concatenate(([0.0], p.sum(axis=0).cumsum()[:-1]))
-    expected = seen.at_risk * p / np.maximum(before, 1e-12)
-    statistic, spans = 0.0, 0
-    for d, e in zip(seen.ended, expected, strict=True):
-        width = max(_FEWEST_IN_BIN, e.sum() / _MOST_BINS)
-        # The last, incomplete span joins the one before it.
-        span = np.minimum(e.cumsum() / width, max(0.0, np.floor(e.sum() / width) - 1)).astype(int)
-        observed, predicted = np.bincount(span, d), np.bincount(span, e)
-        statistic += float(((observed - predicted) ** 2 / np.maximum(predicted, 1e-12)).sum())
-        spans += predicted.size
-    freedom = max(1, spans - len(fit.names))
+    h = p / np.maximum(1 - np.concatenate(([0.0], p.sum(axis=0).cumsum()[:-1])), 1e-12)
+    ways = p.any(axis=1)
+    ended, h = seen.ended[ways], h[ways]
+    rarer = (seen.at_risk * h).cumsum(axis=1).min(axis=0)
+    width = max(_FEWEST_IN_BIN, rarer[-1] / _MOST_BINS)
+    # The last, incomplete span joins the one before it.
+    first = (
+        np.flatnonzero(np.diff(np.minimum(rarer / width, max(0.0, np.floor(rarer[-1] / width) - 1)).astype(int))) + 1
+    )
+    first = np.concatenate(([0], first))
+    x = np.add.reduceat(ended - seen.at_risk * h, first, axis=1)
+    spread = seen.at_risk * (h[:, None] * np.eye(len(h))[:, :, None] - h[:, None] * h[None])
+    V = np.moveaxis(np.add.reduceat(spread, first, axis=2), 2, 0)
+    statistic = float(np.einsum("is,sij,js->", x, np.linalg.pinv(V), x))
+    freedom = max(1, len(h) * first.size - len(fit.names))
     until = slice(0, seen.last + 1)
     gap = np.abs(seen.shares.cumsum(axis=1) - p.cumsum(axis=1))[:, until].max(initial=0.0)
     return Misfit(float(gammaincc(freedom / 2, statistic / 2)), float(gap))
@@ -268,7 +275,7 @@ def picture(title: str, deals: Deals, fit: Fit) -> Picture:
     shown = int(np.flatnonzero(seen.at_risk >= _FEWEST_IN_BIN).max(initial=0)) + 1
     value, lower, upper = (each[:, :shown] for each in seen.curves())
     fitted = fitted_shares(fit, shown).cumsum(axis=1)
-    ages = (np.arange(shown) + 0.5) * seen.unit
+    ages: Floats = (np.arange(shown, dtype=np.float64) + 0.5) * seen.unit
     return Picture(title, ages, value, lower, upper, fitted, seen.at_risk[:shown], misfit(seen, fit))
 
 
@@ -287,4 +294,4 @@ def closings(p: Floats, ages: np.ndarray, horizon: int) -> Floats:
     won, all_ = p[:, 0].cumsum(axis=1), p.sum(axis=1).cumsum(axis=1)
     last = p.shape[-1] - 1
     now, then = np.minimum(ages, last), np.minimum(ages + horizon, last)
-    return np.clip((won[:, then] - won[:, now]) / np.maximum(1 - all_[:, now], 1e-12), 0.0, 1.0)
+    return np.asarray(np.clip((won[:, then] - won[:, now]) / np.maximum(1 - all_[:, now], 1e-12), 0.0, 1.0))

@@ -20,11 +20,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from simengine.errors import SimengineError
-from simengine.learn.history import LOST, OPEN, WON, History
+from simengine.learn.history import LOST, OPEN, WON
 from simengine.learn.lags import SMALLEST, Family, Floats, outlasts
 from simengine.learn.maximum import NORMAL_90, LogLikelihood, Maximum, maximise, profile
 
@@ -33,7 +32,7 @@ MONTH, DAY = 1.0, 12 / 365.25
 """Units in which ages are counted, in months."""
 _MOST_CELLS = 4_000_000
 """Numbers in memory at once, while many rows of parameters are tried."""
-_FEWEST = 5
+FEWEST = 5
 """Deals won, and deals lost, without which nothing is fitted."""
 
 
@@ -52,15 +51,27 @@ class Seen:
     count: Floats
 
     @classmethod
-    def at(cls, ages: ArrayLike) -> Seen:
-        """Exact ages, one for each deal."""
-        k, count = np.unique(np.asarray(ages, np.int64), return_counts=True)
-        return cls(k - 1, k, count.astype(np.float64))
+    def at(cls, ages: ArrayLike, count: ArrayLike = 1.0) -> Seen:
+        """Exact ages, each of `count` deals."""
+        k = np.asarray(ages, np.int64)
+        return cls.between(k - 1, k, count)
+
+    @classmethod
+    def between(cls, after: ArrayLike, by: ArrayLike, count: ArrayLike = 1.0) -> Seen:
+        """Spans of ages, each of `count` deals."""
+        spans = np.column_stack(np.broadcast_arrays(np.atleast_1d(after), np.atleast_1d(by))).astype(np.int64)
+        weights = np.broadcast_to(np.asarray(count, np.float64), len(spans))
+        rows, where = np.unique(spans, axis=0, return_inverse=True)
+        return cls(rows[:, 0], rows[:, 1], np.bincount(where.ravel(), weights, len(rows)).astype(np.float64))
 
     @property
     def total(self) -> float:
         """How many in all."""
         return float(self.count.sum())
+
+
+NONE = Seen(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+"""No deals."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ class Deals:
     open : ages of those that are open, `after` being the age (`by` is not read)
     entered : ages e below which a deal could not be in the records, `after` being e − 1, of all deals with e > 0
     unit : of the ages, in months
+    silent : spans of age in which deals were not won, where it is not known what became of them before and after
     """
 
     won: Seen
@@ -80,6 +92,7 @@ class Deals:
     open: Seen
     entered: Seen
     unit: float
+    silent: Seen = NONE
 
     @classmethod
     def counted(
@@ -104,14 +117,14 @@ class Deals:
     @property
     def total(self) -> float:
         """How many in all."""
-        return self.won.total + self.lost.total + self.open.total
+        return self.won.total + self.lost.total + self.open.total + self.silent.total
 
     @cached_property
     def _places(self) -> tuple[tuple[Ints, list[Ints]], tuple[Ints, list[Ints]]]:
-        """Of the won and the lost: every age that matters, and where those of their own, open and entered stand."""
+        """Of the won and the lost: every age that matters, and where their own, open, entered and silent ones stand."""
         sides = []
         for own in (self.won, self.lost):
-            parts = [own.after, own.by, self.open.after, self.entered.after]
+            parts = [own.after, own.by, self.open.after, self.entered.after, self.silent.after, self.silent.by]
             ages, where = np.unique(np.concatenate(parts), return_inverse=True)
             sides.append((ages, np.split(where, np.cumsum([part.size for part in parts])[:-1])))
         return sides[0], sides[1]
@@ -145,26 +158,18 @@ def log_likelihood(
     (rows,)
     """
     given = (win_rate, mean_won, mean_lost, spread, spread if spread_lost is None else spread_lost, never)
-    columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(each, np.float64)) for each in given))
+    columns: list[Floats] = list(np.broadcast_arrays(*(np.atleast_1d(np.asarray(each, np.float64)) for each in given)))
     size = max(1, _MOST_CELLS // max(1, sum(ages.size for ages, _ in deals._places)))
     return np.concatenate(
         [
-            _log_likelihood(*(column[i : i + size] for column in columns), deals=deals, family=family)
+            _log_likelihood([column[i : i + size] for column in columns], deals, family)
             for i in range(0, len(columns[0]), size)
         ]
     )
 
 
-def _log_likelihood(
-    w: Floats,
-    mean_won: Floats,
-    mean_lost: Floats,
-    c_won: Floats,
-    c_lost: Floats,
-    d: Floats,
-    deals: Deals,
-    family: Family,
-) -> Floats:
+def _log_likelihood(columns: list[Floats], deals: Deals, family: Family) -> Floats:
+    w, mean_won, mean_lost, c_won, c_lost, d = columns
     (ages_won, won), (ages_lost, lost) = deals._places
     f = outlasts(ages_won, mean_won / deals.unit, c_won, family)
     g = outlasts(ages_lost, mean_lost / deals.unit, c_lost, family)
@@ -178,6 +183,7 @@ def _log_likelihood(
         + _log(share_lost * (g[:, lost[0]] - g[:, lost[1]])) @ deals.lost.count
         + _log(still(2)) @ deals.open.count
         - _log(still(3)) @ deals.entered.count
+        + _log(1 - share_won * (f[:, won[4]] - f[:, won[5]])) @ deals.silent.count
     )
 
 
@@ -252,6 +258,8 @@ _SHARES = ("win_rate", "never")
 
 def _natural(rows: Floats, names: tuple[str, ...]) -> dict[str, Floats]:
     found = {name: _back(name, rows[:, i]) for i, name in enumerate(names)}
+    found.setdefault("win_rate", np.ones(len(rows)))
+    found.setdefault("mean_lost", found["mean_won"])
     found.setdefault("spread_lost", found["spread"])
     found.setdefault("never", np.zeros(len(rows)))
     return found
@@ -263,7 +271,7 @@ def _back(name: str, value: Any) -> Any:
 
 def _free(deals: Deals, family: Family, names: tuple[str, ...]) -> LogLikelihood:
     def function(rows: Floats) -> Floats:
-        return log_likelihood(**_natural(rows, names), deals=deals, family=family)  # type: ignore[arg-type]
+        return log_likelihood(**_natural(rows, names), deals=deals, family=family)
 
     return function
 
@@ -294,37 +302,42 @@ def fit_outcomes(deals: Deals, *, family: Family = "lognormal", one_spread: bool
     >>> fit_outcomes(deals).parameters["win_rate"]  # nothing is open: won over closed
     0.5
     """
-    fit, _ = _fit(deals, family, one_spread, never)
-    return fit
-
-
-def _fit(deals: Deals, family: Family, one_spread: bool, never: bool) -> tuple[Fit, Maximum]:
     won, lost = deals.won.total, deals.lost.total
-    if min(won, lost) < _FEWEST:
+    if min(won, lost) < FEWEST:
         raise SimengineError(
             f"{won:.0f} deals won and {lost:.0f} lost are too few to tell a win rate and a cycle from: "
-            f"{_FEWEST} of each are needed; join segments, or read a longer history"
+            f"{FEWEST} of each are needed; join segments, or read a longer history"
         )
     names = ("win_rate", "mean_won", "mean_lost", "spread", *(() if one_spread else ("spread_lost",)))
-    names += ("never",) if never else ()
+    return fitted(deals, family, names + (("never",) if never else ()))
+
+
+def fitted(deals: Deals, family: Family, names: tuple[str, ...]) -> Fit:
+    """The mixture with some parameters free; the win rate is one, the share that never closes zero where they are not.
+
+    Parameters
+    ----------
+    names : of the free ones: mean_won and spread at least
+    """
     start = {
-        "win_rate": np.log(won / lost),
+        "win_rate": np.log((deals.won.total + 1) / (deals.lost.total + 1)),
         "mean_won": np.log(_mean(deals.won, deals.unit)),
         "mean_lost": np.log(_mean(deals.lost, deals.unit)),
-        "never": np.log((0.3 * deals.open.total + 1) / deals.total),
+        "never": np.log((0.3 * (deals.open.total + deals.silent.total) + 1) / deals.total),
     }
     low, high = _bounds(names, deals.unit)
     at = np.array([start.get(name, np.log(0.7)) for name in names])
     top = maximise(_free(deals, family, names), at, low, high)
-    return Fit(family, names, top.at, top.covariance, top.value, deals.unit), top
+    return Fit(family, names, top.at, top.covariance, top.value, deals.unit)
 
 
 def _mean(seen: Seen, unit: float) -> float:
-    return float(max(0.3, (seen.after + seen.by + 1) / 2 @ seen.count / seen.total)) * unit
+    middle = float((seen.after + seen.by + 1) @ seen.count) / 2
+    return max(0.3, middle / max(1.0, seen.total)) * unit
 
 
 def profile_interval(deals: Deals, fit: Fit, name: str) -> tuple[float, float, float]:
-    """A parameter with the 90 % interval of its likelihood ratio; slower than `Fit.interval`, better where it is skew."""
+    """A parameter with the 90 % interval of its likelihood ratio: slower than `Fit.interval`, better if it is skew."""
     low, high = _bounds(fit.names, deals.unit)
     top = Maximum(fit.at, fit.covariance, fit.log_likelihood)
     place = fit.names.index(name)
