@@ -196,17 +196,24 @@ class Matured:
     days: int
 
 
-def matured(found: Cohorts, fit: Fit) -> Matured:
-    """Share converted of leads that are older than the 95 % quantile of the time to convert.
+def mature_age(fit: Fit) -> int:
+    """Days within which 95 % of those that go on have done so."""
+    told_by = fit.parameters
+    return int(np.ceil(quantile(MATURE, told_by["mean_won"], told_by["spread"], fit.family) / DAY))
 
-    It needs no law but for that quantile, and misses at most 5 % of the conversions; the newest leads say nothing.
-    Interval: Wilson's.
+
+def matured(found: Cohorts, days: int, as_of: date) -> Matured:
+    """Share converted of leads that have had a number of days to.
+
+    It needs no law, and misses what comes later; the newest leads say nothing. Interval: Wilson's.
+
+    Parameters
+    ----------
+    days : which they have had at least; `mature_age` says how many leave little to come
+    as_of : as-of date of the history
     """
-    parameters = fit.parameters
-    days = int(np.ceil(quantile(MATURE, parameters["mean_won"], parameters["spread"], fit.family) / DAY))
     records = found.records
-    oldest = (records["arrived"] + pd.to_timedelta(records["age"], unit="D")).max()
-    old = records[(records["known"] == 0) & ((oldest - records["arrived"]).dt.days > days)]
+    old = records[(records["known"] == 0) & ((pd.Timestamp(as_of) - records["arrived"]).dt.days >= days)]
     n, went = float(old["count"].sum()), float(old["count"][old["reached"]].sum())
     if not n:
         return Matured(float("nan"), float("nan"), float("nan"), 0, days)

@@ -202,12 +202,11 @@ class Observed:
 
     Attributes
     ----------
-    names : win_rate, decided, mean_won, mean_lost, spread
-    values : of them; means in months
-    errors : standard errors, of win_rate and decided on the logit scale, of the others on the logarithmic one
+    values : by name, win_rate, mean_won, mean_lost, spread and decided; means in months
+    errors : standard errors, of win_rate and decided on the logit scale, of the others on the logarithmic one; NaN
+        where all are decided
     """
 
-    names: tuple[str, ...]
     values: dict[str, float]
     errors: dict[str, float]
 
@@ -223,23 +222,30 @@ def observed(seen: Incidence) -> Observed:
         weights[place, way] = ages**power
     sums, covariance = seen.linear(weights)
 
+    left = 1 - sums[0] - sums[1] > 1e-9
+
     def natural(x: Floats) -> Floats:
         won, lost, age_won, age_lost, square = x
-        decided, mean = won + lost, age_won / won
+        mean = age_won / won
         variance = max(1e-6, square / won - mean**2 - 1 / 6)
-        share = np.log((1 - decided) / decided) if decided < 1 else -np.inf
+        decided = np.log((won + lost) / (1 - won - lost)) if left else np.inf
         return np.array(
-            [np.log(won / lost), -share, np.log(mean), np.log(age_lost / lost), np.log(variance) / 2 - np.log(mean)]
+            [np.log(won / lost), np.log(mean), np.log(age_lost / lost), np.log(variance) / 2 - np.log(mean), decided]
         )
 
     at = natural(sums)
     steps = np.diag(1e-5 * np.abs(sums))
-    slope = np.column_stack([(natural(sums + step) - natural(sums - step)) / (2 * step.sum()) for step in steps])
-    spreads = np.sqrt(np.maximum(0.0, np.diag(slope @ covariance @ slope.T)))
-    names = ("win_rate", "decided", "mean_won", "mean_lost", "spread")
-    back = [1 / (1 + np.exp(-at[:2])), np.exp(at[2:4]) * seen.unit, np.exp(at[4:])]
+    known = np.isfinite(at)
+    slope = np.column_stack(
+        [(natural(sums + step)[known] - natural(sums - step)[known]) / (2 * step.sum()) for step in steps]
+    )
+    errors = np.full(at.size, np.nan)
+    errors[known] = np.sqrt(np.maximum(0.0, np.diag(slope @ covariance @ slope.T)))
+    names = ("win_rate", "mean_won", "mean_lost", "spread", "decided")
+    share = 1 / (1 + np.exp(-at))
+    back = [share[:1], np.exp(at[1:3]) * seen.unit, np.exp(at[3:4]), share[4:]]
     values = dict(zip(names, np.concatenate(back).tolist(), strict=True))
-    return Observed(names, values, dict(zip(names, spreads.tolist(), strict=True)))
+    return Observed(values, dict(zip(names, errors.tolist(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -267,12 +273,12 @@ class Picture:
 
 
 def picture(title: str, deals: Deals, fit: Fit) -> Picture:
-    """Observed against fitted shares by age, up to the oldest age at which five deals were at risk.
+    """Observed against fitted shares by age, while five deals were at risk, and not much beyond the oldest end.
 
     The share closed by the end of age k stands at k + 1/2: N is on average the age itself.
     """
     seen = incidence(deals)
-    shown = int(np.flatnonzero(seen.at_risk >= _FEWEST_IN_BIN).max(initial=0)) + 1
+    shown = min(int(np.flatnonzero(seen.at_risk >= _FEWEST_IN_BIN).max(initial=0)) + 1, 3 * seen.last // 2 + 2)
     value, lower, upper = (each[:, :shown] for each in seen.curves())
     fitted = fitted_shares(fit, shown).cumsum(axis=1)
     ages: Floats = (np.arange(shown, dtype=np.float64) + 0.5) * seen.unit

@@ -95,9 +95,7 @@ class Deals:
     silent: Seen = NONE
 
     @classmethod
-    def counted(
-        cls, ages: ArrayLike, outcome: ArrayLike, unit: float, entered: ArrayLike | None = None, dropped: bool = False
-    ) -> Deals:
+    def counted(cls, ages: ArrayLike, outcome: ArrayLike, unit: float, entered: ArrayLike | None = None) -> Deals:
         """Deals one by one.
 
         Parameters
@@ -106,13 +104,11 @@ class Deals:
         outcome : "won", "lost" or "open", (deals,)
         unit : of the ages, in months
         entered : age before which they could not have been seen, 0 where they were seen from the start, (deals,)
-        dropped : leave the open ones out; the mistake that tests make on purpose
         """
         k, became = np.asarray(ages, np.int64), np.asarray(outcome)
         e = np.zeros_like(k) if entered is None else np.maximum(np.asarray(entered, np.int64), 0)
-        kept = became != OPEN if dropped else np.ones(k.size, bool)
-        open_ = Seen.at(k[(became == OPEN) & kept] + 1)
-        return cls(Seen.at(k[became == WON]), Seen.at(k[became == LOST]), open_, Seen.at(e[(e > 0) & kept]), unit)
+        still = Seen.at(k[became == OPEN] + 1)
+        return cls(Seen.at(k[became == WON]), Seen.at(k[became == LOST]), still, Seen.at(e[e > 0]), unit)
 
     @property
     def total(self) -> float:
