@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simengine.learn.estimate import LEVEL, Estimate, beta_interval, rounded
+from simengine.learn.estimate import LEVEL, Z90, Estimate, beta_interval, rounded
 from simengine.learn.exposure import band_of, months_between, time_at_risk
 from simengine.learn.history import CHURNED, IN_FORCE, RENEWED, History
 from simengine.learn.together import drift_of_counts, drift_of_shares
@@ -31,6 +31,7 @@ FEWEST_EXPECTED = 5.0
 SIGNIFICANCE = 0.05
 """Level of the test whether the hazard changes with tenure."""
 TAILS = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+YEARS_OF_DRIFT = 6
 DECIDED_BY = 0.95
 """Renewals count from cohorts so old that this share of late decisions has been made."""
 
@@ -146,7 +147,7 @@ def kaplan_meier(spells: Spells) -> tuple[Array, Array, Array, Array]:
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(1 - deaths / risk)
         greenwood = np.cumsum(deaths / (risk * (risk - deaths)))
-        half = 1.6448536269514722 * np.sqrt(greenwood) / np.abs(np.log(survival))
+        half = Z90 * np.sqrt(greenwood) / np.abs(np.log(survival))
         lower, upper = (np.where(survival > 0, survival ** np.exp(s * half), 0.0) for s in (1, -1))
     return times, survival, lower, upper
 
@@ -239,24 +240,36 @@ def _attrition(
     )
 
 
-def _drift_of_spells(start: Any, end: Any, event: Any, history: History, table: str) -> float | None:
-    """Drift of a hazard between the years back from the as-of date that were wholly seen; three of them at least."""
+def _drift_of_spells(
+    start: Any, end: Any, event: Any, history: History, table: str, bands: Sequence[float] = BANDS
+) -> float | None:
+    """Drift of a hazard between whole years back from the as-of date, at most six and three at least.
+
+    Each against what the hazards by tenure of all of them lead one to expect: as people and customers grow older, the
+    overall hazard changes without any drift.
+    """
     since = history.since.get(table)
     begin = pd.Timestamp(since) if since else start.min()
-    years = int((history.last - begin).days / 365.25)
+    years = min(YEARS_OF_DRIFT, int((history.last - begin).days / 365.25))
     if years < 3:
         return None
     stop = end.fillna(history.last) + pd.Timedelta(days=1)
-    events, months = np.zeros(years), np.zeros(years)
+    events, months = np.zeros((years, len(bands))), np.zeros((years, len(bands)))
+    last = history.last + pd.Timedelta(days=1)
     for year in range(years):
-        last = history.last - pd.DateOffset(years=year) + pd.Timedelta(days=1)
         first = last - pd.DateOffset(years=1)
-        inside = (stop.clip(upper=last) - start.clip(lower=first)).dt.days.clip(lower=0)
-        months[year] = float(inside.sum()) * 12 / 365.25
-        events[year] = float((event & end.notna() & (stop > first) & (stop <= last)).sum())
+        inside = (start < last) & (stop > first)
+        begun, over = start[inside], stop[inside]
+        exit_ = months_between(begun, over.clip(upper=last))
+        entry = np.maximum(0.0, months_between(begun, pd.Series(first, index=begun.index)))
+        months[year] = time_at_risk(entry, exit_, bands).sum(axis=0)
+        left = (event[inside] & end[inside].notna() & (over <= last)).to_numpy()
+        events[year] = np.bincount(band_of(exit_[left], bands), minlength=len(bands))
+        last = first
     if events.sum() == 0:
         return None
-    return drift_of_counts(events, months * events.sum() / months.sum()).told
+    hazards = events.sum(axis=0) / np.maximum(months.sum(axis=0), 1e-12)
+    return drift_of_counts(events.sum(axis=1), months @ hazards).told
 
 
 def renewal(segment: str, contracts: pd.DataFrame, history: History) -> list[Estimate]:
@@ -440,7 +453,7 @@ def lapse(segment: str, contracts: pd.DataFrame, history: History, window: float
         n=int(spells.event.sum()),
         method=f"Hazard by tenure over the last {window:.0f} months, of those in force on {history.as_of} for a year more.",
         naive=float(1 - churned.mean()),
-        drift=_drift_of_spells(contracts["start"], contracts["decided"], churned, history, "contracts"),
+        drift=_drift_of_spells(contracts["start"], contracts["decided"], churned, history, "contracts", YEARS),
         also=also,
     )
 
@@ -489,8 +502,8 @@ def _price(segment: str, price: pd.DataFrame, renewed: pd.DataFrame) -> Estimate
         name=f"price_increase.{segment}",
         unit="fraction",
         value=share,
-        lower=share - 1.6448536269514722 * error,
-        upper=share + 1.6448536269514722 * error,
+        lower=share - Z90 * error,
+        upper=share + Z90 * error,
         distribution={"normal": {"mean": rounded(share), "sd": rounded(error)}} if error > 0 else {"fixed": share},
         n=len(before),
         method="Price increases by the ARR that was renewed.",

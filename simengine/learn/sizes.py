@@ -24,6 +24,8 @@ FEWEST = 8
 FEWEST_FOR_OUTLIERS = 60
 PRICE_SHARE, PRICES_SHARE = 0.05, 0.5
 """A price is an amount that so many deals have; there is a price list where prices cover so many deals."""
+STANDS_OUT = 3.0
+"""Times as many deals have a price as have an amount near it."""
 MISFIT = 0.01
 """Level of the test of fit: a law rejected there does not give the interval of the mean."""
 
@@ -251,14 +253,26 @@ def choose(amounts: Array) -> Fit:
 def prices(amounts: Array) -> dict[float, float]:
     """List prices: amounts that many deals share, and the share of deals that have them; none where they are few.
 
+    A price stands out from its neighbourhood: amounts in whole units repeat as well.
+
     >>> prices(np.array([10.0] * 6 + [20.0] * 3 + [17.5]))
     {10.0: 0.6, 20.0: 0.3}
+    >>> prices(np.array([1.0, 2.0, 2.0, 3.0, 3.0]) + 50)
+    {}
     """
     values, counts = np.unique(np.round(amounts, 2), return_counts=True)
-    often = (counts >= max(2, PRICE_SHARE * len(amounts))) & (counts > 1)
-    if counts[often].sum() < PRICES_SHARE * len(amounts):
+    often = np.flatnonzero((counts >= PRICE_SHARE * len(amounts)) & (counts > 1))
+    listed = [i for i in often if counts[i] > STANDS_OUT * _nearby(values, counts, i)]
+    if counts[listed].sum() < PRICES_SHARE * len(amounts):
         return {}
-    return {float(v): float(c / len(amounts)) for v, c in zip(values[often], counts[often], strict=True)}
+    return {float(values[i]): float(counts[i] / len(amounts)) for i in listed}
+
+
+def _nearby(values: Array, counts: NDArray[np.int64], place: int) -> float:
+    """Mean count of the other amounts within 10 % of one."""
+    near = np.abs(values / values[place] - 1) < 0.1
+    near[place] = False
+    return float(counts[near].mean()) if near.any() else 0.0
 
 
 def quantiles(fitted: Fit, levels: Array) -> Array:
@@ -315,7 +329,9 @@ def _told(segment: str, amounts: Array, rows: pd.DataFrame) -> Estimate:
             also["outliers"] = {"share": rounded(fitted.size.share, 3), "times": f"x{rounded(fitted.size.times, 3):g}"}
             notes.append("deal_size is the mean of ordinary deals; outliers come on top.")
         if fitted.family != "lognormal":
-            notes.append(f"The {fitted.family} law fits better than the lognormal that a plan draws; mean and spread hold.")
+            notes.append(
+                f"The {fitted.family} law fits better than the lognormal that a plan draws; mean and spread hold."
+            )
         method = f"{fitted.family} law by BIC among {', '.join(FAMILIES)}, with and without outliers, of won deals."
     else:
         value = float(amounts.mean())
@@ -323,7 +339,9 @@ def _told(segment: str, amounts: Array, rows: pd.DataFrame) -> Estimate:
         also = {"deal_size_spread": rounded(float(amounts.std(ddof=1) / value), 3)}
         method = "Mean of won deals with its standard error."
         if fitted is not None and not listed:
-            notes.append(f"No law fits ({fitted.family} comes nearest, p = {fitted.misfit:.1g}): look for prices or products.")
+            notes.append(
+                f"No law fits ({fitted.family} comes nearest, rejected at {MISFIT:.0%}): look for prices or products."
+            )
     if note := _product_note(rows):
         notes.append(note)
     sigma = error * wider_by_t(n - 1)
@@ -335,7 +353,9 @@ def _told(segment: str, amounts: Array, rows: pd.DataFrame) -> Estimate:
         lower=value / half,
         upper=value * half,
         distribution=(
-            {"lognormal": {"median": rounded(value), "sigma": rounded(sigma)}} if sigma > 0 else {"fixed": rounded(value)}
+            {"lognormal": {"median": rounded(value), "sigma": rounded(sigma)}}
+            if sigma > 0
+            else {"fixed": rounded(value)}
         ),
         n=n,
         method=method,

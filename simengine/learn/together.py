@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.learn.estimate import LEVEL, Z90
+from simengine.learn.estimate import LEVEL
 
 Array = NDArray[np.float64]
 FEWEST_QUARTERS = 8
@@ -67,7 +67,7 @@ def spearman(x: Array, y: Array, level: float = LEVEL) -> tuple[float, float, fl
 
     n = len(x)
     ranks = [np.argsort(np.argsort(detrended(values))).astype(np.float64) for values in (x, y)]
-    r = float(np.corrcoef(*ranks)[0, 1])
+    r = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
     taken_out = 4 if n >= QUARTERS_FOR_SEASON else 1
     z = math.atanh(min(max(r, -0.999999), 0.999999))
     half = float(ndtri((1 + level) / 2)) * math.sqrt((1 + r * r / 2) / (n - 3 - taken_out))
@@ -153,8 +153,3 @@ def drift_of_shares(successes: Array, trials: Array) -> Drift:
     overall = float((k.sum() + 0.5) / (n.sum() + 1))
     found = drift(k / n, overall * (1 - overall) / n)
     return Drift(found.value / overall, found.lower / overall, found.upper / overall, found.periods)
-
-
-def half_width(rho: float, quarters: int) -> float:
-    """About half the width of a 90 % interval: what a correlation must exceed to be told from chance."""
-    return math.tanh(Z90 * math.sqrt((1 + rho * rho / 2) / max(1, quarters - 4)))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simengine.learn.estimate import Estimate, gamma_interval, rounded, wider_by_t
+from simengine.learn.estimate import Z90, Estimate, gamma_interval, rounded, wider_by_t
 from simengine.learn.exposure import begin_of, month_numbers, number_of, share_of_months
 from simengine.learn.history import History
 from simengine.learn.together import drift_of_counts
@@ -277,7 +277,10 @@ def _told(history: History, name: str, picture: Picture) -> list[Estimate]:
     elif np.isfinite(fitted.season_p):
         notes.append(f"No seasons can be told from chance (p = {fitted.season_p:.2g}).")
     else:
-        notes.append("Less than two years: neither growth nor seasons can be told; the level is the mean of what was seen.")
+        notes.append(
+            "Less than two years: neither growth nor seasons can be told; the level is the mean of what was seen."
+        )
+        notes += _moving(picture)
     poisson = "is rejected" if fitted.overdispersion_p < SIGNIFICANCE else "is not rejected"
     if len(counts) < FEWEST:
         notes.append(f"{len(counts)} months do not tell the overdispersion.")
@@ -304,8 +307,25 @@ def _told(history: History, name: str, picture: Picture) -> list[Estimate]:
     return [volume, _growth(name, fitted, n, wider)] if fitted.growth_error else [volume]
 
 
+def _moving(picture: Picture) -> list[str]:
+    """A warning where a straight line through less than two years is steeper than chance makes it."""
+    from scipy.special import stdtr
+
+    n, exposure = len(picture.counts), picture.mean / picture.fit.level
+    if n < FEWEST or picture.counts.sum() == 0:
+        return []
+    coefficients, covariance, mean = regress(picture.counts, exposure, np.column_stack([np.ones(n), np.arange(n) - n]))
+    scale = max(1.0, pearson(picture.counts, mean) / (n - 2))
+    slope = float(coefficients[1] / np.sqrt(scale * covariance[1, 1]))
+    if 2 * (1 - float(stdtr(n - 2, abs(slope)))) >= SIGNIFICANCE:
+        return []
+    recent = float(picture.counts[-3:].sum() / exposure[-3:].sum())
+    way = "rose" if slope > 0 else "fell"
+    return [f"It {way} meanwhile: {recent:,.3g} a month in the last three. The mean is not what comes next."]
+
+
 def _growth(name: str, fitted: Fit, n: int, wider: float) -> Estimate:
-    half = 1.6448536269514722 * fitted.growth_error * wider
+    half = Z90 * fitted.growth_error * wider
     low, middle, high = (float(np.expm1(fitted.growth + d)) for d in (-half, 0.0, half))
     return Estimate(
         name=f"growth.{name}",
