@@ -68,7 +68,8 @@ def time_at_risk(entry: Array, exit_: Array, bands: Sequence[float]) -> Array:
     """
     begin = np.asarray(bands, np.float64)
     end = np.append(begin[1:], np.inf)
-    return np.maximum(0.0, np.minimum(exit_[:, None], end) - np.maximum(entry[:, None], begin))
+    inside = np.minimum(exit_[:, None], end) - np.maximum(entry[:, None], begin)
+    return np.asarray(np.maximum(0.0, inside), np.float64)
 
 
 def band_of(tenure: Array, bands: Sequence[float]) -> NDArray[np.int64]:

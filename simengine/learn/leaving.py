@@ -45,7 +45,7 @@ class Spells(NamedTuple):
 
 
 class Tenure(NamedTuple):
-    """Hazard by band of tenure: where bands begin, events, months at risk, multiple of the overall hazard, p of none."""
+    """Hazard by tenure: where bands begin, events, months at risk, multiples of the overall hazard, p that all are one."""
 
     bands: tuple[float, ...]
     events: Array
@@ -260,7 +260,7 @@ def _drift_of_spells(
         first = last - pd.DateOffset(years=1)
         inside = (start < last) & (stop > first)
         begun, over = start[inside], stop[inside]
-        exit_ = months_between(begun, over.clip(upper=last))
+        exit_ = months_between(begun, over.where(over < last, last))
         entry = np.maximum(0.0, months_between(begun, pd.Series(first, index=begun.index)))
         months[year] = time_at_risk(entry, exit_, bands).sum(axis=0)
         left = (event[inside] & end[inside].notna() & (over <= last)).to_numpy()
@@ -451,7 +451,7 @@ def lapse(segment: str, contracts: pd.DataFrame, history: History, window: float
         upper=high,
         distribution={"beta": {"mean": rounded(value), "sd": rounded(sd)}},
         n=int(spells.event.sum()),
-        method=f"Hazard by tenure over the last {window:.0f} months, of those in force on {history.as_of} for a year more.",
+        method=f"Hazard by tenure over the last {window:.0f} months, for a year more of those in force on the day.",
         naive=float(1 - churned.mean()),
         drift=_drift_of_spells(contracts["start"], contracts["decided"], churned, history, "contracts", YEARS),
         also=also,
@@ -513,9 +513,9 @@ def _price(segment: str, price: pd.DataFrame, renewed: pd.DataFrame) -> Estimate
 def _expansion(
     segment: str, sold: pd.DataFrame, contracts: pd.DataFrame, begin: pd.Timestamp, history: History
 ) -> Estimate:
-    stop = contracts["decided"].fillna(history.last).clip(upper=history.last)
-    inside = (stop - contracts["start"].clip(lower=begin)).dt.days.clip(lower=0)
-    years = float(inside.sum()) / 365.25
+    stop = contracts["decided"].fillna(history.last)
+    start = contracts["start"].where(contracts["start"] > begin, begin)
+    years = float(np.maximum(0.0, months_between(start, stop)).sum()) / 12
     n = len(sold)
     low, high = rate_interval(n, years)
     amounts = sold["amount"].to_numpy(np.float64)

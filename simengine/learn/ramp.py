@@ -29,7 +29,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simengine.baseline.laws import lag_shares, mean_workload
-from simengine.learn.estimate import LEVEL, Estimate, rounded
+from simengine.learn.estimate import Estimate, rounded
 from simengine.learn.exposure import begin_of, month_numbers, number_of
 from simengine.learn.history import WON, History
 
@@ -52,7 +52,7 @@ class Months(NamedTuple):
 
     person: NDArray[np.int64]
     tenure: NDArray[np.int64]
-    count: Array
+    counts: Array
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,9 @@ def sums(data: Months, share: Array) -> Sums:
     people = int(data.person.max()) + 1
     # A deal where the ramp says there can be none is not impossible: work taken over, a day recorded too early.
     shares = np.maximum(share[np.minimum(data.tenure, len(share) - 1)], 1e-3)
-    alone = float((data.count * np.log(shares) - gammaln(data.count + 1)).sum())
-    by_person = (np.bincount(data.person, values, people) for values in (data.count, shares))
-    return Sums(alone, *by_person)
+    alone = float((data.counts * np.log(shares) - gammaln(data.counts + 1)).sum())
+    deals, seen = (np.bincount(data.person, each, people).astype(np.float64) for each in (data.counts, shares))
+    return Sums(alone, deals, seen)
 
 
 def log_likelihood(given: Sums, rate: float, spread: float) -> float:
@@ -281,10 +281,8 @@ def person_months(people: pd.DataFrame, deals: pd.DataFrame, day: str, history: 
     stops = np.full(len(people), end, np.int64)
     # The last month is seldom a whole one, and what was open then goes to others.
     stops[leaves] = month_numbers(people.loc[people["end"].notna(), "end"]) - 1
-    counts = {
-        (str(owner), int(month)): n
-        for (owner, month), n in deals.groupby(["owner", month_numbers(deals[day])]).size().items()
-    }
+    own = pd.Series(1, index=pd.MultiIndex.from_arrays([deals["owner"], month_numbers(deals[day])]))
+    counts = own.groupby(level=[0, 1]).sum().to_dict()
     rows = [
         (i, month - starts[i], counts.get((who, month), 0))
         for i, who in enumerate(people["id"])
@@ -380,8 +378,8 @@ def _told(role: str, found: Evidence, given: bool) -> Estimate:
         upper=fitted.upper,
         distribution={"quantiles": {"P5": rounded(low), "P50": rounded(middle), "P95": rounded(high), "min": 0}},
         n=newcomers,
-        method=f"Maximum likelihood on {found.what} by month of tenure, the cycle between workload and bookings taken out; "
-        f"{int((1 + LEVEL) * 50) - 5} % profile likelihood interval.",
+        method=f"Maximum likelihood on {found.what} by month of tenure, the cycle between workload and bookings taken "
+        "out; profile likelihood interval.",
         naive=fit(found.data, found.naive, fitted.shape).months,
         also={"ramp.shape": fitted.shape, "productivity_spread": rounded(fitted.spread, 3)},
         notes=tuple(notes),
@@ -394,7 +392,7 @@ def picture(name: str, found: Evidence, fitted: Fit, most: int = 24) -> Picture:
 
     count = min(most, int(found.data.tenure.max()) + 1)
     seen = np.bincount(found.data.tenure, minlength=count)[:count].astype(np.float64)
-    deals = np.bincount(found.data.tenure, found.data.count, minlength=count)[:count]
+    deals = np.bincount(found.data.tenure, found.data.counts, minlength=count)[:count]
     kept = np.flatnonzero(seen > 0)
     bounds = np.array([rate_interval(float(deals[k]), float(seen[k])) for k in kept])
     share = found.curve(fitted.shape, fitted.months)

@@ -1,7 +1,7 @@
 """Deal sizes: which law won deals follow, their mean and spread, outliers among them, and list prices.
 
-A law is told by its mean m and its coefficient of variation c. A share q of deals may be `times` as large as the others,
-as the plan's `outliers` are: `f(x) = (1 − q) g(x) + q g(x/times)/times`.
+A law is told by its mean m and its coefficient of variation c. A share q of deals may be `times` as large as the
+others, as the plan's `outliers` are: `f(x) = (1 − q) g(x) + q g(x/times)/times`.
 """
 
 from __future__ import annotations
@@ -262,7 +262,7 @@ def prices(amounts: Array) -> dict[float, float]:
     """
     values, counts = np.unique(np.round(amounts, 2), return_counts=True)
     often = np.flatnonzero((counts >= PRICE_SHARE * len(amounts)) & (counts > 1))
-    listed = [i for i in often if counts[i] > STANDS_OUT * _nearby(values, counts, i)]
+    listed = [int(i) for i in often if counts[i] > STANDS_OUT * _nearby(values, counts, int(i))]
     if counts[listed].sum() < PRICES_SHARE * len(amounts):
         return {}
     return {float(values[i]): float(counts[i] / len(amounts)) for i in listed}

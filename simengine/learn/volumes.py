@@ -1,8 +1,8 @@
 """Volumes: how many arrive in a month, by channel and segment; over-dispersion, seasonality, growth.
 
-The law is the engine's (docs/model.md, step 2): `E N_t = level · (1 + growth)^(t/12) · season`, variance = overdispersion
-x mean. With such a variance the mean is fitted as a Poisson regression is, and the overdispersion is Pearson's statistic
-by its degrees of freedom (McCullagh and Nelder, *Generalized Linear Models*, 1989, 4.5 and 9.2).
+The law is the engine's (docs/model.md, step 2): `E N_t = level · (1 + growth)^(t/12) · season`, and the variance is
+overdispersion x mean. With such a variance the mean is fitted as a Poisson regression is, and the overdispersion is
+Pearson's statistic by its degrees of freedom (McCullagh and Nelder, *Generalized Linear Models*, 1989, 4.5 and 9.2).
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def regress(counts: Array, exposure: Array, design: Array) -> tuple[Array, Array
         if np.abs(step).max() < 1e-10:
             break
     mean = exposure * np.exp(np.clip(design @ coefficients, -30, 30))
-    return coefficients, np.linalg.pinv(design.T @ (design * mean[:, None])), mean
+    covariance = np.asarray(np.linalg.pinv(design.T @ (design * mean[:, None])), np.float64)
+    return coefficients, covariance, np.asarray(mean, np.float64)
 
 
 def pearson(counts: Array, mean: Array) -> float:
@@ -244,7 +245,7 @@ def pictures(history: History) -> dict[str, Picture]:
         weights = rows["count"].to_numpy() if source == "leads" else None
         counts = np.bincount(month_numbers(rows["created"]) - first, weights, last - first + 1).astype(np.float64)
         skipped = _not_begun(counts, shares)
-        name = f"{channel}.{segment}" if segment else str(channel)
+        name = f"{channel}.{segment}" if str(segment) else str(channel)
         found[name] = _picture(name, counts[skipped:], shares[skipped:], first + skipped)
     return found
 
@@ -286,7 +287,8 @@ def _told(history: History, name: str, picture: Picture) -> list[Estimate]:
         notes.append(f"{len(counts)} months do not tell the overdispersion.")
     else:
         notes.append(
-            f"Poisson {poisson} (p = {fitted.overdispersion_p:.2g}); overdispersion {fitted.lower:.2f} to {fitted.upper:.2f}."
+            f"Poisson {poisson} (p = {fitted.overdispersion_p:.2g}); "
+            f"overdispersion {fitted.lower:.2f} to {fitted.upper:.2f}."
         )
     n = int(counts.sum())
     volume = Estimate(
