@@ -20,12 +20,13 @@ import pandas as pd
 
 from simengine.errors import SimengineError
 from simengine.learn.deals import MISFIT_LEVEL, one_parameter, positive, share
-from simengine.learn.estimate import Estimate, between
+from simengine.learn.estimate import Estimate
 from simengine.learn.history import REACHED, History
 from simengine.learn.incidence import Misfit, Picture, incidence, misfit, picture
 from simengine.learn.lags import FAMILIES, outlasts, quantile
 from simengine.learn.maximum import NORMAL_90
 from simengine.learn.outcomes import DAY, FEWEST, NONE, Deals, Fit, Seen, fitted
+from simengine.learn.together import drift_of
 
 Say = Callable[[str], object]
 
@@ -275,7 +276,8 @@ def _drift(found: Cohorts, fit: Fit) -> float | None:
             told.append(one)
     if len(told) < _FEWEST_QUARTERS:
         return None
-    return fit.parameters["never"] * between(*zip(*told, strict=True))
+    moved = drift_of(*zip(*told, strict=True))
+    return None if moved is None else fit.parameters["never"] * moved
 
 
 def conversion_picture(title: str, found: Cohorts, rate: Rate) -> Picture:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simengine.errors import SimengineError
-from simengine.learn.estimate import Estimate, between
+from simengine.learn.estimate import Estimate
 from simengine.learn.history import LOST, OPEN, WON, History
 from simengine.learn.incidence import (
     Incidence,
@@ -26,6 +26,7 @@ from simengine.learn.incidence import picture as drawn_from
 from simengine.learn.lags import FAMILIES, Floats
 from simengine.learn.maximum import NORMAL_90, maximise
 from simengine.learn.outcomes import DAY, MONTH, Deals, Fit, fit_outcomes, log_likelihood, never_p, survival_of
+from simengine.learn.together import drift_of
 
 Unit = Literal["day", "month", "auto"]
 Say = Callable[[str], object]
@@ -364,7 +365,7 @@ def _quarters(taken: Begun, rows: Any, fit: Fit) -> dict[str, float | None]:
         if len(found) >= _FEWEST_QUARTERS:
             # A logit moves by 1/(w (1 − w)) times the share, so a share by (1 − w) times the logit, relatively.
             scale = 1 - fit.parameters["win_rate"] if name == "win_rate" else 1.0
-            out[name] = scale * between(*zip(*found, strict=True))
+            out[name] = _scaled(scale, drift_of(*zip(*found, strict=True)))
     return out
 
 

@@ -1,0 +1,160 @@
+"""What moves together, and what moves from year to year: correlations of rates, and their variance beyond sampling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simengine.learn.estimate import LEVEL
+
+Array = NDArray[np.float64]
+FEWEST_QUARTERS = 8
+"""With fewer, an interval of a rank correlation is wider than anything that could be found."""
+QUARTERS_FOR_SEASON = 12
+"""From so many on, the four quarters of the year are taken out as well."""
+
+
+class Correlation(NamedTuple):
+    """Rank correlation of two rates: their names, Spearman's rho, its interval and the quarters behind it."""
+
+    between: tuple[str, str]
+    rho: float
+    lower: float
+    upper: float
+    quarters: int
+
+
+class Drift(NamedTuple):
+    """Relative standard deviation of a rate between periods beyond sampling error, and its 90 % interval."""
+
+    value: float
+    lower: float
+    upper: float
+    periods: int
+
+    @property
+    def told(self) -> float | None:
+        """The value, where the data can tell that it is not zero."""
+        return self.value if self.lower > 0 else None
+
+
+def detrended(values: Array) -> Array:
+    """What a straight line, and with three years or more the quarter of the year, leave of quarterly values, (n,)."""
+    n = len(values)
+    columns = [np.ones(n), np.arange(n) / n]
+    if n >= QUARTERS_FOR_SEASON:
+        columns += [(np.arange(n) % 4 == quarter).astype(np.float64) for quarter in range(3)]
+    design = np.column_stack(columns)
+    return np.asarray(values - design @ np.linalg.lstsq(design, values, rcond=None)[0], np.float64)
+
+
+def spearman(x: Array, y: Array, level: float = LEVEL) -> tuple[float, float, float]:
+    """Rank correlation of two detrended quarterly series, and its interval.
+
+    `tanh(artanh r ± z sqrt((1 + r²/2)/(n − 3 − k)))`, k being what was taken out besides the mean (Bonett and Wright,
+    *Sample size requirements for estimating Pearson, Kendall and Spearman correlations*, Psychometrika 65, 2000).
+
+    Parameters
+    ----------
+    x, y : rates by quarter, (n,)
+    """
+    from scipy.special import ndtri
+
+    n = len(x)
+    ranks = [np.argsort(np.argsort(detrended(values))).astype(np.float64) for values in (x, y)]
+    r = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+    taken_out = 4 if n >= QUARTERS_FOR_SEASON else 1
+    z = math.atanh(min(max(r, -0.999999), 0.999999))
+    half = float(ndtri((1 + level) / 2)) * math.sqrt((1 + r * r / 2) / (n - 3 - taken_out))
+    return r, math.tanh(z - half), math.tanh(z + half)
+
+
+def correlations(rates: Mapping[str, Array], level: float = LEVEL) -> list[Correlation]:
+    """The pairs of rates that can be told from chance: their intervals, widened for the number of pairs, leave out 0.
+
+    Among rates that have nothing to do with each other a pair is found with probability 1 − level at most (Bonferroni).
+
+    Parameters
+    ----------
+    rates : by name, values by quarter of the same quarters; NaN where there is none, (n,)
+    """
+    pairs = []
+    for a, b in combinations(sorted(rates), 2):
+        both = np.isfinite(rates[a]) & np.isfinite(rates[b])
+        x, y = rates[a][both], rates[b][both]
+        if len(x) >= FEWEST_QUARTERS and np.ptp(x) > 0 and np.ptp(y) > 0:
+            pairs.append((a, b, x, y))
+    each = 1 - (1 - level) / max(1, len(pairs))
+    found = [Correlation((a, b), *spearman(x, y, each), len(x)) for a, b, x, y in pairs]
+    told = [c for c in found if c.lower > 0 or c.upper < 0]
+    return sorted(told, key=lambda c: -abs(c.rho))
+
+
+def excess(values: Array, variances: Array, between: float) -> float:
+    """Generalized Q: `Σ w (x − x̄_w)²`, w = 1/(variance + between²); chi-square with n − 1 degrees where that holds."""
+    weights = 1 / (variances + between**2)
+    mean = float((weights * values).sum() / weights.sum())
+    return float((weights * (values - mean) ** 2).sum())
+
+
+def drift(values: Array, variances: Array) -> Drift:
+    """Standard deviation between periods of an effect whose sampling variances are known.
+
+    The τ at which the generalized Q equals its expectation n − 1 (Paule and Mandel, 1982: method of moments), and those
+    at which it equals chi-square quantiles (Q-profile: Viechtbauer, *Statistics in Medicine* 26, 2007).
+
+    Parameters
+    ----------
+    values : of each period, on a log scale for a relative standard deviation, (n,)
+    variances : of their sampling errors, (n,)
+    """
+    from scipy.special import chdtri
+
+    dof = len(values) - 1
+    if dof < 1:
+        return Drift(0.0, 0.0, math.inf, len(values))
+    at = [float(dof), *(float(chdtri(dof, tail)) for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))]
+    value, lower, upper = (_where(values, variances, q) for q in at)
+    return Drift(value, lower, upper, len(values))
+
+
+def drift_of(values: Sequence[float], errors: Sequence[float]) -> float | None:
+    """The same of estimates with standard errors; None where it cannot be told from zero."""
+    return drift(np.asarray(values, np.float64), np.square(np.asarray(errors, np.float64))).told
+
+
+def _where(values: Array, variances: Array, wanted: float) -> float:
+    """The standard deviation between periods at which the generalized Q, which falls with it, is as wanted."""
+    if excess(values, variances, 0.0) <= wanted:
+        return 0.0
+    low, high = 0.0, float(np.ptp(values)) + 1.0
+    while excess(values, variances, high) > wanted:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(values, variances, middle) > wanted else (low, middle)
+    return (low + high) / 2
+
+
+def drift_of_counts(events: Array, expected: Array, overdispersion: float = 1.0) -> Drift:
+    """Drift of counts against what was expected of each period (a rate times the time at risk), (n,).
+
+    On the scale of ln(events/expected), with the sampling variance overdispersion/expected.
+    """
+    ratio = (events + 0.5) / (expected + 0.5)
+    level = max(float(events.sum() / expected.sum()), 1e-9) if expected.sum() > 0 else 1.0
+    return drift(np.log(ratio), overdispersion / np.maximum(expected * level, 0.5))
+
+
+def drift_of_shares(successes: Array, trials: Array) -> Drift:
+    """Relative drift of a share: successes of trials by period, (n,)."""
+    kept = trials > 0
+    k, n = successes[kept], trials[kept]
+    overall = float((k.sum() + 0.5) / (n.sum() + 1))
+    found = drift(k / n, overall * (1 - overall) / n)
+    return Drift(found.value / overall, found.lower / overall, found.upper / overall, found.periods)
