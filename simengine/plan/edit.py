@@ -204,7 +204,8 @@ class _Layout:
             piece.items.append(self._piece(event))
         # A block ends, for the parser, where the next token begins.
         last = piece.items[-1].end if piece.items else start
-        piece.end = event.end_mark.index if piece.flow else max(last, piece.keys[-1].end if piece.keys else last)
+        closing: Any = event.end_mark
+        piece.end = closing.index if piece.flow else max(last, piece.keys[-1].end if piece.keys else last)
         return piece
 
     def _scalar(self, event: Any) -> _Piece:
