@@ -365,7 +365,8 @@ def _quarters(taken: Begun, rows: Any, fit: Fit) -> dict[str, float | None]:
         if len(found) >= _FEWEST_QUARTERS:
             # A logit moves by 1/(w (1 − w)) times the share, so a share by (1 − w) times the logit, relatively.
             scale = 1 - fit.parameters["win_rate"] if name == "win_rate" else 1.0
-            out[name] = _scaled(scale, drift_of(*zip(*found, strict=True)))
+            moved = drift_of(*zip(*found, strict=True))
+            out[name] = None if moved is None else scale * moved
     return out
 
 

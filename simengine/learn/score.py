@@ -122,7 +122,7 @@ def forecasts(runs: Mapping[str, xr.Dataset], actual: Actual, until: str) -> Ite
             ahead = 1 + (_last(ds, period) - month_number(ds.attrs["start"])) // 3
             for metric in MEASURED:
                 unit = OUTPUTS[metric].attributes(ds.attrs["currency"])["units"]
-                for segment, sample, plan in _samples(ds, metric, period):
+                for segment, sample, plan in samples(ds, metric, period):
                     happened = actual(metric, period, {"segment": segment} if segment else {})
                     if math.isfinite(happened) and (np.any(sample) or happened):
                         yield Forecast(run, metric, period, segment, ahead, unit, sample, plan, happened)
@@ -147,8 +147,8 @@ def _last(ds: xr.Dataset, period: str) -> int:
     return fiscal_period(period, int(ds.attrs["fiscal_year_start"])).last
 
 
-def _samples(ds: xr.Dataset, metric: str, period: str) -> Iterator[tuple[str, Floats, float]]:
-    """Segment ("" for the company), values path by path, and the operating plan's value."""
+def samples(ds: xr.Dataset, metric: str, period: str) -> Iterator[tuple[str, Floats, float]]:
+    """Segment ("" for the company), values of a metric in a period path by path, and the operating plan's value."""
     planned = period_values(ds, metric, period, "_baseline").sel(case="operating plan")
     yield "", period_values(ds, metric, period).values, float(planned)
     by_segment = ds.get(f"{metric}_by_segment")

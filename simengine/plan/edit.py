@@ -474,3 +474,13 @@ def _block(value: Any, indent: int, *, open_first: bool = False) -> list[str]:
         else:
             lines.append(f"{blanks}- {flow}")
     return lines
+
+
+def written(value: Mapping[str, Any]) -> str:
+    """A mapping as the text of a plan, its sections opened.
+
+    >>> print(written({"plan": {"months": 12}}))
+    plan:
+      months: 12
+    """
+    return "\n".join(_block(value, 0, open_first=True))

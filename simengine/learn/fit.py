@@ -1,0 +1,204 @@
+"""From history to assumptions: every estimate with its source, and how it would have done a quarter ago."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from simengine.errors import SimengineError
+from simengine.learn import conversion, deals, leaving, ramp, sizes, together, volumes
+from simengine.learn.estimate import Z90, Estimate
+from simengine.learn.history import History
+from simengine.learn.quarters import rates_by_quarter
+from simengine.plan.edit import written
+
+ESTIMATORS: tuple[Callable[[History], Sequence[Estimate]], ...] = (
+    volumes.estimates,
+    conversion.conversion_estimates,
+    deals.estimates,
+    sizes.estimates,
+    leaving.estimates,
+    ramp.estimates,
+)
+TABLE_OF = {
+    "volume": ("leads", "opportunities"),
+    "win_rate": ("opportunities",),
+    "cycle": ("opportunities",),
+    "cycle_lost": ("opportunities",),
+    "deal_size": ("opportunities",),
+    "attrition": ("people",),
+    "promotion": ("people",),
+    "ramp_months": ("people", "opportunities"),
+    "renewal": ("contracts",),
+    "dollar_renewal": ("contracts",),
+    "contraction": ("contracts",),
+    "price_increase": ("contracts",),
+    "expansion": ("bookings", "contracts"),
+}
+"""Where the records of an assumption are, by the first part of its name; of any other, the leads."""
+HURTS = {
+    **dict.fromkeys(("cycle", "cycle_lost", "attrition", "promotion", "contraction", "ramp_months"), "high"),
+    "cycle_spread": "both",
+}
+"""Which side of an assumption hurts, by the first part of its name; of all others it is the low one."""
+MONTHS_BACK = 3
+
+
+class BackCheck(NamedTuple):
+    """What would have been estimated on an earlier day, and how far today's value lies from it.
+
+    `z` is the change over its standard error: of an estimate and one from a part of its records this is
+    `√(e₁² − e²)`, e₁ that of the part (J. A. Hausman, Econometrica 46, 1978, 1251-1271), on the scale on which the
+    interval is symmetric. Beyond 1.64 the number has moved more than sampling explains: it drifts.
+    """
+
+    as_of: date
+    value: float
+    lower: float
+    upper: float
+    z: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Assumptions from a history, names sorted; those of which the records held too little are `missing`, with why."""
+
+    as_of: date
+    estimates: tuple[Estimate, ...]
+    correlations: tuple[together.Correlation, ...]
+    checks: Mapping[str, BackCheck]
+    sources: Mapping[str, str]
+
+
+def fit(history: History, *, months_back: int = MONTHS_BACK) -> Fit:
+    """Every assumption that a history speaks to.
+
+    Parameters
+    ----------
+    history : as of the day on which the plan is made
+    months_back : how far before it the back-check stands; 0 for none
+
+    Raises
+    ------
+    SimengineError
+        when the history speaks to nothing
+    """
+    found = _estimates(history)
+    if not found:
+        needs = "opportunities, leads, contracts or people"
+        raise SimengineError(f"nothing can be estimated: the history holds no table of {needs} with enough records")
+    earlier = pd.Timestamp(history.as_of) - pd.DateOffset(months=months_back)
+    before = _estimates(history.cut(earlier.date())) if months_back else {}
+    checks = {name: _check(found[name], before[name], earlier.date()) for name in found if name in before}
+    sources = {name: _source(history, name) for name in found}
+    rates = {name: values for name, values in rates_by_quarter(history).items() if name in found}
+    return Fit(history.as_of, tuple(found.values()), tuple(together.correlations(rates)), checks, sources)
+
+
+def _estimates(history: History) -> dict[str, Estimate]:
+    found = [estimate for estimates in ESTIMATORS for estimate in estimates(history)]
+    return {estimate.name: estimate for estimate in sorted(found, key=lambda estimate: estimate.name)}
+
+
+def _check(now: Estimate, then: Estimate, as_of: date) -> BackCheck:
+    scale = _scale(now.unit)
+    errors = [(scale(each.upper) - scale(each.lower)) / (2 * Z90) for each in (then, now)]
+    variance = errors[0] ** 2 - errors[1] ** 2
+    moved = scale(now.value) - scale(then.value)
+    z = moved / math.sqrt(variance) if variance > 0 and math.isfinite(moved) else math.nan
+    return BackCheck(as_of, then.value, then.lower, then.upper, z)
+
+
+def _scale(unit: str) -> Callable[[float], float]:
+    """On which intervals are about symmetric: the log odds of a fraction, the log of anything else."""
+
+    def log_odds(p: float) -> float:
+        return math.log(p / (1 - p)) if 0 < p < 1 else math.copysign(math.inf, p - 0.5)
+
+    def log(x: float) -> float:
+        return math.log(x) if x > 0 else -math.inf
+
+    return log_odds if unit.startswith("fraction") else log
+
+
+def _source(history: History, name: str) -> str:
+    """Which file the records came from, its digest, and since when."""
+    kinds = TABLE_OF.get(name.split(".", maxsplit=1)[0], ("leads", "opportunities"))
+    known = [kind for kind in kinds if len(history.table(kind))]
+    words = []
+    for kind in known[:1] if name.startswith("volume") else known:
+        origin = history.origins.get(kind)
+        words.append(f"{origin.reference} (sha256 {origin.digest[:12]})" if origin else kind)
+    return ", ".join(words) or "history"
+
+
+def assumptions(found: Fit) -> str:
+    """The text of assumptions.yaml: what a plan can take over (`extends: assumptions.yaml`), each with its source."""
+    head = (
+        f"# Assumptions from history as of {found.as_of}, made by `simengine fit`.\n"
+        "# `plan` is the estimate: write there what the operating plan counts on.\n\n"
+    )
+    return f"{head}{written(entries_of(found))}\n"
+
+
+def entries_of(found: Fit, used: Collection[str] | None = None) -> dict[str, Any]:
+    """The sections `assumptions` and `dependence` of a plan, of all assumptions or of those that are used."""
+    kept = [estimate for estimate in found.estimates if used is None or estimate.name in used]
+    names = {estimate.name for estimate in kept}
+    pairs = [_pair(pair, found) for pair in found.correlations if names.issuperset(pair.between)]
+    entries = {"assumptions": {estimate.name: _entry(estimate, found) for estimate in kept}}
+    return {**entries, "dependence": {"rank_correlations": pairs}} if pairs else entries
+
+
+def _entry(estimate: Estimate, found: Fit) -> dict[str, Any]:
+    kind = estimate.name.split(".")[0]
+    source = {"kind": "historical", "reference": found.sources[estimate.name], "n": max(1, estimate.n)}
+    drift = {} if estimate.drift is None else {"drift": told(estimate.drift, "fraction")}
+    return {
+        "plan": told(estimate.value, estimate.unit),
+        "distribution": dict(estimate.distribution),
+        "unit": estimate.unit,
+        "source": {**source, "as_of": str(found.as_of), **drift},
+        "risk": {"adverse": HURTS.get(kind, "low")},
+        "note": _note(estimate),
+    }
+
+
+def _note(estimate: Estimate) -> str:
+    low, high = told(estimate.lower, estimate.unit), told(estimate.upper, estimate.unit)
+    words = [f"90 % interval {low} to {high}.", _sentence(estimate.method)]
+    if estimate.naive is not None and math.isfinite(estimate.naive):
+        words.append(f"The usual shortcut says {told(estimate.naive, estimate.unit)}.")
+    return " ".join([*words, *map(_sentence, estimate.notes)])
+
+
+def _sentence(words: str) -> str:
+    """With a capital, and a full stop.
+
+    >>> _sentence("mean of won deals")
+    'Mean of won deals.'
+    """
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
+def _pair(pair: together.Correlation, found: Fit) -> dict[str, Any]:
+    reference = f"rates of {pair.quarters} quarters to {found.as_of}"
+    source = {"kind": "historical", "reference": reference, "n": pair.quarters, "as_of": str(found.as_of)}
+    return {"between": list(pair.between), "rho": round(pair.rho, 3), "source": source}
+
+
+def told(value: float, unit: str) -> str | float | int:
+    """A number as a plan writes it: 24.1 %, 41_200, 5.25; to four digits.
+
+    >>> told(0.24134, "fraction"), told(41234.6, "currency"), told(0.081, "fraction per year"), told(5.25, "months")
+    ('24.13 %', 41230, '8.1 % per year', 5.25)
+    """
+    rounded = float(f"{value:.4g}")
+    if unit.startswith("fraction"):
+        return f"{float(f'{100 * value:.4g}'):g} %{unit.removeprefix('fraction')}"
+    return int(rounded) if rounded.is_integer() else rounded
