@@ -34,14 +34,14 @@ class Parsed:
     wrong : cell -> why it is none; its records are `rows`
     refused : why nothing can be made of the column as a whole, with examples, and what to do; "" where it can
     notes : what the user should know
-    foreign : cell -> its currency, where it is not the declared one
+    currencies : cell -> those that the sign in it may mean, where there is one
     """
 
     values: pd.Series[Any]
     wrong: dict[Hashable, str] = field(default_factory=dict)
     refused: tuple[str, str] = ("", "")
     notes: list[str] = field(default_factory=list)
-    foreign: dict[Hashable, str] = field(default_factory=dict)
+    currencies: dict[Hashable, frozenset[str]] = field(default_factory=dict)
 
 
 def as_text(cell: object) -> str:
@@ -241,26 +241,27 @@ _GROUPS = re.compile(r"\d{1,3}(?:[\s'’]\d{3})+(?=[.,]|$)")
 _SHORTENED = re.compile(r"k|m|mn|bn|b|mio", re.IGNORECASE)
 
 
-def numbers(cells: pd.Series[Any], said: str = "", currency: str = "") -> Parsed:
+def numbers(cells: pd.Series[Any], said: str = "") -> Parsed:
     """Read a column of numbers, perhaps with signs of a currency.
 
     Parameters
     ----------
     cells : (rows,) text or numbers; "" or nothing where blank
     said : comma or point, where the user says what stands before decimals
-    currency : the declared one; another is foreign
 
     >>> numbers(pd.Series(["1.234,50", "(2.000)", "n/a"])).values.tolist()
     [1234.5, -2000.0, nan]
     """
-    foreign: dict[Hashable, str] = {}
+    currencies: dict[Hashable, frozenset[str]] = {}
 
     def read(cell: Any) -> float | tuple[str, str] | str:
-        if isinstance(cell, Real | Decimal) and type(cell) is not bool:
+        if isinstance(cell, bool | np.bool_):
+            return "is not a number"
+        if isinstance(cell, Real | Decimal):
             return float(cell) if math.isfinite(float(cell)) else "is not a finite number"
         bare, seen = _bare(as_text(cell))
-        if seen and currency and currency not in seen:
-            foreign[cell] = min(seen)
+        if seen:
+            currencies[cell] = frozenset(seen)
         return bare
 
     found = _each(cells, read)
@@ -275,7 +276,7 @@ def numbers(cells: pd.Series[Any], said: str = "", currency: str = "") -> Parsed
         else:
             known[cell] = -value if sign == "-" else value
     values = cells.map(known) if known else pd.Series(math.nan, cells.index)
-    return Parsed(values.astype("float64"), wrong, refused, [], foreign)
+    return Parsed(values.astype("float64"), wrong, refused, [], currencies)
 
 
 def _bare(text: str) -> tuple[tuple[str, str] | str, set[str]]:

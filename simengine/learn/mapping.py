@@ -327,7 +327,8 @@ class _Reader:
         """Columns that no record may lack, and columns that come from two places."""
         name, given = layout.name, layout.given
         for column in TABLES[name]:
-            if column.required and column.name not in given:
+            is_counted = layout.tenure is not None and column.name == "id"
+            if column.required and column.name not in given and not is_counted:
                 remedy = (
                     f"name the column that has it under columns, or give one for all under constants ({column.text})"
                 )
