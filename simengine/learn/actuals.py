@@ -238,7 +238,7 @@ def _tenure(months: pd.Series[Any], left: pd.Series[Any], day: date) -> dict[str
     """Start and end of people of whom only months of service are known; what cannot be read stays as it is."""
     service = numbers(months).values
     start = pd.Timestamp(day) - pd.to_timedelta((service * rules.DAYS_PER_MONTH).round(), unit="D")
-    known = start.map(lambda moment: moment.date() if pd.notna(moment) else "").astype("object")
+    known = start.astype("object")
     meant: dict[str, Any] = {**dict.fromkeys(_YES, day), **dict.fromkeys(_NO, "")}
     gone = left.map(as_text).map(lambda text: meant.get(text.lower(), text or "?"))
     return {"start": known.where(service.notna(), months), "end": gone.astype("object")}
@@ -251,7 +251,8 @@ def _checked(records: Records, day: date, names: rules.Names) -> date | None:
     """Apply every rule; the first day from which on the table is complete, None where all of it is."""
     rules.translate(records, names)
     rules.type_columns(records, names)
-    if any(finding.level == "refused" for finding in records.findings):
+    if records.is_refused:
+        # Columns that could not be read: what follows would only be their echo.
         records.settle()
         return None
     rules.whole(records)
@@ -264,7 +265,8 @@ def _checked(records: Records, day: date, names: rules.Names) -> date | None:
     rules.reasons(records)
     rules.as_of(records, day)
     records.settle()
-    rules.not_only_ended(records, day)
+    if not records.is_refused or not records.alive.any():
+        rules.not_only_ended(records, day)
     return rules.truncated(records, day)
 
 

@@ -33,14 +33,14 @@ class Parsed:
     values : (rows,) days or numbers; NaT or NaN where the cell is blank or wrong
     wrong : cell -> why it is none; its records are `rows`
     refused : why nothing can be made of the column as a whole, with examples, and what to do; "" where it can
-    notes : what the user should know
+    notes : what the user should know, and what to do about it
     currencies : cell -> those that the sign in it may mean, where there is one
     """
 
     values: pd.Series[Any]
     wrong: dict[Hashable, str] = field(default_factory=dict)
     refused: tuple[str, str] = ("", "")
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     currencies: dict[Hashable, frozenset[str]] = field(default_factory=dict)
 
 
@@ -116,17 +116,17 @@ def days(cells: pd.Series[Any], said: str = "", zone: tzinfo | None = None) -> P
     good = {cell: day for cell, day in read.items() if isinstance(day, _Day)}
     wrong = {cell: why for cell, why in read.items() if isinstance(why, str)}
     order, refused = _order(good, said)
-    notes = []
-    zones = {day.zone for day in good.values() if day.zone}
-    if zones and zone is None:
-        if len(zones) > 1 and not refused[0]:
-            examples = " and ".join(_one_of_each(good, lambda day: day.zone))
-            refused = (f"times of several zones, like {examples}", "say where your days begin: history: time_zone")
-        notes.append(f"times of zone {', '.join(sorted(zones))}: the day is taken as it is written there")
-    if len(forms := {day.form for day in good.values()} - {"a day"}) > 1 and not refused[0]:
-        notes.append(
-            f"days are written in {len(forms)} ways, like {' and '.join(_one_of_each(good, lambda d: d.form))}"
-        )
+    notes: list[tuple[str, str]] = []
+    zoned = {cell: day for cell, day in good.items() if day.zone}
+    zones, where = _one_of_each(zoned, lambda day: day.zone), "say where your days begin: history: time_zone"
+    if len(zones) > 1 and not refused[0]:
+        refused = (f"times of several zones, like {' and '.join(zones)}", where)
+    elif zones:
+        notes.append((f"times with a zone, like {zones[0]}: the day is taken as it is written there", where))
+    forms = _one_of_each(good, lambda day: day.form)
+    if len(forms) > 1 and not refused[0]:
+        words = f"days are written in {len(forms)} ways, like {' and '.join(forms)}"
+        notes.append((words, "export days in one format, best year-month-day"))
     known: dict[Hashable, np.datetime64] = {}
     for cell, day in good.items():
         if day.form == "two" and said == ISO:

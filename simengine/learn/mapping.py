@@ -289,13 +289,15 @@ class _Reader:
 
     def _layout(self, name: str, node: Node) -> Layout:
         known = [key for key in TABLE_KEYS if key != "tenure" or name == "people"]
+        before = len(self.problems.found)
         entries = self._entries(node, name, known)
+        is_spelled_right = len(self.problems.found) == before
         marks = {(): node.key_mark or node.mark} | {
             tuple(map(str, steps[:depth])): leaf.mark for steps, leaf in node.leaves() for depth in (len(steps),)
         }
         marks |= {(key,): child.key_mark or child.mark for key, child in entries.items()}
         found: dict[str, Any] = {"name": name, "marks": marks}
-        if "source" not in entries and isinstance(node.value, dict):
+        if "source" not in entries and is_spelled_right:
             self.problems.add(marks[()], f"{name}.source", "is missing", "expected a file, like opportunities.csv")
         columns = [*by_name(name), CURRENCY]
         readers: dict[str, Callable[[Node, str], Any]] = {
@@ -319,7 +321,7 @@ class _Reader:
             value = readers[key](child, f"{name}.{key}")
             found["sources" if key == "source" else key] = value
         layout = Layout(**found)
-        if isinstance(node.value, dict) and "source" in entries:
+        if is_spelled_right:
             self._check_whole(layout)
         return layout
 

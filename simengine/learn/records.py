@@ -55,6 +55,11 @@ class Records:
         """Of the table."""
         return self.layout.name
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether something was found that no history may come of."""
+        return any(finding.level == "refused" for finding in self.findings)
+
     def has(self, *columns: str) -> bool:
         """Whether all of some columns are given."""
         return all(column in self.frame for column in columns)
@@ -105,7 +110,7 @@ class Records:
         """Refuse the table where more of it is impossible than is tolerated."""
         count = sum(self.findings[number].count for number in self.impossible)
         if count > self.head.tolerate * len(self.cells):
-            share = f"{100 * count / len(self.cells):.2g} %"
+            share = f"{100 * count / len(self.cells):.3g} %"
             most = f"{100 * self.head.tolerate:g} %"
             for number in self.impossible:
                 found = self.findings[number]

@@ -57,7 +57,9 @@ LIVES = {"opportunities": ("created", "closed"), "contracts": ("start", "decided
 BORN = {"bookings": "date", "spend": "date", "forecasts": "made", "balances": "date", "leads": "created"} | {
     name: born for name, (born, _) in LIVES.items()
 }
-_PERIOD = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])|(?:FY)?\d{4}(?:-Q[1-4])?")
+BUSY = ("opportunities", "leads", "bookings")
+"""Tables in which something happens every month."""
+_PERIOD = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])|FY\d{4}(?:-Q[1-4])?")
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,8 @@ def _note(records: Records, name: str, parsed: cells.Parsed) -> None:
     if words:
         records.say("refused", name, words, remedy)
         return
-    for note in parsed.notes:
-        records.say("noticed", name, note, "say history: time_zone, or export days of one format")
+    for note, what_to_do in parsed.notes:
+        records.say("noticed", name, note, what_to_do)
     reasons: dict[str, list[Any]] = {}
     for cell, why in parsed.wrong.items():
         reasons.setdefault(why, []).append(cell)
@@ -237,7 +239,7 @@ def whole(records: Records) -> None:
         blank = values.isna() | (values == "")
         if column.required:
             remedy = "fill it in at its source" + (
-                f', or say what blank means: values: {{{column.name}: {{"": …}}}}' if column.kind == "text" else ""
+                f', or say what blank means: values: {{{column.name}: {{"": …}}}}' if column.name in LABELS else ""
             )
             records.drop(column.name, f"{column.name} is blank", remedy, blank, impossible=True)
         elif column.kind == "text":
@@ -421,6 +423,8 @@ def as_of(records: Records, day: date) -> None:
         if column != born and _is_fact(records.name, str(column)):
             words = f"{column} after the as-of date {day}: it has not happened yet"
             records.say("repaired", str(column), words, "nothing to do", frame[column] > last, [str(column)])
+    if records.name not in BUSY:
+        return
     days = [c for c in frame if _is_fact(records.name, str(c))]
     newest = frame.loc[records.alive, days].max().max() if records.alive.any() else pd.NaT
     if pd.notna(newest) and (last - newest).days > STALE:

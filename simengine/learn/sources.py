@@ -83,6 +83,10 @@ def read_source(source: Source, folder: FilePath, wanted: Wanted, problems: Prob
     before = len(problems.found)
     try:
         raw = _query(source, folder, wanted, problems) if source.sql else _file(source, folder, wanted, problems)
+    except ModuleNotFoundError as error:
+        words = f"needs {error.name}, which is not installed"
+        problems.add(source.mark, source.key, f"{source.reference} {words}", "pip install 'simengine[learn]'")
+        return None
     except _UnusableError as error:
         mark = Mark(_name(source, folder), error.line, 1) if error.line else source.mark
         message = error.message if error.line else f"{source.reference} {error.message}"
@@ -458,7 +462,7 @@ def _url(source: Source, folder: FilePath) -> Any:
         raise _UnusableError("has no address of a database", _DRIVERS) from None
     if url.password is not None and not source.sql.startswith("$"):
         remedy = 'put the address into an environment variable, and write sql: "$CRM_URL"'
-        raise _UnusableError("has a password in the mapping file", remedy)
+        raise _UnusableError("is at an address that holds a password", remedy)
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() != "sqlite":
