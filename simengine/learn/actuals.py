@@ -251,7 +251,7 @@ def _checked(records: Records, day: date, names: rules.Names) -> date | None:
     """Apply every rule; the first day from which on the table is complete, None where all of it is."""
     rules.translate(records, names)
     rules.type_columns(records, names)
-    if records.is_refused:
+    if records.refused():
         # Columns that could not be read: what follows would only be their echo.
         records.settle()
         return None
@@ -265,7 +265,7 @@ def _checked(records: Records, day: date, names: rules.Names) -> date | None:
     rules.reasons(records)
     rules.as_of(records, day)
     records.settle()
-    if not records.is_refused or not records.alive.any():
+    if not records.refused() or not records.alive.any():
         rules.not_only_ended(records, day)
     return rules.truncated(records, day)
 

@@ -55,8 +55,7 @@ class Records:
         """Of the table."""
         return self.layout.name
 
-    @property
-    def is_refused(self) -> bool:
+    def refused(self) -> bool:
         """Whether something was found that no history may come of."""
         return any(finding.level == "refused" for finding in self.findings)
 

@@ -112,9 +112,9 @@ def _translate(records: Records, name: str, words: tuple[str, ...], known: list[
         records.say("refused", name, f"{len(unknown) - MOST_WORDS:,} more are unknown", remedy, where, [name])
     for text in unknown[:MOST_WORDS]:
         choices = [*words, "leave out"] if words else known
-        remedy = (
-            f"{nearest(text, known or words)} Write under values: {{{name}: {{{text}: {' | '.join(choices[:6])}}}}}"
-        )
+        hint = nearest(text, known or words)
+        end = "" if hint.endswith("?") else "."
+        remedy = f"{hint}{end} Write under values: {{{name}: {{{text}: {' | '.join(choices[:6])}}}}}"
         records.say("refused", name, f"{text!r} is unknown", remedy, said == text)
     records.frame[name] = said.map(result).astype("object").fillna("").astype("str")
 

@@ -1,4 +1,4 @@
-"""Every way in which records can be wrong, one file each: the mapping, the tables, and the exact words of the report."""
+"""Every way in which records can be wrong, one file each: mapping, tables, and the exact words of the report."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from simengine.learn.actuals import read
 from simengine.learn.quality import HistoryError, Report
 
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.txt"))
-FINE = "two-sources-that-meet"
 
 
 def parts(text: str) -> dict[str, str]:
