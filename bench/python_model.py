@@ -58,7 +58,9 @@ class Plan:
         self.months, self.start = int(tables.calendar[Calendar.MONTHS]), int(tables.calendar[Calendar.START])
         for name in ("calendar", "groups", "seats", "pools", "cells", "segments", "pipeline", "pipeline_numbers"):
             setattr(self, name, getattr(tables, name).tolist())
-        for name in ("tenures", "rates", "stage_lags", "season", "planned", "customers", "customer_numbers", "term_shares"):
+        for name in ("tenures", "rates", "stage_lags", "season", "planned"):
+            setattr(self, name, getattr(tables, name).tolist())
+        for name in ("customers", "customer_numbers", "term_shares"):
             setattr(self, name, getattr(tables, name).tolist())
         self.terms, self.varying = tables.terms[:, 0].tolist(), tables.varying[:, 0].tolist()
         members = tables.members[:, 0].tolist()
