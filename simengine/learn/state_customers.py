@@ -61,7 +61,11 @@ def _by_customer(contracts: pd.DataFrame) -> pd.DataFrame:
     """One row for each customer: ARR of all contracts, and the end of the largest."""
     largest = contracts.sort_values(["customer", "arr"], kind="stable").drop_duplicates("customer", keep="last")
     sums = contracts.groupby("customer")["arr"].sum()
-    return largest.assign(arr=largest["customer"].map(sums)).sort_values("customer").reset_index(drop=True)
+    return (
+        largest.assign(arr=largest["customer"].map(sums).astype("float64"))
+        .sort_values("customer")
+        .reset_index(drop=True)
+    )
 
 
 def _renewal_months(standing: Standing, segment: str, terms: Base, own: pd.DataFrame) -> pd.Series[int]:

@@ -1,4 +1,4 @@
-"""What is open on the as-of date as the opening pipeline of a plan: opportunities with their age, and leads on the way."""
+"""What is open on the as-of date as the opening pipeline of a plan: opportunities with their age, and leads."""
 
 from __future__ import annotations
 
@@ -116,9 +116,9 @@ def _leads(standing: Standing) -> Iterator[Row]:
             yield from _planned_leads(standing, lags)
         return
     reached = pd.concat([table["created"], *(table[REACHED + stage] for stage in stages[1:])], axis=1)
-    at = reached.notna().to_numpy() * range(len(stages))
-    stage = pd.Series(at.max(axis=1), table.index)
-    since = pd.Series([reached.iloc[i, at] for i, at in enumerate(stage)], table.index, dtype="datetime64[us]")
+    passed = reached.notna().to_numpy() * range(len(stages))
+    stage = pd.Series(passed.max(axis=1), table.index)
+    since = pd.Series([reached.iloc[i, last] for i, last in enumerate(stage)], table.index, dtype="datetime64[us]")
     table = table.assign(at=stage, month=month_of(since), age=_age(standing, since).round(1))
     found: dict[tuple[str, str, int, float], float] = {}
     for lead in table[table["at"] < len(stages) - 1].to_dict("records"):
@@ -149,36 +149,38 @@ def _planned_leads(standing: Standing, lags: dict[tuple[str, str], list[float]])
     """As many as the plan counts on: what reached a stage within its lag."""
     for stage, name in enumerate(standing.plan.funnel.stages[:-1]):
         reached = standing.operating.reached(stage)
-        for cell, arrivals in reached.items():
-            lag = lags.get((cell.channel, cell.segment), [0.0] * stage + [0.0])[stage]
-            recent = arrivals[: standing.elapsed][::-1]
-            if count := round(sum(max(0.0, min(1.0, lag - back)) * each for back, each in enumerate(recent))):
-                yield {
-                    "segment": cell.segment,
-                    "channel": cell.channel,
+        for (channel, segment), arrivals in reached.items():
+            lag = lags.get((channel, segment), [0.0] * (stage + 1))[stage]
+            recent = arrivals[: standing.elapsed][::-1].tolist()
+            passing = sum(max(0.0, min(1.0, lag - back)) * each for back, each in enumerate(recent))
+            if passing >= 0.5:
+                row: Row = {
+                    "segment": segment,
+                    "channel": channel,
                     "stage": name,
                     "age_months": 0.5,
-                    "count": count,
+                    "count": round(passing),
                 }
+                yield row
     standing.said.append("leads on the way to a stage are the plan's expectation (--assume-plan leads)")
 
 
 def _as_planned(standing: Standing) -> Iterator[Row]:
-    """What the plan counts on as open and waiting, by how much of it comes through each channel and how long it takes."""
+    """What the plan counts on as open and waiting, by what comes through each channel and how long it takes."""
     stage = standing.plan.funnel.stages[-1]
     arrivals = standing.operating.reached(len(standing.plan.funnel.stages) - 1)
     for segment in sorted(standing.plan.segments):
         weights = {
             cell: float(arrivals[cell][: standing.elapsed].sum()) * standing.value(_demand(standing, cell).cycle)
             for cell in arrivals
-            if cell.segment == segment
+            if cell[1] == segment
         }
         total = sum(weights.values())
         found = sum(standing.now.end(standing.operating.segment(name)[segment]) for name in ("open", "waiting"))
         for cell, weight in weights.items():
             if total and (count := round(found * weight / total)):
                 age = round(standing.value(_demand(standing, cell).cycle) / 2, 1)
-                yield {"segment": segment, "channel": cell.channel, "stage": stage, "age_months": age, "count": count}
+                yield {"segment": segment, "channel": cell[0], "stage": stage, "age_months": age, "count": count}
     standing.said.append("open opportunities are the plan's expectation (--assume-plan pipeline)")
 
 
