@@ -162,6 +162,10 @@ class Assumption(Model):
             return cast(Distribution, self.distribution)
         return widened(self.distribution, self.unit, self.source.kind, policy)
 
+    def widened_before(self, policy: SourcePolicy) -> Distribution | None:
+        """What was simulated before any actuals; None where nothing has been learned."""
+        return None if self.before is None else widened(self.before, self.unit, self.source.kind, policy)
+
 
 class Effect(NamedTuple):
     """What an event does to a number: multiply it, or add to it, in the unit of its assumption."""

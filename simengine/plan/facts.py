@@ -120,7 +120,7 @@ class Facts(Model):
                 of = f" of {segment}" if segment else ""
                 words = f"{output}{of} has no row of {month_label(missing[0])}"
                 span = f"{month_label(first)} to {month_label(header.start - 1)}"
-                yield Fault((), words, f"add it, with 0 where nothing happened: facts go on from {span}")
+                yield Fault((), words, f"add it, with 0 where nothing happened: facts cover {span}")
 
 
 def needed(metric: str, is_over: bool, told: Collection[str], sells: Collection[str]) -> tuple[str, ...] | None:
