@@ -32,6 +32,7 @@ _COMMANDS = {
         "triggers",
         "voi",
         "figures",
+        "history",
         "warmup",
     )
 }
