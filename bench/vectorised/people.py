@@ -65,7 +65,7 @@ class People:
                 begins = month - start + np.floor(delay * size + self.rng.random(len(p))).astype(np.int64)
             self._fill(p, s, begins, value)
             if not month:
-                self.before[p, s] = self._of(value, Group.TENURE, p, s)
+                self.before[p, s] = self.tables.tenures[s]
 
     def _of(self, value, column, p, s):
         """A number of the groups of seats s on paths p."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -47,9 +48,9 @@ def _integral(steps: Steps, before: float, low: Array, high: Array) -> Array:
 
 
 class Rules:
-    """What a role says of the people of a group, by month."""
+    """What a role says of the people of a group, by month; `tenure` is that of who is there at the start."""
 
-    def __init__(self, numbers: Numbers, group: SeatGroup, role: Role) -> None:
+    def __init__(self, numbers: Numbers, group: SeatGroup, role: Role, tenure: float) -> None:
         of, fraction, attrition = numbers.of, numbers.fraction, role.attrition
         self.numbers, self.months, self.role = numbers, numbers.months, role
         self.voluntary = numbers.hazard(attrition.voluntary if attrition else None)
@@ -61,7 +62,7 @@ class Rules:
         climate = of(numbers.plan.team.recruiting_climate)
         self.delay, self.delay_spread = climate * of(group.time_to_fill_delay), of(group.delay_spread)
         self.backfill = climate * of(role.backfill.lag) if role.backfill.policy == "always" else None
-        self.tenure = group.tenure_months
+        self.tenure = tenure
         self.sure_months = role.commission_draw.months if role.commission_draw else 0
         ramp = role.ramp or Ramp()
         never = ramp.never
@@ -237,21 +238,26 @@ class Seats:
 
 
 def people(numbers: Numbers) -> dict[str, list[Seats]]:
-    """Expected people of every seat group by month: one entry, or one for each planned month where seats differ.
+    """Expected people of every seat group by month: one entry, or one for each lot of seats that differ.
 
-    Seats differ where each has a territory of its own. Existing seats come first.
+    Seats differ by planned month where each has a territory of its own, and by the tenure of who is there at the start.
+    They are in order: existing ones, hires by planned month.
     """
     plan = numbers.plan
     apart = {territory.seats for segment in plan.segments for territory in plan.team.territories_of(segment)}
     found: dict[str, list[Seats]] = {}
     for group in sorted(plan.team.seats, key=lambda entry: entry.name):
-        rules = Rules(numbers, group, plan.team.roles[group.role])
+        runs = [(tenure, len(list(run))) for tenure, run in groupby(group.tenures)]
+        rules = {tenure: Rules(numbers, group, plan.team.roles[group.role], tenure) for tenure, _ in runs or [(0.0, 0)]}
         hires = {month - numbers.start: heads for month, heads in sorted(group.hires.items()) if heads}
+        *earlier, (tenure, last) = runs or [(0.0, 0)]
+        blocks = [Seats(rules[months], count, {}) for months, count in earlier]
         if group.name in apart:
-            existing = [Seats(rules, group.existing, {})] if group.existing else []
-            found[group.name] = existing + [Seats(rules, 0, {month: heads}) for month, heads in hires.items()]
+            blocks += [Seats(rules[tenure], last, {})] if last else []
+            blocks += [Seats(rules[tenure], 0, {month: heads}) for month, heads in hires.items()]
         else:
-            found[group.name] = [Seats(rules, group.existing, hires)]
+            blocks.append(Seats(rules[tenure], last, hires))
+        found[group.name] = blocks
     for t in range(numbers.months):
         for seats in found.values():
             for block in seats:

@@ -82,7 +82,7 @@ def fill(seat, group, start, draw):
     seat.rated_below = 0
     seat.never_ramps = 0
     seat.ready = 0
-    seat.before = group.tenure if existing else 0.0
+    seat.before = seat.tenure if existing else 0.0
     begin_year(seat)
     u_productivity, u_ramp, u_life, u_choice = uniforms(
         group.k0, group.k1, draw, seat.ordinal, seat.planned, PERSON, seat.occupant

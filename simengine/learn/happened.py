@@ -71,6 +71,29 @@ def last_month(as_of: date) -> int:
     return month if (as_of + timedelta(days=1)).month != as_of.month else month - 1
 
 
+_FIRST = {"opportunities": "created", "people": "start", "contracts": "start"}
+"""The day by which a table's records begin; `date` in the others."""
+
+
+def is_complete(history: History, table: str, month: int) -> bool:
+    """Whether a table tells all of a month that has ended: from `since` on, or from its first record on."""
+    if table not in history.tables or month > last_month(history.as_of):
+        return False
+    since = history.since.get(table)
+    if since is not None:
+        return since <= date(month // MONTHS_PER_YEAR, month % MONTHS_PER_YEAR + 1, 1)
+    days = history.table(table)[_FIRST.get(table, "date")]
+    return bool(len(days)) and bool(days.min() <= last_day(month))
+
+
+def is_base_known(history: History, month: int) -> bool:
+    """Whether the tables tell who was a customer at the end of a month (since year 0), and with how much ARR."""
+    tables = ["contracts", "bookings"] if _is_rolled(history) else ["contracts"]
+    return all(is_complete(history, table, month if table == "contracts" else month + 1) for table in tables) or (
+        month == last_month(history.as_of) and "contracts" in history.tables
+    )
+
+
 def in_force(history: History, day: date | None = None) -> pd.DataFrame:
     """Contracts in force at the end of a day (the as-of date unless said otherwise), as the table had them then.
 
@@ -161,19 +184,6 @@ class _Teller:
         table = self.history.table(name)
         return table.assign(month=month_of(table[column]))
 
-    def is_known(self, table: str, month: int) -> bool:
-        """Whether a table is complete in a month that has ended: from `since` on, or from its first record on."""
-        if table not in self.history.tables or month > last_month(self.history.as_of):
-            return False
-        since = self.history.since.get(table)
-        first = pd.Timestamp(month // MONTHS_PER_YEAR, month % MONTHS_PER_YEAR + 1, 1)
-        if since is not None:
-            return pd.Timestamp(since) <= first
-        column = {"opportunities": "created", "bookings": "date", "people": "start"}.get(table)
-        column = column or {"contracts": "start", "balances": "date"}.get(table, "date")
-        days = self.history.table(table)[column]
-        return bool(len(days)) and days.min() <= last_day(month)
-
     def sums(
         self, output: str, table: str, records: pd.DataFrame, amount: pd.Series[float] | None, segments: Iterable[str]
     ) -> None:
@@ -190,7 +200,7 @@ class _Teller:
             if output in BY_CHANNEL:
                 channels |= set(self.channels(segment))
             for month in self.months:
-                is_known = self.is_known(table, month)
+                is_known = is_complete(self.history, table, month)
                 for channel in sorted(channels) or [""]:
                     value = found.get((month, segment, channel), 0.0) if is_known else _NAN
                     self.rows.append((month, output, segment, channel, value))
@@ -277,10 +287,7 @@ def _churned(history: History) -> pd.DataFrame:
 def _customers(teller: _Teller) -> None:
     lasting = [name for name, segment in teller.plan.segments.items() if segment.sells == "subscription"]
     for month in teller.months:
-        is_known = teller.is_known("contracts", month) and (
-            not _is_rolled(teller.history) or teller.is_known("bookings", month)
-        )
-        then = arr_by_customer(teller.history, month) if is_known else None
+        then = arr_by_customer(teller.history, month) if is_base_known(teller.history, month) else None
         for segment in lasting:
             own = None if then is None else then[then.index.get_level_values("segment") == segment]
             arr, number = (_NAN, _NAN) if own is None else (float(own.sum()), float(len(own)))
@@ -305,7 +312,7 @@ def _heads(teller: _Teller) -> pd.DataFrame:
     for month in teller.months:
         day = last_day(month)
         there = groups[(people["start"] <= day) & (people["end"].isna() | (people["end"] > day))].value_counts()
-        is_known = teller.is_known("people", month)
+        is_known = is_complete(teller.history, "people", month)
         for group in teller.plan.team.seats:
             value = float(there.get(group.name, 0)) if is_known else _NAN
             rows.append((month, "headcount", group.segment or "", "", group.name, value))
@@ -385,9 +392,7 @@ def _of_segments(where: Mapping[str, str]) -> dict[str, str]:
 def _retention(history: History, plan: Plan, metric: str, month: int, where: Mapping[str, str]) -> float:
     """ARR at the end of a month of the customers of twelve months before, over theirs of then."""
     before = month - MONTHS_PER_YEAR
-    teller = _Teller(history, plan, [before])
-    tables = ["contracts", *(["bookings"] if _is_rolled(history) else [])]
-    if not all(teller.is_known(table, before) for table in tables):
+    if not is_base_known(history, before):
         return _NAN
     rates = {name: plan.rate_of(name) for name, s in plan.segments.items() if is_meant(dict(where), name, s.labels)}
     then, now = (_at_rates(arr_by_customer(history, at), rates) for at in (before, month))

@@ -1,8 +1,8 @@
 """What nobody knows yet, and who says what of it: assumptions, events, shocks, and how they hang together."""
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -125,11 +125,15 @@ def _trigger(raw: object, info: ValidationInfo) -> object:
 
 
 class Assumption(Model):
-    """A number nobody knows yet. `distribution` is an object of simengine.assumptions.distributions in unit `unit`."""
+    """A number nobody knows yet. `distribution` is an object of simengine.assumptions.distributions in unit `unit`.
+
+    `before` is what was believed before any actuals: where it is given, `distribution` is what they have made of it.
+    """
 
     unit: Unit
     plan: Annotated[float, BeforeValidator(_in_own_unit)]
     distribution: Annotated[Any, BeforeValidator(_distribution)]
+    before: Annotated[Any, BeforeValidator(_distribution)] = None
     source: Source
     risk: Risk
     owner: Text = ""
@@ -150,8 +154,17 @@ class Assumption(Model):
             )
 
     def widened(self, policy: SourcePolicy) -> Distribution:
-        """The distribution as it is simulated: wider than stated, as the source policy says for this kind of source."""
+        """The distribution as it is simulated: wider than stated, as the source policy says for this kind of source.
+
+        Where actuals have been learned from it was widened before that, and is not again.
+        """
+        if self.before is not None:
+            return cast(Distribution, self.distribution)
         return widened(self.distribution, self.unit, self.source.kind, policy)
+
+    def widened_before(self, policy: SourcePolicy) -> Distribution | None:
+        """What was simulated before any actuals; None where nothing has been learned."""
+        return None if self.before is None else widened(self.before, self.unit, self.source.kind, policy)
 
 
 class Effect(NamedTuple):
@@ -340,9 +353,15 @@ class Dependence(Model):
     factors: dict[Name, FactorLoadings] = {}
     rank_correlations: tuple[RankCorrelation, ...] = ()
 
-    def copula(self) -> Copula:
-        """What is declared here as a Gaussian copula; raises DependenceError where it is impossible."""
-        factors = {name: factor.loadings for name, factor in self.factors.items()}
-        stated = [(*entry.between, entry.rho) for entry in self.rank_correlations]
+    def copula(self, but: Collection[str] = ()) -> Copula:
+        """What is declared here as a Gaussian copula; raises DependenceError where it is impossible.
+
+        What is said of the names in `but` is left out.
+        """
+        factors = {
+            name: {loaded: value for loaded, value in factor.loadings.items() if loaded not in but}
+            for name, factor in self.factors.items()
+        }
+        stated = [(*e.between, e.rho) for e in self.rank_correlations if not any(name in but for name in e.between)]
         names = {name for loadings in factors.values() for name in loadings}
         return Copula.build(names | {name for a, b, _ in stated for name in (a, b)}, factors, stated)

@@ -99,7 +99,8 @@ def _seats(op: OperatingPlan) -> Table:
         hires = sorted(group.hires)
         when = joined([say("{}", month(end)) for end in dict.fromkeys(hires[:1] + hires[-1:])] or [say("–")], " to ")
         planned = whole(sum(group.hires.values()))
-        tenure = months(group.tenure_months) if group.existing else "–"
+        tenures = sorted({min(group.tenures), max(group.tenures)}) if group.existing else []
+        tenure = joined([say("{}", months(end)) for end in tenures] or [say("–")], " to ")
         delay = op.figure(group.time_to_fill_delay, "months") if hires else "–"
         rows.append(
             (

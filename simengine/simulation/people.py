@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from simengine.errors import SimengineError
 from simengine.kernel.tables import MOST_SEATS, BandKind, Group, Pool, Seat, Shape
 from simengine.plan.fields import ONE, ZERO
 from simengine.plan.people import Capacity, Ramp, Role, SeatGroup, Team
 from simengine.plan.scalars import Quantity
-from simengine.simulation.slots import Keys, Slots, Table, table
+from simengine.simulation.slots import Column, Keys, Slots, Table, table
 
 _SHAPES = {"linear": Shape.LINEAR, "s-curve": Shape.S_CURVE, "step": Shape.STEP}
 _QUARTER = 3
@@ -59,7 +61,6 @@ def group_row(group: SeatGroup, team: Team, names: Names, slots: Slots, keys: Ke
         Group.TEAM: names.teams.index(group.team) if group.team else _NONE,
         Group.DRAW_MONTHS: draw.months if draw else 0,
         Group.REASSIGNED_AFTER: role.leaver_pipeline.reassigned_after,
-        Group.TENURE: slots.constant(group.tenure_months),
         Group.DELAY: slots.add(group.time_to_fill_delay),
         Group.DELAY_SIGMA: slots.sigma(group.delay_spread),
         Group.RAMP: slots.add((ramp.cycle if bookings else ramp.workload) or ZERO),
@@ -130,6 +131,11 @@ def seat_rows(group: int, entry: SeatGroup) -> Iterator[tuple[int, int, int]]:
     yield from ((group, ordinal, 0) for ordinal in range(entry.existing))
     for month, count in sorted(entry.hires.items()):
         yield from ((group, ordinal, month) for ordinal in range(count))
+
+
+def tenures(groups: Sequence[SeatGroup]) -> Column:
+    """Months in the job at the start by seat, in the order of `seat_rows`; 0 of seats to be hired for."""
+    return np.array([months for entry in groups for months in (*entry.tenures, *[0.0] * sum(entry.hires.values()))])
 
 
 class Pools(NamedTuple):

@@ -188,6 +188,8 @@ def seats(draft: Draft, name: str, role: str, segment: str | None) -> dict[str, 
         group["existing"] = draft.rng.randint(1, 3)
         if draft.sometimes(0.7):
             group["tenure_months"] = draft.amount(0, 20)
+            if draft.later.random() < 0.3:
+                group["tenure_months"] = [round(draft.later.uniform(0, 20), 2) for _ in range(group["existing"])]
     if draft.has("hires", 0.6) or "existing" not in group:
         group["hires"] = {draft.month(): draft.rng.randint(1, 2) for _ in range(draft.rng.randint(1, 3))}
         if draft.sometimes():

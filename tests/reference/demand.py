@@ -59,7 +59,7 @@ class Cell:
         """Growth and season of arrivals in a month."""
         growth = 1 + self.numbers.at(self.demand.growth, month, low=-0.99)
         season = relative(self.demand.seasonality.created, (self.numbers.start + month) % YEAR)
-        return math.pow(growth, month / YEAR) * season
+        return math.pow(growth, (self.numbers.grown + month) / YEAR) * season
 
     def arrivals(self, month: int, volume: float, chance: Chance) -> int:
         """How many arrive at the first stage, of so many expected before growth and season."""

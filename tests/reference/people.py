@@ -185,7 +185,7 @@ class Seat:
         return Person(
             role=role,
             start=start,
-            tenure_at_start=self.group.tenure_months if existing else 0.0,
+            tenure_at_start=self.group.tenures[self.address.ordinal] if existing else 0.0,
             existing=existing,
             backfill=number > 0,
             months_to_ramp=months_to_ramp,
