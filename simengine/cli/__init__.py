@@ -33,6 +33,9 @@ _COMMANDS = {
         "voi",
         "figures",
         "history",
+        "lookback",
+        "fit",
+        "backtest",
         "warmup",
     )
 }

@@ -75,7 +75,8 @@ def read(path: str | os.PathLike[str], *, as_of: date | None = None, plan: Plan 
     if refused := report.at("refused"):
         raise HistoryError([finding.problem() for finding in refused], report)
     origins = {name: _origin(tables[name], given[name]) for name in tables}
-    history = History(day, {name: _kept(records) for name, records in tables.items()}, origins, since)
+    currency = file.head.currency or ""
+    history = History(day, {name: _kept(records) for name, records in tables.items()}, origins, since, currency)
     return Read(history.cut(day), report)
 
 

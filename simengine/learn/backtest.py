@@ -12,6 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -98,8 +99,8 @@ def backtest(
     -------
     Dataset
         as `scores`, with the day in `run`; and of each forecast `last` and `last_year`, what the metric was in the
-        quarter before and a year before; `crps_last`, `crps_last_year`, their absolute errors; `crps_spread`, the score of
-        the last value with the spread of its past changes; NaN where the records do not reach back
+        quarter before and a year before; `crps_last`, `crps_last_year`, their absolute errors; `crps_spread`, the score
+        of the last value with the spread of its past changes; NaN where the records do not reach back
 
     Raises
     ------
@@ -162,7 +163,7 @@ def _begun(known: History, metric: str) -> float:
     name, column = RECORDED[metric]
     first = known.table(name)[column].min()
     since = known.since.get(name)
-    days = [day for day in (first, since) if day is not None and day == day]
+    days = [day for day in (first, since) if day is not None and not pd.isna(day)]
     return max((_month_of(day) + (day.day > 1) for day in days), default=math.inf)
 
 

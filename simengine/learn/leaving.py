@@ -45,7 +45,7 @@ class Spells(NamedTuple):
 
 
 class Tenure(NamedTuple):
-    """Hazard by tenure: where bands begin, events, months at risk, multiples of the overall hazard, p that all are one."""
+    """Hazard by tenure: where bands begin, events, months at risk, multiples of the overall one, p that all are one."""
 
     bands: tuple[float, ...]
     events: Array

@@ -112,7 +112,7 @@ def regress(counts: Array, exposure: Array, design: Array) -> tuple[Array, Array
             break
     mean = exposure * np.exp(np.clip(design @ coefficients, -30, 30))
     covariance = np.asarray(np.linalg.pinv(design.T @ (design * mean[:, None])), np.float64)
-    return coefficients, covariance, np.asarray(mean, np.float64)
+    return np.asarray(coefficients, np.float64), covariance, np.asarray(mean, np.float64)
 
 
 def pearson(counts: Array, mean: Array) -> float:
