@@ -234,10 +234,22 @@ def _attrition(
         method=f"{events:.0f} events in {months:,.0f} person-months, those still there and those there before counted "
         "for the time that was seen: 1 − exp(−12 hazard).",
         naive=float((people["end"].notna() & people["reason"].isin(reasons)).mean()),
-        drift=_drift_of_spells(people["start"], people["end"], people["reason"].isin(reasons), history, "people"),
+        drift=_of_share(
+            mean, _drift_of_spells(people["start"], people["end"], people["reason"].isin(reasons), history, "people")
+        ),
         also=also,
         notes=tuple(notes),
     )
+
+
+def _of_share(leaving: float, drift: float | None) -> float | None:
+    """The drift of p = 1 − exp(−12 h), where that of h is known: `(1 − p)/p · −ln(1 − p)` times it."""
+    return None if drift is None else drift * -math.log1p(-leaving) * (1 - leaving) / leaving
+
+
+def _of_stay(staying: float, drift: float | None) -> float | None:
+    """The drift of exp(−12 h), where that of h is known: `−ln` of it times that."""
+    return None if drift is None else drift * -math.log(staying)
 
 
 def _drift_of_spells(
@@ -453,7 +465,9 @@ def lapse(segment: str, contracts: pd.DataFrame, history: History, window: float
         n=int(spells.event.sum()),
         method=f"Hazard by tenure over the last {window:.0f} months, for a year more of those in force on the day.",
         naive=float(1 - churned.mean()),
-        drift=_drift_of_spells(contracts["start"], contracts["decided"], churned, history, "contracts", YEARS),
+        drift=_of_stay(
+            value, _drift_of_spells(contracts["start"], contracts["decided"], churned, history, "contracts", YEARS)
+        ),
         also=also,
     )
 

@@ -15,6 +15,8 @@ from simengine.learn.estimate import LEVEL
 Array = NDArray[np.float64]
 FEWEST_QUARTERS = 8
 """With fewer, an interval of a rank correlation is wider than anything that could be found."""
+FEWEST_PERIODS = 3
+"""With fewer, a drift cannot be told."""
 QUARTERS_FOR_SEASON = 12
 """From so many on, the four quarters of the year are taken out as well."""
 
@@ -39,8 +41,8 @@ class Drift(NamedTuple):
 
     @property
     def told(self) -> float | None:
-        """The value, where the data can tell that it is not zero."""
-        return self.value if self.lower > 0 else None
+        """The value, where there are periods enough to say; 0 where sampling alone explains what they differ by."""
+        return self.value if self.periods >= FEWEST_PERIODS else None
 
 
 def detrended(values: Array) -> Array:
@@ -124,7 +126,7 @@ def drift(values: Array, variances: Array) -> Drift:
 
 
 def drift_of(values: Sequence[float], errors: Sequence[float]) -> float | None:
-    """The same of estimates with standard errors; None where it cannot be told from zero."""
+    """The same of estimates with standard errors; None where there are too few."""
     return drift(np.asarray(values, np.float64), np.square(np.asarray(errors, np.float64))).told
 
 

@@ -64,6 +64,10 @@ class SourcePolicy(Model):
     benchmark: Widening = Widening(widen=1.5)
     judgment: Widening = Widening(widen=1.25)
 
+    def of(self, source: "Source") -> "SourcePolicy":
+        """The policy for one source: a drift that history has told of a quantity replaces the one assumed of all."""
+        return self if source.drift is None else self.model_copy(update={"historical": Historical(drift=source.drift)})
+
 
 class Source(Model):
     """Where an assumption comes from."""
@@ -72,13 +76,17 @@ class Source(Model):
     reference: Title
     n: Annotated[int, Constant("count", 1, 1e12, whole=True, example="412")] | None = None
     as_of: Day | None = None
+    drift: Annotated[float, Constant("fraction", 0, 2, example="8 %")] | None = None
     url: Text = ""
     grade: Literal["A", "B", "C"] | None = None
 
     def faults(self, known: Known) -> Iterator[Fault]:
-        """History says how much of it there is."""
+        """History says how much of it there is, and it alone drifts."""
         if self.kind == "historical" and self.n is None:
             yield Fault((), "a historical source needs n", "add n: the number of observations behind it")
+        if self.kind != "historical" and self.drift is not None:
+            words = f"a {self.kind} source does not drift; source_policy.{self.kind}.widen makes it wider"
+            yield Fault(("drift",), words, "remove it, or say kind: historical")
 
 
 class Risk(Model):
@@ -160,11 +168,13 @@ class Assumption(Model):
         """
         if self.before is not None:
             return cast(Distribution, self.distribution)
-        return widened(self.distribution, self.unit, self.source.kind, policy)
+        return widened(self.distribution, self.unit, self.source.kind, policy.of(self.source))
 
     def widened_before(self, policy: SourcePolicy) -> Distribution | None:
         """What was simulated before any actuals; None where nothing has been learned."""
-        return None if self.before is None else widened(self.before, self.unit, self.source.kind, policy)
+        return (
+            None if self.before is None else widened(self.before, self.unit, self.source.kind, policy.of(self.source))
+        )
 
 
 class Effect(NamedTuple):

@@ -153,8 +153,8 @@ def _long_tables(plan: Plan) -> dict[Path, str]:
 
 
 def _policy_row(plan: Plan, name: str) -> Row:
-    assumption, policy = plan.assumptions[name], plan.source_policy
-    kind = assumption.source.kind
+    assumption = plan.assumptions[name]
+    policy, kind = plan.source_policy.of(assumption.source), assumption.source.kind
     if assumption.before is not None:
         return Row(f"assumptions.{name} as simulated", "learned: not widened again", "", "default")
     if assumption.distribution.is_discrete:
@@ -163,7 +163,9 @@ def _policy_row(plan: Plan, name: str) -> Row:
         words, path = f"drift of {in_words(policy.historical.drift, 'fraction')} a year added", "drift"
     else:
         words, path = f"widened x{getattr(policy, kind).widen:g}", "widen"
-    return Row(f"assumptions.{name} as simulated", f"{kind}: {words}", "", _where(plan, ("source_policy", kind, path)))
+    of_all, own = ("source_policy", kind, path), ("assumptions", name, "source", "drift")
+    where = _where(plan, of_all if assumption.source.drift is None else own)
+    return Row(f"assumptions.{name} as simulated", f"{kind}: {words}", "", where)
 
 
 def _key(path: Path) -> str:

@@ -17,10 +17,10 @@ from simengine.report.tables import chance, heading, note, table
 from simengine.report.words import MISSING, metric_name, number
 
 RIVALS = {
-    "plan_error": "the spreadsheet's number",
-    "crps_last": "as much as last quarter",
-    "crps_spread": "last quarter, with the spread of past changes",
-    "crps_last_year": "as much as a year before",
+    "plan_error": "spreadsheet",
+    "crps_last": "last\nquarter",
+    "crps_spread": "… with\nits spread",
+    "crps_last_year": "a year\nbefore",
 }
 
 
@@ -33,7 +33,8 @@ def backtest_tables(found: xr.Dataset, covered: xr.Dataset) -> RenderableType:
     """What was forecast and what came; how often intervals held it; and scores beside those of the rivals."""
     words = (
         "CRPS, the mean score over these forecasts in the unit of the metric: smaller is better; of a single number "
-        "it is its miss. Forecasts of one quarter share its luck."
+        "it is its miss. Spreadsheet: the plan with every number at its estimate. Its spread: the changes that there "
+        "were from quarter to quarter. Forecasts of one quarter share its luck."
     )
     return Group(
         heading("What was forecast, and what came"),
