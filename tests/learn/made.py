@@ -11,9 +11,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from simengine.learn.history import CHURNED, IN_FORCE, LOST, OPEN, REACHED, RENEWED, TABLES, WON, History, table
@@ -84,8 +84,7 @@ class Days:
 
     def of(self, month: int, into: float = 0.0) -> date:
         """The day that is so far into a month of the path."""
-        first = _first(self.start + month)
-        length = (_first(self.start + month + 1) - first).days
+        first, length = _month(self.start + month)
         return first + timedelta(days=min(length - 1, int(into * length)))
 
     def at(self, moment: float) -> date:
@@ -96,11 +95,14 @@ class Days:
 
     def last(self, month: int) -> date:
         """The last day of a month of the path."""
-        return _first(self.start + month + 1) - timedelta(days=1)
+        return self.of(month, 1.0)
 
 
-def _first(month: int) -> date:
-    return date(month // 12, month % 12 + 1, 1)
+@cache
+def _month(number: int) -> tuple[date, int]:
+    """First day and length of a month (months since year 0)."""
+    first, following = (date(m // 12, m % 12 + 1, 1) for m in (number, number + 1))
+    return first, (following - first).days
 
 
 def digest(text: str) -> bytes:
@@ -110,7 +112,7 @@ def digest(text: str) -> bytes:
 
 def short_id(letter: str, name: str) -> str:
     """An id that says nothing, from a name."""
-    return letter + np.base_repr(int.from_bytes(digest(name)[:6], "big"), 36).rjust(10, "0")
+    return letter + digest(name).hex()[:10]
 
 
 def named(letter: str, address: Address) -> str:
@@ -129,12 +131,12 @@ class Writer:
     def __init__(self, course: RecordedCourse, played: int, days: Days) -> None:
         self.course, self.plan, self.played, self.days = course, course.plan, played, days
         self.stages = self.plan.funnel.stages
-        deals = course.market.deals.values()
-        self.won = {d.opportunity.address: d for d in deals if d.closed is not None and d.opportunity.won}
+        self.deals = {opportunity.address: deal for opportunity, deal in course.market.deals.items()}
+        self.won = {a: deal for a, deal in self.deals.items() if deal.closed is not None and deal.opportunity.won}
 
     def opportunities(self) -> pd.DataFrame:
         """Every opportunity that was open when the plan began, or arrived since."""
-        return _frame("opportunities", (self._opportunity(deal) for deal in self.course.market.deals.values()))
+        return _frame("opportunities", (self._opportunity(deal) for deal in self.deals.values()))
 
     def _opportunity(self, deal: Deal) -> Row:
         o = deal.opportunity
@@ -162,6 +164,9 @@ class Writer:
 
     def _arrived(self, address: Address, month: int) -> date:
         """Day on which something becomes an opportunity: that on which it is taken up, if it is in the same month."""
+        deal = self.deals[address]
+        if deal.started is not None and int(deal.started) == month:
+            return self.days.at(deal.started)
         return self.days.of(month, self.course.chance.uniforms(address, Purpose.DEAL)[3])
 
     def _closed(self, deal: Deal) -> date | None:
@@ -183,17 +188,16 @@ class Writer:
         return [REACHED + stage for stage in self.stages[1:]]
 
     def _lead(self, lead: Lead) -> Row:
-        name = named("L", lead.address)
         steps = {stage: month for stage, month in lead.reached.items() if month < self.played}
         days = {0: self.days.at(lead.created)}
         for stage, month in steps.items():
-            days[stage] = days[0] if month < 0 else self.days.of(month, into_month(f"{name}/{stage}"))
+            days[stage] = days[0] if month < 0 else self.days.of(month, lead.created % 1)
         if lead.opportunity is not None and steps.get(last := len(self.stages) - 1, -1) >= 0:
             days[last] = self._arrived(lead.opportunity, steps[last])
         for stage in sorted(days, reverse=True)[1:]:
             days[stage] = min(days[stage], days[stage + 1])  # nothing arrives before it left
         return {
-            "id": name if lead.opportunity is None else named("O", lead.opportunity),
+            "id": named("L", lead.address) if lead.opportunity is None else named("O", lead.opportunity),
             "segment": lead.cell.segment,
             "channel": lead.cell.name,
             "created": days[0],

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from simengine.plan.customers import Expansion
 from simengine.plan.schema import Plan
-from tests.reference.chance import Address, Chance, Purpose
+from tests.reference.chance import Address, Chance
 from tests.reference.customers import Book, Customer
 from tests.reference.deals import OpeningRow, Opportunity, opening_rows
 from tests.reference.demand import Cell, Funnel
@@ -102,7 +102,8 @@ class RecordedFunnel(Funnel):
         """Write down who arrives at the first stage, and which opportunity somebody becomes at the last."""
         super().count(cell, stage, month, number)
         if stage == 0:
-            new = [Lead(cell, cell.address(i, month), month + self._fraction(cell, i, month)) for i in range(number)]
+            draw = self._luck(cell, -1, month).random
+            new = [Lead(cell, cell.address(i, month), month + draw()) for i in range(number)]
             self.leads += new
             self.standing[cell.key, 0, month] = new
         line = self.standing[cell.key, stage, month]
@@ -115,9 +116,6 @@ class RecordedFunnel(Funnel):
 
     def _luck(self, cell: Cell, stage: int, month: int) -> random.Random:
         return random.Random(f"{self.chance.seed}/{self.chance.draw}/{cell.key}/{stage}/{month}")
-
-    def _fraction(self, cell: Cell, ordinal: int, month: int) -> float:
-        return self.chance.uniforms(cell.address(ordinal, month), Purpose.DEAL)[3]
 
     def _send(self, cell: Cell, stage: int, month: int, arrives: int, number: int) -> None:
         super()._send(cell, stage, month, arrives, number)
@@ -153,19 +151,19 @@ class Deal:
 
 
 class Watch(Clock):
-    """A closing clock that keeps what it told: how far into its month each closes that it was asked about."""
+    """A closing clock that remembers of all that it was asked about how far into their months they start and close."""
 
     def __init__(self, weights: Sequence[float] | None, start: int, months: int) -> None:
         super().__init__(weights, start, months)
-        self.told: list[float] = []
+        self.told: list[tuple[float, float]] = []
 
     def closes(self, month: int, u: float, cycle: float) -> int:
-        """Also note how far into the month it is."""
+        """Also remember it."""
         closing = super().closes(month, u, cycle)
         into = 0.5
         if closing < len(self.speed):
             into = (u * self.speed[month] + cycle + self.before[month] - self.before[closing]) / self.speed[closing]
-        self.told.append(into)
+        self.told.append((u, into))
         return closing
 
 
@@ -190,7 +188,7 @@ class RecordedMarket(Market):
         count, age = opening.row.count, opening.row.age_months
         resumed = self.held if opening.cell.needs_seller else self.alone
         told = self.watches[opening.cell.key].told
-        for opportunity, into in zip(resumed[len(resumed) - count :], told[len(told) - count :], strict=True):
+        for opportunity, (_, into) in zip(resumed[len(resumed) - count :], told[len(told) - count :], strict=True):
             self.deals[opportunity] = Deal(opportunity, age=age, started=-age, into=into)
 
     def _hold(self, opportunity: Opportunity, pool: Pool, rooms: Rooms, month: int) -> None:
@@ -205,8 +203,8 @@ class RecordedMarket(Market):
     def _start(self, opportunity: Opportunity, month: int) -> None:
         super()._start(opportunity, month)
         deal = self.deals[opportunity]
-        deal.started = month + self.chance.uniforms(opportunity.address, Purpose.DEAL)[3]
-        deal.into = self.watches[opportunity.cell.key].told[-1]
+        u, deal.into = self.watches[opportunity.cell.key].told[-1]
+        deal.started = month + u
 
     def _serve(self, pool: Pool, new: list[Opportunity], month: int) -> None:
         for opportunity in pool.queue:
