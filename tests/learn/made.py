@@ -20,6 +20,7 @@ from simengine.learn.history import CHURNED, IN_FORCE, LOST, OPEN, REACHED, RENE
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
 from tests.learn.recorded import Deal, Lead, RecordedCourse, Stint, Term, recorded
+from tests.learn.truth import cash
 from tests.reference.chance import Address, Purpose
 from tests.reference.customers import Customer
 
@@ -70,6 +71,7 @@ def history_of(course: RecordedCourse, played: int, *, counted: bool = False) ->
         "bookings": writer.bookings(),
         "people": writer.people(),
         "spend": writer.spend(),
+        "balances": writer.balances(),
     }
     started = days.of(0)
     since = dict.fromkeys(("opportunities", "leads", "contracts", "people"), started)
@@ -335,6 +337,13 @@ class Writer:
             "spend",
             ({"date": self.days.last(m), "channel": name, "amount": amount} for m, name, amount in spent if amount),
         )
+
+    def balances(self) -> pd.DataFrame:
+        """Cash at the end of each month."""
+        numbers = self.course.staff.numbers
+        months = cash(self.plan, self.course.ledgers.path(), numbers.values, numbers.shocks)[: self.played]
+        rows = enumerate(map(float, months))
+        return _frame("balances", ({"date": self.days.last(m), "item": "cash", "amount": c} for m, c in rows))
 
 
 def _frame(name: str, rows: Iterable[Row], *more: str) -> pd.DataFrame:

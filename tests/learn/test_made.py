@@ -6,9 +6,11 @@ import pytest
 
 from simengine.learn.history import CHURNED, IN_FORCE, LOST, OPEN, REACHED, RENEWED, WON, History
 from simengine.plan import Plan, load, loads
+from simengine.simulation import simulate
 from tests.generated import PLANS, generated_plan, generated_shocks, generated_values
 from tests.learn.made import Days, history_of, made
 from tests.learn.recorded import recorded
+from tests.learn.truth import cash, drawn
 from tests.reference.ledger import ReferencePath
 from tests.reference.path import reference_path
 
@@ -152,9 +154,22 @@ def test_the_records_of_a_generated_plan_add_up_to_its_ledgers(i: int) -> None:
     check(plan, early, path, half)
     check_open(plan, early, path, half - 1)
     check(plan, whole.cut(as_of), path, half)
+    assert early.table("balances").equals(whole.cut(as_of).table("balances"))
 
 
 def test_northstar_adds_up() -> None:
     plan = load("scenarios/northstar/base.yaml")
     path = reference_path(plan, plan.planned, 3, SEED)
     check(plan, made(plan, plan.planned, 3, SEED, counted=True), path, plan.plan.months)
+
+
+def test_a_draw_of_a_run_is_made_of_what_it_has_drawn() -> None:
+    plan = load("scenarios/northstar/base.yaml")
+    run = simulate(plan, draws=4, seed=SEED)
+    truth = drawn(plan, 2, SEED)
+    for name in plan.assumptions:
+        assert run["assumption_value"].sel(draw=2, assumption=name) == truth.values[name]
+        assert run["assumption_z"].sel(draw=2, assumption=name) == truth.z[name]
+    path = reference_path(plan, truth.values, 2, SEED, shocks=truth.shocks)
+    money = cash(plan, path, truth.values, truth.shocks)
+    np.testing.assert_allclose(money, run["cash"].sel(draw=2), rtol=1e-9)
