@@ -22,7 +22,8 @@ from tests.learn.truth import Truth, drawn
 PLAN = "scenarios/northstar/base.yaml"
 QUARTERS = {f"2027-Q{i + 1}": day for i, day in enumerate((date(2027, 3, 31), date(2027, 6, 30), date(2027, 9, 30)))}
 QUARTERS["2027-Q4"] = date(2027, 12, 31)
-SEED, DRAW = 7, 0
+SEED, DRAW = 7, 25
+"""Of the first sixty draws without an alliance or a price war the one nearest to the middle of all beliefs."""
 FAULT, SHARE = "mql_to_sql.inbound", 0.7
 """The assumption at fault, and what it is of its plan."""
 CALLED = {"smb-na": "SMB", "midmarket-na": "MM", "enterprise-na": "ENT", "enterprise-emea": "EMEA"}
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--quarters", nargs="+", choices=QUARTERS, default=list(QUARTERS))
     given = parser.parse_args()
     plan = load(PLAN)
+    given.output.mkdir(parents=True, exist_ok=True)
     command = "python -m tests.learn.northstar_year" + " --fault" * given.fault
     for name in given.quarters:
         heading = f"Made records, not a company's: {command}. Ends on {QUARTERS[name]}."
