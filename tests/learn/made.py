@@ -20,7 +20,7 @@ from simengine.learn.history import CHURNED, IN_FORCE, LOST, OPEN, REACHED, RENE
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
 from tests.learn.recorded import Deal, Lead, RecordedCourse, Stint, Term, recorded
-from tests.learn.truth import cash
+from tests.learn.truth import Truth, all_drawn, cash
 from tests.reference.chance import Address, Purpose
 from tests.reference.customers import Customer
 
@@ -49,6 +49,14 @@ def made(
     played = plan.plan.months if as_of is None else months_played(plan, as_of)
     course = recorded(plan, values, draw, seed, played, shocks)
     return history_of(course, played, counted=counted)
+
+
+def sample(
+    plan: Plan, start: int, stop: int, seed: int, as_of: date | None = None, *, counted: bool = False
+) -> Iterator[tuple[Truth, History]]:
+    """Truths drawn from a plan's beliefs, each with the history of a path on which it holds."""
+    for number, true in enumerate(all_drawn(plan, start, stop, seed), start):
+        yield true, made(plan, true.values, number, seed, as_of, true.shocks, counted=counted)
 
 
 def months_played(plan: Plan, as_of: date) -> int:

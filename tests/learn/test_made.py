@@ -1,21 +1,24 @@
 """The records of a path add up to what its ledgers say, and the recorder changes nothing."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from simengine.learn.history import CHURNED, IN_FORCE, LOST, OPEN, REACHED, RENEWED, WON, History
 from simengine.plan import Plan, load, loads
 from simengine.simulation import simulate
 from tests.generated import PLANS, generated_plan, generated_shocks, generated_values
-from tests.learn.made import Days, history_of, made
+from tests.learn.made import MONTH_DAYS, Days, history_of, made, sample
 from tests.learn.recorded import recorded
-from tests.learn.truth import cash, drawn
+from tests.learn.truth import drawn
 from tests.reference.ledger import ReferencePath
 from tests.reference.path import reference_path
 
 SEED = 11
-STEP = 12
+STEP = 20
 """Every so many generated plans."""
 
 
@@ -157,19 +160,106 @@ def test_the_records_of_a_generated_plan_add_up_to_its_ledgers(i: int) -> None:
     assert early.table("balances").equals(whole.cut(as_of).table("balances"))
 
 
-def test_northstar_adds_up() -> None:
-    plan = load("scenarios/northstar/base.yaml")
-    path = reference_path(plan, plan.planned, 3, SEED)
-    check(plan, made(plan, plan.planned, 3, SEED, counted=True), path, plan.plan.months)
+@pytest.fixture(scope="module")
+def northstar() -> Plan:
+    return load("scenarios/northstar/base.yaml")
 
 
-def test_a_draw_of_a_run_is_made_of_what_it_has_drawn() -> None:
-    plan = load("scenarios/northstar/base.yaml")
-    run = simulate(plan, draws=4, seed=SEED)
-    truth = drawn(plan, 2, SEED)
-    for name in plan.assumptions:
-        assert run["assumption_value"].sel(draw=2, assumption=name) == truth.values[name]
-        assert run["assumption_z"].sel(draw=2, assumption=name) == truth.z[name]
-    path = reference_path(plan, truth.values, 2, SEED, shocks=truth.shocks)
-    money = cash(plan, path, truth.values, truth.shocks)
-    np.testing.assert_allclose(money, run["cash"].sel(draw=2), rtol=1e-9)
+def test_a_draw_of_northstar_adds_up_to_what_the_kernel_has_for_it(northstar: Plan) -> None:
+    run = simulate(northstar, draws=4, seed=SEED).sel(draw=2)
+    truth = drawn(northstar, 2, SEED)
+    for name in northstar.assumptions:
+        assert run["assumption_value"].sel(assumption=name) == truth.values[name]
+        assert run["assumption_z"].sel(assumption=name) == truth.z[name]
+    course = recorded(northstar, truth.values, 2, SEED, shocks=truth.shocks)
+    history = history_of(course, northstar.plan.months, counted=True)
+    check(northstar, history, course.ledgers.path(), northstar.plan.months)
+    check_open(northstar, history, course.ledgers.path(), northstar.plan.months - 1)
+    np.testing.assert_allclose(history.table("balances").amount, run["cash"], rtol=1e-9)
+
+
+LONG = """
+plan: {name: Long, currency: USD, start: 2027-01, months: 40}
+segments: {smb: {sells: once}}
+funnel:
+  stages: [lead, opportunity]
+  channels:
+    inbound:
+      sold_by: nobody
+      segments:
+        smb: {volume: {start: 200 per month, 2027-07: 0 per month}, rates: [70 %], win_rate: 50 %, cycle: 3 months,
+              cycle_lost: 2 months, cycle_spread: 60 %, deal_size: 1_000}
+"""
+
+
+def test_days_keep_the_law_of_the_cycle() -> None:
+    """And a law that is a little shorter, or months without days, are told apart from it."""
+    plan = loads(LONG)
+    deals = made(plan, {}, 5, SEED).table("opportunities")
+    assert (deals.outcome != OPEN).all()
+    months = (deals.closed - deals.started).dt.days / MONTH_DAYS
+
+    def p_value(outcome: str, mean: float) -> float:
+        sigma = np.sqrt(np.log1p(0.6**2))
+        law = stats.lognorm(s=sigma, scale=mean * np.exp(-(sigma**2) / 2))
+        return float(stats.kstest(months[deals.outcome == outcome], law.cdf).pvalue)
+
+    assert p_value(WON, 3) > 0.01
+    assert p_value(LOST, 2) > 0.01
+    assert p_value(WON, 2.6) < 0.001
+    assert p_value(LOST, 2.3) < 0.001
+
+
+def test_who_waits_is_created_before_being_taken_up_and_stages_follow_each_other(northstar: Plan) -> None:
+    history = made(northstar, northstar.planned, 1, SEED, date(2027, 6, 30))
+    deals, leads = history.table("opportunities"), history.table("leads").set_index("id")
+    assert not (deals.started < deals.created).any()
+    assert not (deals.closed < deals.started).any()
+    stages = leads[["created", *(REACHED + stage for stage in northstar.funnel.stages[1:])]]
+    assert not (stages.diff(axis=1).iloc[:, 1:] < pd.Timedelta(0)).any(axis=None)
+    arrived = deals[deals.created >= pd.Timestamp(2027, 1, 1)].set_index("id")
+    assert arrived.created.equals(leads.loc[arrived.index, REACHED + "opportunity"].rename("created"))
+    assert history.last >= max(deals.closed.max(), deals.created.max(), leads.created.max())
+    assert all(history.table(name)[key].is_unique for name, key in (("opportunities", "id"), ("leads", "id")))
+
+
+def test_only_the_last_day_of_a_month_of_the_plan_has_a_history(northstar: Plan) -> None:
+    for day in (date(2027, 3, 30), date(2026, 12, 31), date(2029, 1, 31)):
+        with pytest.raises(ValueError, match="not the last day"):
+            made(northstar, northstar.planned, 1, SEED, day)
+
+
+def test_a_sample_has_a_truth_and_a_history_for_each_number() -> None:
+    small = load("tests/learn/small.yaml")
+    (first, _), (second, history) = sample(small, 3, 5, SEED, date(2027, 2, 28))
+    assert first.values != second.values
+    assert second == drawn(small, 4, SEED)
+    assert history.table("bookings").equals(made(small, second.values, 4, SEED, date(2027, 2, 28)).table("bookings"))
+
+
+HISTORIES = 60
+
+
+def uniformity(counts: list[tuple[int, int]], rates: np.ndarray) -> float:
+    """How likely so many successes are, if these were their rates: p-value of their randomised places."""
+    n, k = np.array(counts).T
+    places = stats.binom.cdf(k - 1, n, rates) + np.random.default_rng(1).random(len(k)) * stats.binom.pmf(k, n, rates)
+    return float(stats.kstest(places, "uniform").pvalue)
+
+
+def test_records_come_from_the_truth_that_is_told() -> None:
+    """Renewals that were due, and leads of months that are decided; rates that are a little off are told apart."""
+    small = load("tests/learn/small.yaml")
+    due, ripe, truths = [], [], []
+    for truth, history in sample(small, 0, HISTORIES, SEED, date(2027, 6, 30)):
+        outcomes = history.table("contracts").outcome.tolist()
+        due.append((outcomes.count(RENEWED) + outcomes.count(CHURNED), outcomes.count(RENEWED)))
+        leads = history.table("leads")
+        decided = leads[(leads.created >= pd.Timestamp(2027, 1, 1)) & (leads.created < pd.Timestamp(2027, 6, 1))]
+        ripe.append((len(decided), decided[REACHED + "opportunity"].notna().sum()))
+        truths.append((truth.values["renewal.smb"], truth.values["lead_to_opportunity"]))
+    renewal, passing = np.array(truths).T
+    assert uniformity(due, renewal) > 0.01
+    assert uniformity(ripe, passing) > 0.01
+    assert uniformity(due, renewal - 0.04) < 0.001
+    assert uniformity(ripe, passing + 0.03) < 0.001

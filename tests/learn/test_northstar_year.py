@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simengine.learn.history import TABLES
+from simengine.learn.history import TABLES, History
 from simengine.plan import Plan, load
 from tests.learn.exported import renumbered, write
 from tests.learn.made import made
@@ -21,16 +21,23 @@ def plan() -> Plan:
     return load(PLAN)
 
 
+@pytest.fixture(scope="module")
+def quarters(plan: Plan) -> dict[str, History]:
+    return {name: quarter(plan, QUARTERS[name], fault=True) for name in ("2027-Q1", "2027-Q2")}
+
+
 @pytest.mark.parametrize("name", ["2027-Q1", "2027-Q2"])
-def test_the_committed_files_are_those_that_the_command_makes(plan: Plan, name: str, tmp_path: Path) -> None:
-    write(quarter(plan, QUARTERS[name], fault=True), tmp_path, plan, "", CALLED)
+def test_the_committed_files_are_those_that_the_command_makes(
+    plan: Plan, quarters: dict[str, History], name: str, tmp_path: Path
+) -> None:
+    write(quarters[name], tmp_path, plan, "", CALLED)
     for made_file in tmp_path.glob("*.csv"):
         assert made_file.read_bytes() == (ACTUALS / name / made_file.name).read_bytes(), made_file.name
 
 
-def test_the_fault_is_in_the_records(plan: Plan) -> None:
+def test_the_fault_is_in_the_records(plan: Plan, quarters: dict[str, History]) -> None:
     """Of the inbound leads of January and February, who all had a month to pass, 28 % did: not 40 %."""
-    leads = quarter(plan, QUARTERS["2027-Q1"], fault=True).table("leads")
+    leads = quarters["2027-Q1"].table("leads")
     ripe = leads[(leads.channel == "inbound") & (leads.created < pd.Timestamp(2027, 3, 1))]
     n, passed = ripe["count"].sum(), ripe.loc[ripe["reached:sql"].notna(), "count"].sum()
     p = truth(plan, fault=True).values[FAULT]
@@ -39,8 +46,8 @@ def test_the_fault_is_in_the_records(plan: Plan) -> None:
     assert passed < n * 0.4 - 3.3 * (n * 0.4 * 0.6) ** 0.5
 
 
-def test_an_id_is_the_same_in_every_quarter(plan: Plan) -> None:
-    first, second = (quarter(plan, QUARTERS[name], fault=True) for name in ("2027-Q1", "2027-Q2"))
+def test_an_id_is_the_same_in_every_quarter(quarters: dict[str, History]) -> None:
+    first, second = quarters.values()
     for table, key, day in (
         ("opportunities", "id", "created"),
         ("contracts", "customer", "renews"),

@@ -26,14 +26,26 @@ class Truth(NamedTuple):
 
 def drawn(plan: Plan, number: int, seed: int) -> Truth:
     """What a draw of a run has: `made` at it, with the same number and seed, records that draw's path."""
-    draws = draw(plan.widened(), plan.dependence.copula(), seed, number, number + 1)
-    values, z = (dict(zip(draws.names, map(float, row[0]), strict=True)) for row in (draws.values, draws.z))
-    return Truth(values, {name: _levels(plan, name, number, seed) for name in plan.shocks}, z)
+    return all_drawn(plan, number, number + 1, seed)[0]
 
 
-def _levels(plan: Plan, shock: str, number: int, seed: int) -> list[float]:
-    innovations = latent(shock_columns(plan, shock), Dependence(), seed, number, number + 1)
-    return [float(level) for level in shock_levels(plan.shocks[shock].persistence, innovations)[0]]
+def all_drawn(plan: Plan, start: int, stop: int, seed: int) -> list[Truth]:
+    """What the draws from `start` to `stop` of a run have."""
+    draws = draw(plan.widened(), plan.dependence.copula(), seed, start, stop)
+    levels = {name: _levels(plan, name, start, stop, seed) for name in plan.shocks}
+    return [
+        Truth(
+            values=dict(zip(draws.names, values.tolist(), strict=True)),
+            shocks={name: courses[i].tolist() for name, courses in levels.items()},
+            z=dict(zip(draws.names, z.tolist(), strict=True)),
+        )
+        for i, (values, z) in enumerate(zip(draws.values, draws.z, strict=True))
+    ]
+
+
+def _levels(plan: Plan, shock: str, start: int, stop: int, seed: int) -> np.ndarray:
+    innovations = latent(shock_columns(plan, shock), Dependence(), seed, start, stop)
+    return shock_levels(plan.shocks[shock].persistence, innovations)
 
 
 @dataclass(frozen=True)
