@@ -300,7 +300,9 @@ def _bare(text: str) -> tuple[tuple[str, str] | str, set[str]]:
         seen |= named
     number = match["number"]
     if number[0] in "+-":
-        is_negative, number = is_negative != (number[0] == "-"), number[1:]
+        if is_negative:
+            return "is not a number", set()
+        is_negative, number = number[0] == "-", number[1:]
     grouped = _GROUPS.match(number)
     if grouped:
         number = re.sub(r"[\s'’]", "", grouped[0]) + number[grouped.end() :]
