@@ -1,22 +1,27 @@
 """From files and databases to a history: the same records, whatever holds them; what is bad is said, and adds up."""
 
+import contextlib
+import copy
 import gzip
 import hashlib
 import sqlite3
 import zipfile
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simengine.learn import sources
 from simengine.learn.actuals import Read, read
-from simengine.learn.cells import days, numbers
+from simengine.learn.cells import as_text, days, numbers
 from simengine.learn.history import OPEN, REACHED
+from simengine.learn.mapping import DATES, DECIMALS
 from simengine.learn.quality import HistoryError, Tally
 from simengine.plan import load
 from tests.learn import workbook
@@ -245,7 +250,7 @@ def test_a_cell_that_swallows_lines_is_refused(tmp_path):
         ("deals.csv", gzip.compress(csv_text().encode()), "deals.csv is compressed, not text"),
         ("deals.csv", csv_text().encode().replace(b"bob", b"b\0b", 1), "deals.csv:3:1 .* a zero byte"),
         ("deals.csv", csv_text().encode()[:-4] + "ë".encode()[:1], "cut off within a letter"),
-        ("deals.parquet", b"PAR1 and nothing more", "is not a whole Parquet file"),
+        ("deals.parquet", b"PAR1 and nothing more", "is not a Parquet file that can be read"),
         ("deals.xlsx", b"PK\x03\x04 and nothing more", "is not a workbook that can be read"),
         ("deals.xlsx", csv_text().encode(), "is not a workbook that can be read"),
     ],
@@ -455,6 +460,96 @@ def test_records_read_are_those_used_and_those_dropped(tmp_path_factory, rows):
     assert tally.read == len(rows)
     assert tally.read == tally.used + sum(tally.dropped.values())
     assert sum(tally.dropped.values()) == sum(f.count for f in report.findings if f.text in tally.dropped)
+
+
+ANY_CELL = st.one_of(
+    st.text(max_size=12),
+    st.text("0123456789.,-+/() eEkT:Z€$'", max_size=14),
+    st.floats(),
+    st.integers(),
+    st.booleans(),
+    st.none(),
+    st.dates(),
+    st.datetimes(timezones=st.just(UTC) | st.none()),
+    st.decimals(),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(ANY_CELL, max_size=6), st.sampled_from(("", *DATES)), st.sampled_from(("", *DECIMALS)))
+def test_whatever_stands_in_a_cell_is_a_value_blank_or_wrong(cells, order, decimal):
+    column = pd.Series(cells, dtype=object)
+    for parsed in (days(column, order, ZoneInfo("Asia/Tokyo")), numbers(column, decimal)):
+        for cell, value in zip(column, parsed.values, strict=True):
+            is_wrong = any(cell is wrong or cell == wrong for wrong in parsed.wrong)
+            assert pd.notna(value) or is_wrong or as_text(cell) == "" or parsed.refused != ("", "")
+
+
+MAPPING = {
+    "history": {"as_of": "2027-03-31", "currency": "USD", "currencies": {"mid": "USD"}, "tolerate": "50 %"},
+    "opportunities": {
+        "source": ["deals.csv", {"file": "deals.csv"}],
+        "columns": {"id": "Id", "created": "Created", "outcome": "Outcome", "closed": "Closed"},
+        "constants": {"channel": "inbound"},
+        "values": {"outcome": {"won": "won"}},
+        "lookups": {"segment": {"by": "Segment", "file": "series.csv", "key": "of", "value": "series"}},
+        "since": "2027-01-01",
+        "complete": True,
+        "dates": "iso",
+        "decimal": "point",
+        "blank": ["n/a"],
+        "keep": "last",
+    },
+    "people": {"source": "people.csv", "columns": {"role": "role"}, "tenure": {"months": "months", "left": "left"}},
+}
+NONSENSE = (None, True, 3, "", "zzz", [], {}, [1, [2]], {"a": {"b": 1}}, "..", {"sql": "foo://x", "table": "t"}, "x" * 99)
+    None,
+    True,
+    3,
+    "",
+    "zzz",
+    [],
+    {},
+    [1, [2]],
+    {"a": {"b": 1}},
+    "../..",
+    {"sql": "foo://x", "table": "t"},
+    "x" * 99,
+]
+
+
+def places(node, path=()):
+    if path:
+        yield path
+    entries = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in entries:
+        yield from places(child, (*path, key))
+
+
+def put_nonsense(folder, every):
+    """Replace each entry of a mapping file in turn; only every so many of the replacements."""
+    write_csv(folder)
+    (folder / "series.csv").write_text("of,series\nsmb,small\nmid,large\n")
+    (folder / "people.csv").write_text("role,months,left\nae,3.5,1\nae,12,0\n")
+    read_text(folder, yaml.safe_dump(MAPPING))
+    pairs = [(path, nonsense) for path in places(MAPPING) for nonsense in NONSENSE]
+    for path, nonsense in pairs[::every]:
+        document = copy.deepcopy(MAPPING)
+        node = document
+        for step in path[:-1]:
+            node = node[step]
+        node[path[-1]] = nonsense
+        with contextlib.suppress(HistoryError):
+            read_text(folder, yaml.safe_dump(document, sort_keys=False))
+
+
+def test_whatever_stands_in_a_mapping_file_is_read_or_refused(tmp_path):
+    put_nonsense(tmp_path, 7)
+
+
+@pytest.mark.full
+def test_whatever_stands_anywhere_in_a_mapping_file_is_read_or_refused(tmp_path):
+    put_nonsense(tmp_path, 1)
 
 
 # --- left truncation --------------------------------------------------------------------------------------------------
