@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 import zipfile
 from datetime import UTC, date
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -471,7 +472,7 @@ ANY_CELL = st.one_of(
     st.none(),
     st.dates(),
     st.datetimes(timezones=st.just(UTC) | st.none()),
-    st.decimals(),
+    st.decimals(allow_nan=False) | st.just(Decimal("NaN")),
 )
 
 
