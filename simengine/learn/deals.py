@@ -394,22 +394,27 @@ class Wins:
 def expected_wins(judged: Judged, ages: Any, horizon: int, rng: np.random.Generator, draws: int = 2_000) -> Wins:
     """How many of some open deals are won within `horizon` more units of age.
 
-    Deal by deal P(won by age a + horizon | open at age a), parameters drawn as uncertain as they are, and of each
-    drawn the number of wins. Without a law where the deals need it.
+    Without a law where the deals need it. Deals that are begun in the meantime are not among them.
 
     Parameters
     ----------
     judged : deals, and the law chosen for them
     ages : of the open deals, whole units, (deals,)
     """
-    a = np.asarray(ages, np.int64)
-    size = int(max(judged.seen.at_risk.size, a.max(initial=0) + horizon + 1))
     if judged.observed is not None:
-        p = judged.seen.drawn(draws, rng)
-    else:
-        drawn = judged.fit.drawn(draws, rng)
-        p = -np.diff(survival_of(drawn, judged.fit.family, judged.deals.unit, np.arange(-1, size)), axis=-1)
-    kinds, count = np.unique(a, return_counts=True)
+        return wins_of(judged.seen.drawn(draws, rng), ages, horizon, rng)
+    return wins_of(shares_drawn(judged.fit, ages, horizon, rng, draws), ages, horizon, rng)
+
+
+def shares_drawn(fit: Fit, ages: Any, horizon: int, rng: np.random.Generator, draws: int = 2_000) -> Floats:
+    """Shares that end at each age, parameters drawn as uncertain as they are, (draws, 2, ages)."""
+    size = int(np.asarray(ages).max(initial=0)) + horizon + 1
+    return -np.diff(survival_of(fit.drawn(draws, rng), fit.family, fit.unit, np.arange(-1, size)), axis=-1)
+
+
+def wins_of(p: Floats, ages: Any, horizon: int, rng: np.random.Generator) -> Wins:
+    """Numbers of wins, drawn deal by deal with P(won by age a + horizon | open at age a); p as `closings` has it."""
+    kinds, count = np.unique(np.asarray(ages, np.int64), return_counts=True)
     wins = rng.binomial(count, closings(p, kinds, horizon)).sum(axis=1)
     lower, upper = np.quantile(wins, (0.05, 0.95))
     return Wins(float(wins.mean()), float(lower), float(upper))
