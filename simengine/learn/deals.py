@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from simengine.learn.incidence import (
     Observed,
     Picture,
     closings,
+    drawn_by_cohort,
     incidence,
     misfit,
     observed,
@@ -61,8 +62,14 @@ class Begun:
 
     def deals(self, chosen: Any = slice(None)) -> Deals:
         """All of them, or those that are chosen, counted by age."""
-        rows = self.records[chosen]
+        rows = self.records.loc[chosen]
         return Deals.counted(rows["age"], rows["outcome"], self.unit, rows["entered"])
+
+    def cohorts(self, chosen: Any = slice(None)) -> list[Deals]:
+        """The same by the month in which they were begun."""
+        rows = self.records.loc[chosen]
+        months = rows["begun"].dt.to_period("M")
+        return [self.deals(rows.index[months == month]) for month in sorted(months.unique())]
 
 
 def begun(history: History, unit: Unit = "auto", say: Say = _silent) -> Begun:
@@ -391,7 +398,15 @@ class Wins:
     upper: float
 
 
-def expected_wins(judged: Judged, ages: Any, horizon: int, rng: np.random.Generator, draws: int = 2_000) -> Wins:
+def expected_wins(
+    judged: Judged,
+    ages: Any,
+    horizon: int,
+    rng: np.random.Generator,
+    *,
+    cohorts: Sequence[Deals] = (),
+    draws: int = 2_000,
+) -> Wins:
     """How many of some open deals are won within `horizon` more units of age.
 
     Without a law where the deals need it. Deals that are begun in the meantime are not among them.
@@ -400,7 +415,11 @@ def expected_wins(judged: Judged, ages: Any, horizon: int, rng: np.random.Genera
     ----------
     judged : deals, and the law chosen for them
     ages : of the open deals, whole units, (deals,)
+    cohorts : the deals by the month in which they were begun: without a law, months are then drawn anew and not deals
+        one by one, so that what months differ by widens the interval
     """
+    if judged.observed is not None and cohorts:
+        return wins_of(drawn_by_cohort([incidence(each) for each in cohorts], draws, rng), ages, horizon, rng)
     if judged.observed is not None:
         return wins_of(judged.seen.drawn(draws, rng), ages, horizon, rng)
     return wins_of(shares_drawn(judged.fit, ages, horizon, rng, draws), ages, horizon, rng)

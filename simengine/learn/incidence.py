@@ -10,6 +10,7 @@ Covariances are those of independent multinomial hazards (Greenwood's formula, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +108,18 @@ class Incidence:
         drawn = rng.gamma(np.broadcast_to(counts, (rows, *counts.shape)))
         total = drawn.sum(axis=1, keepdims=True)
         return _shares(drawn[:, :2] / np.where(total > 0, total, 1.0))
+
+
+def drawn_by_cohort(cohorts: Sequence[Incidence], rows: int, rng: np.random.Generator) -> Floats:
+    """Shares p_j(k) with whole cohorts drawn anew, so that what a cohort has in common counts, (rows, 2, ages).
+
+    A bootstrap of clusters; ages that no drawn cohort has reached end nothing.
+    """
+    size = max(each.at_risk.size for each in cohorts)
+    at_risk = np.array([np.pad(each.at_risk, (0, size - each.at_risk.size)) for each in cohorts])
+    ended = np.array([np.pad(each.ended, ((0, 0), (0, size - each.at_risk.size))) for each in cohorts])
+    times = rng.multinomial(len(cohorts), np.full(len(cohorts), 1 / len(cohorts)), rows)
+    return _shares(np.einsum("rc,cjk->rjk", times, ended) / np.maximum(times @ at_risk, 1.0)[:, None, :])
 
 
 def _shares(hazards: Floats) -> Floats:

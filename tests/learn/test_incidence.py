@@ -9,7 +9,7 @@ from lifelines import AalenJohansenFitter, KaplanMeierFitter
 from scipy.stats import binom
 
 from simengine.errors import SimengineError
-from simengine.learn.incidence import closings, fitted_shares, incidence, misfit, observed, picture
+from simengine.learn.incidence import closings, drawn_by_cohort, fitted_shares, incidence, misfit, observed, picture
 from simengine.learn.outcomes import DAY, MONTH, NONE, Deals, Seen, fit_outcomes
 from tests.learn.open_deals import LEVEL, Truth, by_day, by_engine, covers, deals
 
@@ -164,6 +164,23 @@ def test_hazards_drawn_anew_scatter_as_their_errors_say():
     assert drawn.mean() == pytest.approx(value, abs=0.1 * math.sqrt(variance))
     # The standard deviation of 2,000 has a relative error of 1/sqrt(4,000).
     assert drawn.std() == pytest.approx(math.sqrt(variance), rel=0.08)
+
+
+def test_cohorts_that_are_alike_scatter_as_deals_do_and_others_more():
+    rng = np.random.default_rng(12)
+
+    def scatter(rates):
+        cohorts = [incidence(deals(by_engine(rng, 100, 12, Truth(win_rate=rate)), MONTH)) for rate in rates]
+        return drawn_by_cohort(cohorts, 1000, rng)[:, 0].sum(axis=1).std()
+
+    alike, different = scatter([0.3] * 20), scatter([0.1, 0.5] * 10)
+    whole = incidence(deals(by_engine(rng, 2000, 12, Truth(win_rate=0.3)), MONTH))
+    weights = np.zeros((1, 2, whole.at_risk.size))
+    weights[0, 0] = 1
+    error = math.sqrt(whole.linear(weights)[1][0, 0])
+    # The standard deviation of twenty cohorts has a relative error of 1/sqrt(38); four of those.
+    assert alike == pytest.approx(error, rel=0.65)
+    assert different > 2 * error
 
 
 @pytest.mark.parametrize(
