@@ -63,7 +63,7 @@ def _climb(function: LogLikelihood, start: Floats, lowest: Floats, highest: Floa
         return -float(values[0]), -(up - down) / (2 * _SLOPE_STEP)
 
     bounds = list(zip(lowest, highest, strict=True))
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-4})
+    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-11, "gtol": 1e-3})
     if not np.isfinite(found.fun):
         raise SimengineError("the likelihood of these records is zero wherever it was tried; look at their dates")
     return np.asarray(found.x, np.float64)

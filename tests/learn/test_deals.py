@@ -138,7 +138,7 @@ def chosen(histories):
 
 
 def test_intervals_of_the_chosen_law_hold_the_truth():
-    chosen(15)
+    chosen(12)
 
 
 @pytest.mark.full
@@ -193,13 +193,13 @@ def drifting(rng, spread):
 
 def test_drift_between_quarters_is_told_from_sampling_error():
     rng = np.random.default_rng(6)
-    still = [estimates(drifting(rng, 0.0))[0].drift for _ in range(6)]
-    moving = [estimates(drifting(rng, 0.4))[0].drift for _ in range(6)]
+    still = [estimates(drifting(rng, 0.0))[0].drift for _ in range(3)]
+    moving = [estimates(drifting(rng, 0.4))[0].drift for _ in range(4)]
     assert all(drift is not None for drift in (*still, *moving))
     # A logit that varies by 0.4 is a rate that varies by 0.4 (1 − 0.25), relatively. Of seven degrees of freedom it is
-    # found with a relative error of 1/sqrt(14), as the mean of six with 0.11; four of those, and as much for sampling.
-    assert np.mean(moving) == pytest.approx(0.3, rel=0.44)
-    assert np.mean(still) < 0.3 * (1 - 0.44)
+    # found with a relative error of 1/sqrt(14), as the mean of four with 0.13; four of those, and some for sampling.
+    assert np.mean(moving) == pytest.approx(0.3, rel=0.6)
+    assert np.mean(still) < 0.3 * (1 - 0.6)
 
 
 def test_between_groups_is_the_estimator_of_dersimonian_and_laird():
@@ -227,9 +227,9 @@ def forecasts(histories, horizon=60):
 
 def test_wins_of_open_deals_are_within_their_interval():
     # Numbers are whole, so that an interval holds a little more than it says; it must not hold less.
-    assert binom.cdf(forecasts(12), 12, 0.9) > LEVEL
+    assert binom.cdf(forecasts(10), 10, 0.9) > LEVEL
     # Must fail: as if they had half the time.
-    assert binom.cdf(forecasts(10, horizon=30), 10, 0.9) < LEVEL
+    assert binom.cdf(forecasts(8, horizon=30), 8, 0.9) < LEVEL
 
 
 @pytest.mark.full
