@@ -120,7 +120,7 @@ def begun(history: History, unit: Unit = "auto", say: Say = _silent) -> Begun:
 
 def _whole_months(records: pd.DataFrame) -> bool:
     days = pd.concat([records["begun"], records["closed"].dropna()]).dt
-    return bool((days.is_month_start | days.is_month_end).all())
+    return len(records) > 0 and bool((days.is_month_start | days.is_month_end).all())
 
 
 def _days(first: pd.Series[Any], last: Any) -> pd.Series[Any]:

@@ -175,6 +175,10 @@ def test_estimates_are_by_stage_and_channel():
     assert law.mean() == pytest.approx(inbound.value, abs=1e-3)
 
 
+def test_of_no_leads_nothing_is_said():
+    assert conversion_estimates(History(AS_OF, {})) == []
+
+
 def test_leads_that_are_older_than_the_records_are_left_out():
     history = leads(np.random.default_rng(7), 500, 200)
     since = AS_OF - timedelta(days=99)

@@ -70,6 +70,11 @@ def test_ages_by_month_need_the_end_of_a_month():
         begun(history(by_day(np.random.default_rng(1), 50, 100)).cut(date(2026, 6, 15)), unit="month")
 
 
+def test_of_no_deals_nothing_is_said():
+    assert estimates(History(date(2026, 6, 15), {})) == []
+    assert pictures(History(date(2026, 6, 15), {})) == []
+
+
 def test_what_is_no_deal_is_left_out_and_said():
     columns = {
         "id": "abcde",
