@@ -22,7 +22,7 @@ from simengine.errors import SimengineError
 from simengine.learn.deals import MISFIT_LEVEL, one_parameter, positive, share
 from simengine.learn.estimate import Estimate, between
 from simengine.learn.history import REACHED, History
-from simengine.learn.incidence import Misfit, Picture, incidence, misfit, picture
+from simengine.learn.incidence import Incidence, Misfit, Picture, incidence, misfit, picture
 from simengine.learn.lags import FAMILIES, outlasts, quantile
 from simengine.learn.maximum import NORMAL_90
 from simengine.learn.outcomes import DAY, FEWEST, NONE, Deals, Fit, Seen, fitted
@@ -139,8 +139,8 @@ class Rate:
 def fit_conversion(found: Cohorts) -> Rate:
     """Rate and time to convert, jointly; of lognormal, gamma and Weibull times those that Akaike's criterion prefers.
 
-    Where that law is rejected at the 0.1 % level by leads that were followed long enough, the share observed at the age
-    of the last conversion is taken (Kaplan and Meier).
+    Where that law is rejected at the 0.1 % level, or none is told (all go on on the day they arrive), and leads were
+    followed long enough, the share observed at the age of the last conversion is taken (Kaplan and Meier).
 
     Raises
     ------
@@ -154,35 +154,44 @@ def fit_conversion(found: Cohorts) -> Rate:
         )
     tried = [fitted(deals, family, ("mean_won", "spread", "never")) for family in FAMILIES]
     told = [fit for fit in tried if np.isfinite(fit.covariance).all()]
+    fit = min(told or tried, key=lambda each: each.aic)
+    seen = incidence(found.deals(found.records["known"] == 0))
+    off = misfit(seen, fit)
+    if seen.followed and (not told or off.p < MISFIT_LEVEL):
+        return _observed(seen, fit, off)
     if not told:
         raise SimengineError(
-            "leads that are slow and leads that never go on cannot be told apart: they were not followed long enough, "
-            "or all of them go on, or all on the day they arrive; take the share of matured cohorts"
-        )
-    fit = min(told, key=lambda each: each.aic)
-    whole = found.deals(found.records["known"] == 0)
-    seen = incidence(whole)
-    off = misfit(seen, fit)
-    if off.p < MISFIT_LEVEL and seen.followed:
-        ages = np.arange(seen.at_risk.size, dtype=np.float64)
-        weights = np.zeros((2, 2, ages.size))
-        weights[0, 0], weights[1, 0] = 1.0, ages
-        (rate, total), covariance = seen.linear(weights)
-        slope = np.array([-1 / rate, 1 / total])
-        return Rate(
-            fit,
-            off,
-            float(rate),
-            float(np.sqrt(covariance[0, 0]) / (rate * (1 - rate))),
-            float(total / rate) * DAY,
-            float(np.sqrt(slope @ covariance @ slope)),
-            beyond=0.0,
-            observed=True,
+            "leads that are slow and leads that never go on cannot be told apart, they were not followed long enough; "
+            "take the share of matured cohorts, or read a longer history"
         )
     told_by = fit.parameters
     oldest = int(max(found.records["age"]))
     beyond = float(outlasts([oldest], told_by["mean_won"] / DAY, told_by["spread"], fit.family)[0, 0])
     return Rate(fit, off, 1 - told_by["never"], fit.error("never"), told_by["mean_won"], fit.error("mean_won"), beyond)
+
+
+def _observed(seen: Incidence, fit: Fit, off: Misfit) -> Rate:
+    """Share that went on by the oldest age at which one did, and their mean age: no time where that is zero."""
+    weights = np.zeros((2, 2, seen.at_risk.size))
+    weights[0, 0], weights[1, 0] = 1.0, np.arange(seen.at_risk.size)
+    (rate, total), covariance = seen.linear(weights)
+    variance = covariance[0, 0]
+    if rate > 1 - 1e-9:
+        # All did: as if half a lead had not.
+        n = seen.at_risk[0]
+        rate = (n + 0.5) / (n + 1)
+        variance = rate * (1 - rate) / n
+    slope = np.array([-1 / rate, 1 / total]) if total else np.full(2, np.nan)
+    return Rate(
+        fit,
+        off,
+        float(rate),
+        float(np.sqrt(variance) / (rate * (1 - rate))),
+        float(total / rate) * DAY,
+        float(np.sqrt(slope @ covariance @ slope)),
+        beyond=0.0,
+        observed=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -259,11 +268,10 @@ def _told(name: str, found: Cohorts, rate: Rate) -> list[Estimate]:
     if rate.beyond >= _MUCH:
         method += f"; {100 * rate.beyond:.0f} % of it lies beyond the oldest lead, told by that law alone"
     stage, _, channel = name.partition(".")
-    drift = _drift(found, rate.fit)
-    return [
-        share(name, "fraction", rate.rate, rate.error, n, method, went / n, drift),
-        positive(f"{stage}_months.{channel}", "months", rate.mean, rate.mean_error, n, method),
-    ]
+    out = [share(name, "fraction", rate.rate, rate.error, n, method, went / n, _drift(found, rate.fit))]
+    if rate.mean > 0:
+        out.append(positive(f"{stage}_months.{channel}", "months", rate.mean, rate.mean_error, n, method))
+    return out
 
 
 def _drift(found: Cohorts, fit: Fit) -> float | None:

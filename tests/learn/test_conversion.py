@@ -187,15 +187,28 @@ def test_leads_that_are_older_than_the_records_are_left_out():
     assert len(newer.records) < 400
 
 
-@pytest.mark.parametrize(
-    ("reached", "words"),
-    [([None] * 40, "0 leads that went on are too few"), ([date(2026, 1, 1)] * 40, "cannot be told apart")],
-)
-def test_what_cannot_be_told_is_refused_with_words(reached, words):
-    days = [date(2026, 1, 1)] * 40
-    columns = {"id": range(40), "channel": ["inbound"] * 40, "created": days, "reached:sql": reached}
-    with pytest.raises(SimengineError, match=words):
-        fit_conversion(cohorts(History(AS_OF, {"leads": table("leads", **columns)}), "lead", "sql"))
+def at_once(went, days_ago):
+    """Forty leads, of which some went on on the day they arrived."""
+    day = AS_OF - timedelta(days=days_ago)
+    reached = [day if i < went else None for i in range(40)]
+    columns = {"id": range(40), "channel": ["inbound"] * 40, "created": [day] * 40, "reached:sql": reached}
+    return History(AS_OF, {"leads": table("leads", **columns)})
+
+
+@pytest.mark.parametrize("went", [10, 40])
+def test_those_who_go_on_at_once_are_a_plain_share(went):
+    found = conversion_estimates(at_once(went, 60))
+    assert [each.name for each in found] == ["lead_to_sql.inbound"]
+    share = went / 40 if went < 40 else 40.5 / 41
+    assert found[0].value == pytest.approx(share, abs=1e-6)
+    assert found[0].lower < share < found[0].upper
+
+
+def test_what_cannot_be_told_is_refused_with_words():
+    with pytest.raises(SimengineError, match="0 leads that went on are too few"):
+        fit_conversion(cohorts(at_once(0, 60), "lead", "sql"))
+    with pytest.raises(SimengineError, match="cannot be told apart"):
+        fit_conversion(cohorts(at_once(10, 0), "lead", "sql"))
 
 
 def funnel(folder: Path) -> History:
