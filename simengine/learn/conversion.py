@@ -10,8 +10,7 @@ Where what was reached is recorded from some day on only, a lead of which nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
@@ -19,24 +18,18 @@ import numpy as np
 import pandas as pd
 
 from simengine.errors import SimengineError
-from simengine.learn.deals import MISFIT_LEVEL, one_parameter, positive, share
-from simengine.learn.estimate import Estimate, between
+from simengine.learn.deals import MISFIT_LEVEL, one_parameter
+from simengine.learn.estimate import Z90, Estimate
 from simengine.learn.history import REACHED, History
 from simengine.learn.incidence import Incidence, Misfit, Picture, incidence, misfit, picture
 from simengine.learn.lags import FAMILIES, outlasts, quantile
-from simengine.learn.maximum import NORMAL_90
+from simengine.learn.naming import Say, between, positive, share, silent
 from simengine.learn.outcomes import DAY, FEWEST, NONE, Deals, Fit, Seen, fitted
-
-Say = Callable[[str], object]
 
 MATURE = 0.95
 """Share of those that go on who have done so at the age at which a cohort counts as matured."""
 _FEWEST_QUARTERS = 4
 _MUCH = 0.05
-
-
-def _silent(words: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -132,7 +125,7 @@ class Rate:
     def interval(self) -> tuple[float, float, float]:
         """The rate with its 90 % interval."""
         logit = np.log(self.rate / (1 - self.rate))
-        lower, upper = (float(1 / (1 + np.exp(-logit + sign * NORMAL_90 * self.error))) for sign in (1, -1))
+        lower, upper = (float(1 / (1 + np.exp(-logit + sign * Z90 * self.error))) for sign in (1, -1))
         return self.rate, lower, upper
 
 
@@ -226,14 +219,14 @@ def matured(found: Cohorts, days: int, as_of: date) -> Matured:
     n, went = float(old["count"].sum()), float(old["count"][old["reached"]].sum())
     if not n:
         return Matured(float("nan"), float("nan"), float("nan"), 0, days)
-    z2 = NORMAL_90**2
-    half = NORMAL_90 * np.sqrt(went * (n - went) / n + z2 / 4) / (n + z2)
+    z2 = Z90**2
+    half = Z90 * np.sqrt(went * (n - went) / n + z2 / 4) / (n + z2)
     centre = (went + z2 / 2) / (n + z2)
     return Matured(went / n, float(centre - half), float(centre + half), int(n), days)
 
 
 def conversion_estimates(
-    history: History, *, first: str = "lead", recorded_since: date | None = None, say: Say = _silent
+    history: History, *, first: str = "lead", recorded_since: date | None = None, say: Say = silent
 ) -> list[Estimate]:
     """Every stage rate of every channel, `<stage>_to_<stage>.<channel>`, and the time it takes, `…_months.<channel>`.
 
@@ -265,13 +258,14 @@ def _told(name: str, found: Cohorts, rate: Rate) -> list[Estimate]:
         if rate.observed
         else f"rate and {rate.fit.family} time to convert of {n:,} leads at once"
     )
+    notes: tuple[str, ...] = ()
     if rate.beyond >= _MUCH:
-        method += f"; {100 * rate.beyond:.0f} % of it lies beyond the oldest lead, told by that law alone"
+        notes = (f"{100 * rate.beyond:.0f} % of the rate lies beyond the oldest lead, told by the law of times alone.",)
     stage, _, channel = name.partition(".")
     out = [share(name, "fraction", rate.rate, rate.error, n, method, went / n, _drift(found, rate.fit))]
     if rate.mean > 0:
         out.append(positive(f"{stage}_months.{channel}", "months", rate.mean, rate.mean_error, n, method))
-    return out
+    return [replace(each, notes=notes) for each in out]
 
 
 def _drift(found: Cohorts, fit: Fit) -> float | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from simengine.errors import SimengineError
-from simengine.learn.estimate import Estimate, between
+from simengine.learn.estimate import Estimate
 from simengine.learn.history import LOST, OPEN, WON, History
 from simengine.learn.incidence import (
     Incidence,
@@ -25,11 +25,11 @@ from simengine.learn.incidence import (
 )
 from simengine.learn.incidence import picture as drawn_from
 from simengine.learn.lags import FAMILIES, Family, Floats
-from simengine.learn.maximum import NORMAL_90, maximise
+from simengine.learn.maximum import maximise
+from simengine.learn.naming import Say, between, positive, share, silent
 from simengine.learn.outcomes import DAY, MONTH, Deals, Fit, fit_outcomes, log_likelihood, never_p, survival_of
 
 Unit = Literal["day", "month", "auto"]
-Say = Callable[[str], object]
 
 NEVER_LEVEL = 0.01
 """Of the test that says whether some deals never close."""
@@ -41,10 +41,6 @@ _FEWEST_OF_A_CHANNEL = 50
 """Deals won, and lost, from which on a channel is told apart from its segment."""
 _FEWEST_OF_A_QUARTER = 5
 _FEWEST_QUARTERS = 4
-
-
-def _silent(words: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Begun:
         return [self.deals(rows.index[months == month]) for month in sorted(months.unique())]
 
 
-def begun(history: History, unit: Unit = "auto", say: Say = _silent) -> Begun:
+def begun(history: History, unit: Unit = "auto", say: Say = silent) -> Begun:
     """Take the deals from the opportunities of a history.
 
     A deal begins when a seller takes it up, where that day is kept, else when it is created. One that nobody has taken
@@ -210,7 +206,7 @@ def naive(deals: Deals) -> dict[str, float]:
     }
 
 
-def estimates(history: History, *, unit: Unit = "auto", say: Say = _silent) -> list[Estimate]:
+def estimates(history: History, *, unit: Unit = "auto", say: Say = silent) -> list[Estimate]:
     """Win rate, cycles and their spread of every segment, and the win rate of channels with enough deals.
 
     Names are those of a plan's assumptions: `win_rate.<segment>`, `cycle.<segment>`, `cycle_lost.<segment>`,
@@ -268,7 +264,7 @@ def pictures(history: History, *, unit: Unit = "auto") -> list[Picture]:
 
 def _told(name: str, judged: Judged, drift: dict[str, float | None]) -> list[Estimate]:
     n, usual = int(judged.deals.total), naive(judged.deals)
-    method = _method(judged)
+    method, notes = _method(judged), _notes(judged)
     values, errors = _values(judged)
     shortcut = {
         "win_rate": usual["won_of_closed"],
@@ -290,7 +286,7 @@ def _told(name: str, judged: Judged, drift: dict[str, float | None]) -> list[Est
             make = share if key in ("win_rate", "decided") else positive
             unit = {"win_rate": "fraction", "decided": "fraction", "spread": "factor"}.get(key, "months")
             told = make(f"{called}.{name}", unit, values[key], errors[key], n, method, shortcut[key], drift.get(key))
-            out.append(told)
+            out.append(replace(told, notes=notes))
     return out
 
 
@@ -309,54 +305,19 @@ def _method(judged: Judged) -> str:
     fit, closed = judged.fit, judged.deals.won.total + judged.deals.lost.total
     who = f"{closed:,.0f} closed and {judged.deals.open.total:,.0f} open deals"
     if judged.observed is not None:
-        return (
-            f"shares won and lost by age of {who} (Aalen-Johansen); no law of their ages fits "
-            f"(the best is off by {100 * judged.misfit.gap:.0f} points)"
-        )
+        return f"shares won and lost by age of {who} (Aalen-Johansen)"
     law = f"{fit.family} ages of won and lost"
     some = ", some never close" if "never" in fit.names else ""
-    doubt = ""
-    if judged.misfit.p < MISFIT_LEVEL:
-        gap = 100 * judged.misfit.gap
-        doubt = f"; it is off by {gap:.0f} points, and deals were not followed long enough to do without"
-    return f"competing-risks mixture of {who}: {law}{some}{doubt}"
+    return f"competing-risks mixture of {who}: {law}{some}"
 
 
-def share(
-    name: str,
-    unit: str,
-    value: float,
-    error: float,
-    n: int,
-    method: str,
-    naive: float | None = None,
-    drift: float | None = None,
-) -> Estimate:
-    """A share with its standard error on the logit scale: beta law whose variance is that of the share.
-
-    A beta law with mean w and α + β = n has variance w (1 − w)/(n + 1), the delta method w² (1 − w)² error².
-    """
-    logit = np.log(value / (1 - value))
-    lower, upper = (float(1 / (1 + np.exp(-(logit + sign * NORMAL_90 * error)))) for sign in (-1, 1))
-    size = max(1.0, 1 / (value * (1 - value) * error**2) - 1)
-    law = {"beta": {"mean": round(value, 4), "n": round(size)}}
-    return Estimate(name, unit, value, lower, upper, law, n, method, naive, drift)
-
-
-def positive(
-    name: str,
-    unit: str,
-    value: float,
-    error: float,
-    n: int,
-    method: str,
-    naive: float | None = None,
-    drift: float | None = None,
-) -> Estimate:
-    """What is above zero with its standard error on the logarithmic scale: lognormal law."""
-    lower, upper = (float(value * np.exp(sign * NORMAL_90 * error)) for sign in (-1, 1))
-    law = {"lognormal": {"median": float(f"{value:.4g}"), "sigma": float(f"{error:.3g}")}}
-    return Estimate(name, unit, value, lower, upper, law, n, method, naive, drift)
+def _notes(judged: Judged) -> tuple[str, ...]:
+    if judged.misfit.p >= MISFIT_LEVEL:
+        return ()
+    off = f"the best law is off by {100 * judged.misfit.gap:.0f} points"
+    if judged.observed is not None:
+        return (f"No law of the ages fits ({off}): shares as observed are taken.",)
+    return (f"No law of the ages fits ({off}), and deals were not followed long enough to do without one.",)
 
 
 def _quarters(taken: Begun, rows: Any, fit: Fit) -> dict[str, float | None]:

@@ -1,28 +1,33 @@
-"""An assumption as history tells it: value, interval, distribution, and what the usual shortcut would have said."""
+"""What history says about one number of a plan: an estimate, its interval, and how it was come by."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
+LEVEL = 0.9
+"""Of every interval."""
+Z90 = 1.6448536269514722
+"""Standard normal quantile of 95 %: half the width of a 90 % interval of a normal law."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What records say of an assumption.
+    """A number learned from records.
 
     Attributes
     ----------
-    name : of the assumption, as in a plan: "win_rate.smb"
+    name : of the assumption, as `win_rate.smb`
     unit : of `simengine.units`
-    value, lower, upper : the estimate, and its 90 % interval
-    distribution : as in a plan: {"beta": {"mean": 0.22, "n": 180}}; sampling error only
+    value, lower, upper : the estimate and its 90 % interval
+    distribution : as a plan's `distribution`: sampling error only
     n : records behind it
-    method : how, in a sentence
-    naive : what the usual shortcut would say; None where there is none
-    drift : relative standard deviation between years or quarters beyond sampling error; None where it cannot be told
+    method : in a sentence
+    naive : what the usual shortcut says
+    drift : relative standard deviation between years or quarters beyond sampling error, where it can be told
+    also : other keys of the plan that the same records speak to, as they are written there
+    notes : what whoever uses it must know, a sentence each
     """
 
     name: str
@@ -30,24 +35,10 @@ class Estimate:
     value: float
     lower: float
     upper: float
-    distribution: dict[str, Any]
+    distribution: Mapping[str, Any]
     n: int
     method: str
     naive: float | None = None
     drift: float | None = None
-
-
-def between(values: ArrayLike, errors: ArrayLike) -> float:
-    """Standard deviation between groups beyond sampling error, by moments (DerSimonian and Laird 1986); at least 0.
-
-    Parameters
-    ----------
-    values, errors : of each group its estimate and its standard error, (groups,)
-
-    >>> between([1.0, 1.0, 1.0], [0.1, 0.1, 0.1])
-    0.0
-    """
-    y, weight = np.asarray(values, np.float64), np.asarray(errors, np.float64) ** -2.0
-    q = float(weight @ (y - weight @ y / weight.sum()) ** 2)
-    scale = float(weight.sum() - (weight @ weight) / weight.sum())
-    return float(np.sqrt(max(0.0, (q - (y.size - 1)) / scale))) if scale > 0 else 0.0
+    also: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

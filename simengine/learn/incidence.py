@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simengine.errors import SimengineError
+from simengine.learn.estimate import Z90
 from simengine.learn.lags import Floats
-from simengine.learn.maximum import NORMAL_90
 from simengine.learn.outcomes import Deals, Fit, Seen, survival_of
 
 
@@ -97,7 +97,7 @@ class Incidence:
         value = self.shares.cumsum(axis=1)
         inside = (value > 0) & (value < 1)
         within = np.where(inside, value, 0.5)
-        half = np.where(inside, NORMAL_90 * errors / (within * (1 - within)), 0.0)
+        half = np.where(inside, Z90 * errors / (within * (1 - within)), 0.0)
         logit = np.log(within / (1 - within))
         lower, upper = (np.where(inside, 1 / (1 + np.exp(-(logit + sign * half))), value) for sign in (-1, 1))
         return value, lower, upper

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
+from simengine.learn.estimate import Z90
 
 Floats = NDArray[np.float64]
 LogLikelihood = Callable[[Floats], Floats]
 """Of parameters (rows, parameters) on a scale without bounds: logits of shares, logarithms of what is positive."""
 
-NORMAL_90 = 1.6448536269514722
-"""Half the width of a 90 % interval in standard errors."""
-CHI_SQUARED_90 = NORMAL_90**2
+CHI_SQUARED_90 = Z90**2
 _UNTOLD = 10.0
 """Standard error of a logit or logarithm from which on records do not tell it."""
 _SLOPE_STEP, _CURVE_STEP = 1e-5, 2e-3

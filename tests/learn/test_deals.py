@@ -12,8 +12,8 @@ from scipy.stats import binom
 
 from simengine.errors import SimengineError
 from simengine.learn.deals import begun, estimates, expected_wins, judge, naive, pictures
-from simengine.learn.estimate import between
 from simengine.learn.history import History, table
+from simengine.learn.naming import between
 from simengine.learn.outcomes import DAY, MONTH
 from simengine.plan.beliefs import distribution
 from simengine.units import UNITS as OF_A_PLAN
@@ -126,7 +126,8 @@ def test_where_no_law_fits_estimates_are_made_without():
     assert judged.observed is not None
     assert judged.observed.values["mean_won"] == pytest.approx(3.75, rel=0.1)
     told = estimates(history(made, by_month=True))[0]
-    assert "no law of their ages fits" in told.method
+    assert "Aalen-Johansen" in told.method
+    assert told.notes[0].startswith("No law of the ages fits")
 
 
 def chosen(histories):
