@@ -10,8 +10,7 @@ Where what was reached is recorded from some day on only, a lead of which nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
@@ -19,25 +18,19 @@ import numpy as np
 import pandas as pd
 
 from simengine.errors import SimengineError
-from simengine.learn.deals import MISFIT_LEVEL, one_parameter, positive, share
-from simengine.learn.estimate import Estimate
+from simengine.learn.deals import MISFIT_LEVEL, one_parameter
+from simengine.learn.estimate import Z90, Estimate
 from simengine.learn.history import REACHED, History
-from simengine.learn.incidence import Misfit, Picture, incidence, misfit, picture
+from simengine.learn.incidence import Incidence, Misfit, Picture, incidence, misfit, picture
 from simengine.learn.lags import FAMILIES, outlasts, quantile
-from simengine.learn.maximum import NORMAL_90
+from simengine.learn.naming import Say, positive, share, silent
 from simengine.learn.outcomes import DAY, FEWEST, NONE, Deals, Fit, Seen, fitted
 from simengine.learn.together import drift_of
-
-Say = Callable[[str], object]
 
 MATURE = 0.95
 """Share of those that go on who have done so at the age at which a cohort counts as matured."""
 _FEWEST_QUARTERS = 4
 _MUCH = 0.05
-
-
-def _silent(words: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -133,15 +126,15 @@ class Rate:
     def interval(self) -> tuple[float, float, float]:
         """The rate with its 90 % interval."""
         logit = np.log(self.rate / (1 - self.rate))
-        lower, upper = (float(1 / (1 + np.exp(-logit + sign * NORMAL_90 * self.error))) for sign in (1, -1))
+        lower, upper = (float(1 / (1 + np.exp(-logit + sign * Z90 * self.error))) for sign in (1, -1))
         return self.rate, lower, upper
 
 
 def fit_conversion(found: Cohorts) -> Rate:
     """Rate and time to convert, jointly; of lognormal, gamma and Weibull times those that Akaike's criterion prefers.
 
-    Where that law is rejected at the 0.1 % level by leads that were followed long enough, the share observed at the age
-    of the last conversion is taken (Kaplan and Meier).
+    Where that law is rejected at the 0.1 % level, or none is told (all go on on the day they arrive), and leads were
+    followed long enough, the share observed at the age of the last conversion is taken (Kaplan and Meier).
 
     Raises
     ------
@@ -155,35 +148,44 @@ def fit_conversion(found: Cohorts) -> Rate:
         )
     tried = [fitted(deals, family, ("mean_won", "spread", "never")) for family in FAMILIES]
     told = [fit for fit in tried if np.isfinite(fit.covariance).all()]
+    fit = min(told or tried, key=lambda each: each.aic)
+    seen = incidence(found.deals(found.records["known"] == 0))
+    off = misfit(seen, fit)
+    if seen.followed and (not told or off.p < MISFIT_LEVEL):
+        return _observed(seen, fit, off)
     if not told:
         raise SimengineError(
-            "leads that are slow and leads that never go on cannot be told apart: they were not followed long enough, "
-            "or all of them go on, or all on the day they arrive; take the share of matured cohorts"
-        )
-    fit = min(told, key=lambda each: each.aic)
-    whole = found.deals(found.records["known"] == 0)
-    seen = incidence(whole)
-    off = misfit(seen, fit)
-    if off.p < MISFIT_LEVEL and seen.followed:
-        ages = np.arange(seen.at_risk.size, dtype=np.float64)
-        weights = np.zeros((2, 2, ages.size))
-        weights[0, 0], weights[1, 0] = 1.0, ages
-        (rate, total), covariance = seen.linear(weights)
-        slope = np.array([-1 / rate, 1 / total])
-        return Rate(
-            fit,
-            off,
-            float(rate),
-            float(np.sqrt(covariance[0, 0]) / (rate * (1 - rate))),
-            float(total / rate) * DAY,
-            float(np.sqrt(slope @ covariance @ slope)),
-            beyond=0.0,
-            observed=True,
+            "leads that are slow and leads that never go on cannot be told apart, they were not followed long enough; "
+            "take the share of matured cohorts, or read a longer history"
         )
     told_by = fit.parameters
     oldest = int(max(found.records["age"]))
     beyond = float(outlasts([oldest], told_by["mean_won"] / DAY, told_by["spread"], fit.family)[0, 0])
     return Rate(fit, off, 1 - told_by["never"], fit.error("never"), told_by["mean_won"], fit.error("mean_won"), beyond)
+
+
+def _observed(seen: Incidence, fit: Fit, off: Misfit) -> Rate:
+    """Share that went on by the oldest age at which one did, and their mean age: no time where that is zero."""
+    weights = np.zeros((2, 2, seen.at_risk.size))
+    weights[0, 0], weights[1, 0] = 1.0, np.arange(seen.at_risk.size)
+    (rate, total), covariance = seen.linear(weights)
+    variance = covariance[0, 0]
+    if rate > 1 - 1e-9:
+        # All did: as if half a lead had not.
+        n = seen.at_risk[0]
+        rate = (n + 0.5) / (n + 1)
+        variance = rate * (1 - rate) / n
+    slope = np.array([-1 / rate, 1 / total]) if total else np.full(2, np.nan)
+    return Rate(
+        fit,
+        off,
+        float(rate),
+        float(np.sqrt(variance) / (rate * (1 - rate))),
+        float(total / rate) * DAY,
+        float(np.sqrt(slope @ covariance @ slope)),
+        beyond=0.0,
+        observed=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -218,14 +220,14 @@ def matured(found: Cohorts, days: int, as_of: date) -> Matured:
     n, went = float(old["count"].sum()), float(old["count"][old["reached"]].sum())
     if not n:
         return Matured(float("nan"), float("nan"), float("nan"), 0, days)
-    z2 = NORMAL_90**2
-    half = NORMAL_90 * np.sqrt(went * (n - went) / n + z2 / 4) / (n + z2)
+    z2 = Z90**2
+    half = Z90 * np.sqrt(went * (n - went) / n + z2 / 4) / (n + z2)
     centre = (went + z2 / 2) / (n + z2)
     return Matured(went / n, float(centre - half), float(centre + half), int(n), days)
 
 
 def conversion_estimates(
-    history: History, *, first: str = "lead", recorded_since: date | None = None, say: Say = _silent
+    history: History, *, first: str = "lead", recorded_since: date | None = None, say: Say = silent
 ) -> list[Estimate]:
     """Every stage rate of every channel, `<stage>_to_<stage>.<channel>`, and the time it takes, `…_months.<channel>`.
 
@@ -257,14 +259,14 @@ def _told(name: str, found: Cohorts, rate: Rate) -> list[Estimate]:
         if rate.observed
         else f"rate and {rate.fit.family} time to convert of {n:,} leads at once"
     )
+    notes: tuple[str, ...] = ()
     if rate.beyond >= _MUCH:
-        method += f"; {100 * rate.beyond:.0f} % of it lies beyond the oldest lead, told by that law alone"
+        notes = (f"{100 * rate.beyond:.0f} % of the rate lies beyond the oldest lead, told by the law of times alone.",)
     stage, _, channel = name.partition(".")
-    drift = _drift(found, rate.fit)
-    return [
-        share(name, "fraction", rate.rate, rate.error, n, method, went / n, drift),
-        positive(f"{stage}_months.{channel}", "months", rate.mean, rate.mean_error, n, method),
-    ]
+    out = [share(name, "fraction", rate.rate, rate.error, n, method, went / n, _drift(found, rate.fit))]
+    if rate.mean > 0:
+        out.append(positive(f"{stage}_months.{channel}", "months", rate.mean, rate.mean_error, n, method))
+    return [replace(each, notes=notes) for each in out]
 
 
 def _drift(found: Cohorts, fit: Fit) -> float | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,18 +18,19 @@ from simengine.learn.incidence import (
     Observed,
     Picture,
     closings,
+    drawn_by_cohort,
     incidence,
     misfit,
     observed,
 )
 from simengine.learn.incidence import picture as drawn_from
-from simengine.learn.lags import FAMILIES, Floats
-from simengine.learn.maximum import NORMAL_90, maximise
+from simengine.learn.lags import FAMILIES, Family, Floats
+from simengine.learn.maximum import maximise
+from simengine.learn.naming import Say, positive, share, silent
 from simengine.learn.outcomes import DAY, MONTH, Deals, Fit, fit_outcomes, log_likelihood, never_p, survival_of
 from simengine.learn.together import drift_of
 
 Unit = Literal["day", "month", "auto"]
-Say = Callable[[str], object]
 
 NEVER_LEVEL = 0.01
 """Of the test that says whether some deals never close."""
@@ -41,10 +42,6 @@ _FEWEST_OF_A_CHANNEL = 50
 """Deals won, and lost, from which on a channel is told apart from its segment."""
 _FEWEST_OF_A_QUARTER = 5
 _FEWEST_QUARTERS = 4
-
-
-def _silent(words: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,17 @@ class Begun:
 
     def deals(self, chosen: Any = slice(None)) -> Deals:
         """All of them, or those that are chosen, counted by age."""
-        rows = self.records[chosen]
+        rows = self.records.loc[chosen]
         return Deals.counted(rows["age"], rows["outcome"], self.unit, rows["entered"])
 
+    def cohorts(self, chosen: Any = slice(None)) -> list[Deals]:
+        """The same by the month in which they were begun."""
+        rows = self.records.loc[chosen]
+        months = rows["begun"].dt.to_period("M")
+        return [self.deals(rows.index[months == month]) for month in sorted(months.unique())]
 
-def begun(history: History, unit: Unit = "auto", say: Say = _silent) -> Begun:
+
+def begun(history: History, unit: Unit = "auto", say: Say = silent) -> Begun:
     """Take the deals from the opportunities of a history.
 
     A deal begins when a seller takes it up, where that day is kept, else when it is created. One that nobody has taken
@@ -114,7 +117,7 @@ def begun(history: History, unit: Unit = "auto", say: Say = _silent) -> Begun:
 
 def _whole_months(records: pd.DataFrame) -> bool:
     days = pd.concat([records["begun"], records["closed"].dropna()]).dt
-    return bool((days.is_month_start | days.is_month_end).all())
+    return len(records) > 0 and bool((days.is_month_start | days.is_month_end).all())
 
 
 def _days(first: pd.Series[Any], last: Any) -> pd.Series[Any]:
@@ -147,38 +150,47 @@ class Judged:
 
 
 def judge(deals: Deals) -> Judged:
-    """Try every law, with one spread and two, with and without deals that never close; choose, and test the choice.
+    """Choose a law, and test the choice.
 
-    The lognormal law with one spread, as a plan has it, is kept unless another is better by two points. That some deals
-    never close needs a likelihood ratio at the 1 % level. Where the chosen law is rejected at 0.1 % and deals were
-    followed long enough, estimates without any law are made.
+    Of lognormal, gamma and Weibull ages, with and without deals that never close, and with one spread of won and lost
+    and, of the best, with two, that which Akaike's criterion prefers. The lognormal law with one spread, as a plan has
+    it, is kept unless another is better by two points. That some deals never close needs a likelihood ratio at the 1 %
+    level. Where the chosen law is rejected at 0.1 % and deals were followed long enough, estimates without any law are
+    made.
 
     Raises
     ------
     SimengineError : fewer than five deals won, or lost
     """
-    tried = []
-    for family in FAMILIES:
-        for one_spread in (True, False):
-            fit = fit_outcomes(deals, family=family, one_spread=one_spread)
-            if deals.open.total:
-                some = fit_outcomes(deals, family=family, one_spread=one_spread, never=True)
-                if np.isfinite(some.covariance).all() and never_p(fit, some) < NEVER_LEVEL:
-                    fit = some
-            if np.isfinite(fit.covariance).all():
-                tried.append(fit)
+    tried = [fit for family in FAMILIES if (fit := _best(deals, family, one_spread=True)) is not None]
     if not tried:
         raise SimengineError(
             "the records do not tell win rate and cycle apart: too few deals closed for the time they were followed; "
             "join segments, or read a longer history"
         )
-    best = min(tried, key=lambda fit: fit.aic)
-    usual = [fit for fit in tried if fit.family == "lognormal" and "spread_lost" not in fit.names]
-    chosen = usual[0] if usual and usual[0].aic <= best.aic + _AIC_MARGIN else best
+    best = min(tried, key=_aic)
+    two = _best(deals, best.family, one_spread=False)
+    best = best if two is None else min(best, two, key=_aic)
+    usual = tried[0]
+    chosen = usual if usual.family == "lognormal" and usual.aic <= best.aic + _AIC_MARGIN else best
     seen = incidence(deals)
     found = misfit(seen, chosen)
     free = observed(seen) if found.p < MISFIT_LEVEL and seen.followed else None
     return Judged(deals, seen, chosen, found, free)
+
+
+def _best(deals: Deals, family: Family, *, one_spread: bool) -> Fit | None:
+    """A fit without deals that never close unless the records say that there are some; None where it is not told."""
+    fit = fit_outcomes(deals, family=family, one_spread=one_spread)
+    if deals.open.total:
+        some = fit_outcomes(deals, family=family, one_spread=one_spread, never=True)
+        if np.isfinite(some.covariance).all() and never_p(fit, some) < NEVER_LEVEL:
+            return some
+    return fit if np.isfinite(fit.covariance).all() else None
+
+
+def _aic(fit: Fit) -> float:
+    return fit.aic
 
 
 def naive(deals: Deals) -> dict[str, float]:
@@ -195,7 +207,7 @@ def naive(deals: Deals) -> dict[str, float]:
     }
 
 
-def estimates(history: History, *, unit: Unit = "auto", say: Say = _silent) -> list[Estimate]:
+def estimates(history: History, *, unit: Unit = "auto", say: Say = silent) -> list[Estimate]:
     """Win rate, cycles and their spread of every segment, and the win rate of channels with enough deals.
 
     Names are those of a plan's assumptions: `win_rate.<segment>`, `cycle.<segment>`, `cycle_lost.<segment>`,
@@ -253,7 +265,7 @@ def pictures(history: History, *, unit: Unit = "auto") -> list[Picture]:
 
 def _told(name: str, judged: Judged, drift: dict[str, float | None]) -> list[Estimate]:
     n, usual = int(judged.deals.total), naive(judged.deals)
-    method = _method(judged)
+    method, notes = _method(judged), _notes(judged)
     values, errors = _values(judged)
     shortcut = {
         "win_rate": usual["won_of_closed"],
@@ -275,7 +287,7 @@ def _told(name: str, judged: Judged, drift: dict[str, float | None]) -> list[Est
             make = share if key in ("win_rate", "decided") else positive
             unit = {"win_rate": "fraction", "decided": "fraction", "spread": "factor"}.get(key, "months")
             told = make(f"{called}.{name}", unit, values[key], errors[key], n, method, shortcut[key], drift.get(key))
-            out.append(told)
+            out.append(replace(told, notes=notes))
     return out
 
 
@@ -294,54 +306,19 @@ def _method(judged: Judged) -> str:
     fit, closed = judged.fit, judged.deals.won.total + judged.deals.lost.total
     who = f"{closed:,.0f} closed and {judged.deals.open.total:,.0f} open deals"
     if judged.observed is not None:
-        return (
-            f"shares won and lost by age of {who} (Aalen-Johansen); no law of their ages fits "
-            f"(the best is off by {100 * judged.misfit.gap:.0f} points)"
-        )
+        return f"shares won and lost by age of {who} (Aalen-Johansen)"
     law = f"{fit.family} ages of won and lost"
     some = ", some never close" if "never" in fit.names else ""
-    doubt = ""
-    if judged.misfit.p < MISFIT_LEVEL:
-        gap = 100 * judged.misfit.gap
-        doubt = f"; it is off by {gap:.0f} points, and deals were not followed long enough to do without"
-    return f"competing-risks mixture of {who}: {law}{some}{doubt}"
+    return f"competing-risks mixture of {who}: {law}{some}"
 
 
-def share(
-    name: str,
-    unit: str,
-    value: float,
-    error: float,
-    n: int,
-    method: str,
-    naive: float | None = None,
-    drift: float | None = None,
-) -> Estimate:
-    """A share with its standard error on the logit scale: beta law whose variance is that of the share.
-
-    A beta law with mean w and α + β = n has variance w (1 − w)/(n + 1), the delta method w² (1 − w)² error².
-    """
-    logit = np.log(value / (1 - value))
-    lower, upper = (float(1 / (1 + np.exp(-(logit + sign * NORMAL_90 * error)))) for sign in (-1, 1))
-    size = max(1.0, 1 / (value * (1 - value) * error**2) - 1)
-    law = {"beta": {"mean": round(value, 4), "n": round(size)}}
-    return Estimate(name, unit, value, lower, upper, law, n, method, naive, drift)
-
-
-def positive(
-    name: str,
-    unit: str,
-    value: float,
-    error: float,
-    n: int,
-    method: str,
-    naive: float | None = None,
-    drift: float | None = None,
-) -> Estimate:
-    """What is above zero with its standard error on the logarithmic scale: lognormal law."""
-    lower, upper = (float(value * np.exp(sign * NORMAL_90 * error)) for sign in (-1, 1))
-    law = {"lognormal": {"median": float(f"{value:.4g}"), "sigma": float(f"{error:.3g}")}}
-    return Estimate(name, unit, value, lower, upper, law, n, method, naive, drift)
+def _notes(judged: Judged) -> tuple[str, ...]:
+    if judged.misfit.p >= MISFIT_LEVEL:
+        return ()
+    off = f"the best law is off by {100 * judged.misfit.gap:.0f} points"
+    if judged.observed is not None:
+        return (f"No law of the ages fits ({off}): shares as observed are taken.",)
+    return (f"No law of the ages fits ({off}), and deals were not followed long enough to do without one.",)
 
 
 def _quarters(taken: Begun, rows: Any, fit: Fit) -> dict[str, float | None]:
@@ -393,25 +370,42 @@ class Wins:
     upper: float
 
 
-def expected_wins(judged: Judged, ages: Any, horizon: int, rng: np.random.Generator, draws: int = 2_000) -> Wins:
+def expected_wins(
+    judged: Judged,
+    ages: Any,
+    horizon: int,
+    rng: np.random.Generator,
+    *,
+    cohorts: Sequence[Deals] = (),
+    draws: int = 2_000,
+) -> Wins:
     """How many of some open deals are won within `horizon` more units of age.
 
-    Deal by deal P(won by age a + horizon | open at age a), parameters drawn as uncertain as they are, and of each
-    drawn the number of wins. Without a law where the deals need it.
+    Without a law where the deals need it. Deals that are begun in the meantime are not among them.
 
     Parameters
     ----------
     judged : deals, and the law chosen for them
     ages : of the open deals, whole units, (deals,)
+    cohorts : the deals by the month in which they were begun: without a law, months are then drawn anew and not deals
+        one by one, so that what months differ by widens the interval
     """
-    a = np.asarray(ages, np.int64)
-    size = int(max(judged.seen.at_risk.size, a.max(initial=0) + horizon + 1))
+    if judged.observed is not None and cohorts:
+        return wins_of(drawn_by_cohort([incidence(each) for each in cohorts], draws, rng), ages, horizon, rng)
     if judged.observed is not None:
-        p = judged.seen.drawn(draws, rng)
-    else:
-        drawn = judged.fit.drawn(draws, rng)
-        p = -np.diff(survival_of(drawn, judged.fit.family, judged.deals.unit, np.arange(-1, size)), axis=-1)
-    kinds, count = np.unique(a, return_counts=True)
+        return wins_of(judged.seen.drawn(draws, rng), ages, horizon, rng)
+    return wins_of(shares_drawn(judged.fit, ages, horizon, rng, draws), ages, horizon, rng)
+
+
+def shares_drawn(fit: Fit, ages: Any, horizon: int, rng: np.random.Generator, draws: int = 2_000) -> Floats:
+    """Shares that end at each age, parameters drawn as uncertain as they are, (draws, 2, ages)."""
+    size = int(np.asarray(ages).max(initial=0)) + horizon + 1
+    return -np.diff(survival_of(fit.drawn(draws, rng), fit.family, fit.unit, np.arange(-1, size)), axis=-1)
+
+
+def wins_of(p: Floats, ages: Any, horizon: int, rng: np.random.Generator) -> Wins:
+    """Numbers of wins, drawn deal by deal with P(won by age a + horizon | open at age a); p as `closings` has it."""
+    kinds, count = np.unique(np.asarray(ages, np.int64), return_counts=True)
     wins = rng.binomial(count, closings(p, kinds, horizon)).sum(axis=1)
     lower, upper = np.quantile(wins, (0.05, 0.95))
     return Wins(float(wins.mean()), float(lower), float(upper))

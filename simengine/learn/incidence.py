@@ -10,13 +10,14 @@ Covariances are those of independent multinomial hazards (Greenwood's formula, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simengine.errors import SimengineError
+from simengine.learn.estimate import Z90
 from simengine.learn.lags import Floats
-from simengine.learn.maximum import NORMAL_90
 from simengine.learn.outcomes import Deals, Fit, Seen, survival_of
 
 
@@ -96,7 +97,7 @@ class Incidence:
         value = self.shares.cumsum(axis=1)
         inside = (value > 0) & (value < 1)
         within = np.where(inside, value, 0.5)
-        half = np.where(inside, NORMAL_90 * errors / (within * (1 - within)), 0.0)
+        half = np.where(inside, Z90 * errors / (within * (1 - within)), 0.0)
         logit = np.log(within / (1 - within))
         lower, upper = (np.where(inside, 1 / (1 + np.exp(-(logit + sign * half))), value) for sign in (-1, 1))
         return value, lower, upper
@@ -107,6 +108,18 @@ class Incidence:
         drawn = rng.gamma(np.broadcast_to(counts, (rows, *counts.shape)))
         total = drawn.sum(axis=1, keepdims=True)
         return _shares(drawn[:, :2] / np.where(total > 0, total, 1.0))
+
+
+def drawn_by_cohort(cohorts: Sequence[Incidence], rows: int, rng: np.random.Generator) -> Floats:
+    """Shares p_j(k) with whole cohorts drawn anew, so that what a cohort has in common counts, (rows, 2, ages).
+
+    A bootstrap of clusters; ages that no drawn cohort has reached end nothing.
+    """
+    size = max(each.at_risk.size for each in cohorts)
+    at_risk = np.array([np.pad(each.at_risk, (0, size - each.at_risk.size)) for each in cohorts])
+    ended = np.array([np.pad(each.ended, ((0, 0), (0, size - each.at_risk.size))) for each in cohorts])
+    times = rng.multinomial(len(cohorts), np.full(len(cohorts), 1 / len(cohorts)), rows)
+    return _shares(np.einsum("rc,cjk->rjk", times, ended) / np.maximum(times @ at_risk, 1.0)[:, None, :])
 
 
 def _shares(hazards: Floats) -> Floats:

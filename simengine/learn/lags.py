@@ -14,6 +14,7 @@ Laws are given by mean and coefficient of variation, as in a plan. Arguments bro
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -76,6 +77,16 @@ def _weibull(x: Floats, m: Floats, c: Floats) -> tuple[Any, Any]:
     return gammaincc(1 + 1 / k, y), np.exp(-y)
 
 
+@cache
+def _shapes() -> tuple[Floats, Floats]:
+    """Where to begin: minus the logarithm of 1 + c² of Weibull laws, rising, and the logarithm of their shapes."""
+    from scipy.special import gammaln
+
+    grid = np.linspace(_FLATTEST, _STEEPEST, 2001)
+    turn = np.exp(-grid)
+    return np.asarray(2 * gammaln(1 + turn) - gammaln(1 + 2 * turn)), grid
+
+
 def weibull_shape(spread: ArrayLike) -> Floats:
     """Shape k of a Weibull law with a coefficient of variation c: ln Γ(1 + 2/k) − 2 ln Γ(1 + 1/k) = ln(1 + c²).
 
@@ -85,10 +96,7 @@ def weibull_shape(spread: ArrayLike) -> Floats:
     from scipy.special import digamma, gammaln
 
     wanted = np.log1p(np.square(np.asarray(spread, np.float64)))
-    grid = np.linspace(_FLATTEST, _STEEPEST, 2001)
-    turn = np.exp(-grid)
-    known = gammaln(1 + 2 * turn) - 2 * gammaln(1 + turn)
-    log_k = np.interp(-wanted, -known, grid)
+    log_k = np.interp(-wanted, *_shapes())
     for _ in range(2):
         turn = np.exp(-log_k)
         miss = gammaln(1 + 2 * turn) - 2 * gammaln(1 + turn) - wanted

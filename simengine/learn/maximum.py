@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
+from simengine.learn.estimate import Z90
 
 Floats = NDArray[np.float64]
 LogLikelihood = Callable[[Floats], Floats]
 """Of parameters (rows, parameters) on a scale without bounds: logits of shares, logarithms of what is positive."""
 
-NORMAL_90 = 1.6448536269514722
-"""Half the width of a 90 % interval in standard errors."""
-CHI_SQUARED_90 = NORMAL_90**2
+CHI_SQUARED_90 = Z90**2
+_UNTOLD = 10.0
+"""Standard error of a logit or logarithm from which on records do not tell it."""
 _SLOPE_STEP, _CURVE_STEP = 1e-5, 2e-3
 
 
@@ -41,14 +42,16 @@ def maximise(function: LogLikelihood, start: Floats, lowest: Floats, highest: Fl
 
     Raises
     ------
-    SimengineError : the climb does not end
+    SimengineError : the likelihood is zero where it begins
     """
     at = _climb(function, start, lowest, highest)
     curve = -curvature(function, at)
     inside = (at > lowest + 1e-6) & (at < highest - 1e-6)
     covariance = np.full(curve.shape, np.nan)
     if inside.all() and np.linalg.eigvalsh(curve)[0] > 1e-8:
-        covariance = np.linalg.inv(curve)
+        found = np.linalg.inv(curve)
+        if np.sqrt(np.diag(found)).max() < _UNTOLD:
+            covariance = found
     return Maximum(at, covariance, float(function(at[None, :])[0]))
 
 
@@ -62,10 +65,10 @@ def _climb(function: LogLikelihood, start: Floats, lowest: Floats, highest: Floa
         up, down = values[1 : start.size + 1], values[start.size + 1 :]
         return -float(values[0]), -(up - down) / (2 * _SLOPE_STEP)
 
+    if not np.isfinite(function(start[None, :])).all():
+        raise SimengineError("the likelihood of these records is zero where the search begins; look at their dates")
     bounds = list(zip(lowest, highest, strict=True))
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-4})
-    if not np.isfinite(found.fun):
-        raise SimengineError("the likelihood of these records is zero wherever it was tried; look at their dates")
+    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-11, "gtol": 1e-4})
     return np.asarray(found.x, np.float64)
 
 

@@ -35,8 +35,8 @@ def deals_fit(picture: Picture, source: str) -> Figure:
             continue
         observed, ends = picture.observed[way], (picture.lower[way], picture.upper[way])
         if picture.ages.size <= _FEW:
-            axes.vlines(picture.ages, *ends, color=color, alpha=0.4, linewidth=5)
-            axes.plot(picture.ages, observed, "o", color=color, markersize=5, markeredgecolor="white")
+            axes.vlines(picture.ages, *ends, color=color, alpha=0.4, linewidth=5, clip_on=False)
+            axes.plot(picture.ages, observed, "o", color=color, markersize=5, markeredgecolor="white", clip_on=False)
         else:
             axes.fill_between(picture.ages, *ends, color=color, alpha=0.25, linewidth=0, step="mid")
             axes.step(picture.ages, observed, color=color, alpha=0.5, linewidth=1.0, where="mid")
