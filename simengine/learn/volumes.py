@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simengine.learn.estimate import Z90, Estimate, gamma_interval, rounded, wider_by_t
+from simengine.learn.estimate import Z90, Estimate, chance, gamma_interval, rounded, wider_by_t
 from simengine.learn.exposure import begin_of, month_numbers, number_of, share_of_months
 from simengine.learn.history import History
 from simengine.learn.together import drift_of_counts
@@ -112,7 +112,7 @@ def regress(counts: Array, exposure: Array, design: Array) -> tuple[Array, Array
             break
     mean = exposure * np.exp(np.clip(design @ coefficients, -30, 30))
     covariance = np.asarray(np.linalg.pinv(design.T @ (design * mean[:, None])), np.float64)
-    return coefficients, covariance, np.asarray(mean, np.float64)
+    return np.asarray(coefficients, np.float64), covariance, np.asarray(mean, np.float64)
 
 
 def pearson(counts: Array, mean: Array) -> float:
@@ -274,9 +274,9 @@ def _told(history: History, name: str, picture: Picture) -> list[Estimate]:
     notes = []
     if fitted.season is not None:
         also["seasonality.created"] = [rounded(float(w), 3) for w in fitted.season]
-        notes.append(f"Seasons: p = {fitted.season_p:.2g} that there are none.")
+        notes.append(f"Seasons: {chance(fitted.season_p)} that there are none.")
     elif np.isfinite(fitted.season_p):
-        notes.append(f"No seasons can be told from chance (p = {fitted.season_p:.2g}).")
+        notes.append(f"No seasons can be told from chance ({chance(fitted.season_p)}).")
     else:
         notes.append(
             "Less than two years: neither growth nor seasons can be told; the level is the mean of what was seen."
@@ -287,7 +287,7 @@ def _told(history: History, name: str, picture: Picture) -> list[Estimate]:
         notes.append(f"{len(counts)} months do not tell the overdispersion.")
     else:
         notes.append(
-            f"Poisson {poisson} (p = {fitted.overdispersion_p:.2g}); "
+            f"Poisson {poisson} ({chance(fitted.overdispersion_p)}); "
             f"overdispersion {fitted.lower:.2f} to {fitted.upper:.2f}."
         )
     n = int(counts.sum())
@@ -323,7 +323,7 @@ def _moving(picture: Picture) -> list[str]:
         return []
     recent = float(picture.counts[-3:].sum() / exposure[-3:].sum())
     way = "rose" if slope > 0 else "fell"
-    return [f"It {way} meanwhile: {recent:,.3g} a month in the last three. The mean is not what comes next."]
+    return [f"It {way} meanwhile: {rounded(recent, 3):,g} a month in the last three. The mean is not what comes next."]
 
 
 def _growth(name: str, fitted: Fit, n: int, wider: float) -> Estimate:
