@@ -10,7 +10,7 @@ from tests.learn.repeated import Interval, as_often_as_said, at_least_as_often, 
 
 LENGTH, CYCLE, CYCLE_SPREAD, PLACES, WIN_RATE, SPREAD = 6.0, 3.0, 0.5, 12, 0.3, 0.4
 HORIZON = 36
-TIERS = [pytest.param(20, id="20"), pytest.param(1000, marks=pytest.mark.full, id="1000")]
+TIERS = [pytest.param(40, id="40"), pytest.param(1000, marks=pytest.mark.full, id="1000")]
 
 
 def worked(rng: np.random.Generator, people: int = 40, shape: str = "s-curve") -> pd.DataFrame:
@@ -153,7 +153,7 @@ def history(rows: pd.DataFrame, *, started: bool) -> History:
         id=seen.index,
         segment=["smb"] * len(seen),
         created=[day(month) for month in seen["started"]],
-        started=[day(month) for month in seen["started"]] if started else None,
+        started=[day(month) if started else None for month in seen["started"]],
         outcome=np.where(over, np.where(seen["won"], "won", "lost"), "open"),
         closed=[day(month, 28) if known else None for month, known in zip(seen["closed"], over, strict=True)],
         owner=[f"p{person}" for person in seen["person"]],

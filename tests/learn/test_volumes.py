@@ -133,9 +133,7 @@ def test_part_months_count_by_their_days_and_the_shortcut_is_too_low() -> None:
 
 def test_records_that_stand_for_many_count_as_many() -> None:
     days = pd.date_range("2026-01-31", periods=8, freq="ME")
-    history = History(
-        date(2026, 8, 31), {"leads": leads(days, count=[50.0] * 8)}, since={"leads": date(2026, 1, 1)}
-    )
+    history = History(date(2026, 8, 31), {"leads": leads(days, count=[50.0] * 8)}, since={"leads": date(2026, 1, 1)})
     assert volumes.estimates(history)[0].value == pytest.approx(50)
 
 
@@ -184,7 +182,9 @@ def test_years_that_differ_by_more_than_months_do_are_drift() -> None:
             for month in range(12)
             for _ in range(rng.poisson(100 * factor))
         ]
-        history = History(date(2025, 12, 31), {"leads": leads(pd.DatetimeIndex(days))}, since={"leads": date(2020, 1, 1)})
+        history = History(
+            date(2025, 12, 31), {"leads": leads(pd.DatetimeIndex(days))}, since={"leads": date(2020, 1, 1)}
+        )
         return volumes.estimates(history)[0]
 
     assert told([1.0] * 6, 5).drift is None
