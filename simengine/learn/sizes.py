@@ -210,7 +210,7 @@ def fit(amounts: Array, family: str, *, outliers: bool = False) -> Fit:
 
 
 def _size(theta: Array) -> Size:
-    """The parameters, of any real numbers: ln mean, ln cv, logit of the share of outliers by its most, ln of what their factor is above its least."""
+    """The parameters from any real numbers: ln mean, ln cv, logit of share by its most, ln of times above its least."""
     mean, cv = math.exp(min(30.0, theta[0])), math.exp(min(4.0, max(-7.0, theta[1])))
     if len(theta) == 2:
         return Size(mean, cv)
