@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from simengine.learn.estimate import Z90, Estimate, chance, gamma_interval, rounded, wider_by_t
@@ -349,13 +348,3 @@ def _drift(counts: Array, fitted: Fit) -> float | None:
     tail = slice(len(counts) - 12 * years, None)
     events, expected = (values[tail].reshape(years, 12).sum(axis=1) for values in (counts, fitted.mean))
     return drift_of_counts(events, expected, fitted.overdispersion).told
-
-
-def quarterly(table: pd.DataFrame, begin: pd.Timestamp, last: pd.Timestamp) -> Array:
-    """Counts of what was created by whole quarter of three months back from the end of the last whole month."""
-    end = number_of(last + pd.Timedelta(days=1))
-    first = number_of(begin) + (begin.day > 1)
-    quarters = (end - first) // 3
-    place = month_numbers(table["created"]) - (end - 3 * quarters)
-    kept = place[(place >= 0) & (place < 3 * quarters)]
-    return np.bincount(kept // 3, minlength=quarters).astype(np.float64)

@@ -122,7 +122,8 @@ def survival_fit(picture: leaving.Picture, source: str) -> Figure:
     axes.set_xlim(0, picture.tenure[-1])
     axes.set_ylim(0, 1)
     scale_in(axes, "y", "fraction")
-    scale_in(axes, "x", "count")
+    every = 12 if picture.tenure[-1] <= 120 else 24
+    axes.set_xticks(np.arange(0, picture.tenure[-1] + 1e-9, every))
     axes.set_xlabel("months of tenure", color=SOFT)
     ends = [
         Label("seen", float(picture.survival[-1]), INK),

@@ -1,10 +1,13 @@
 import math
+from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from simengine.learn import together
+from simengine.learn.history import History, table
 from tests.learn.repeated import TIERS, Interval, at_least_as_often, at_most_as_often, covered
 
 
@@ -99,3 +102,46 @@ def test_drift_of_shares_is_relative() -> None:
 
 def test_one_period_tells_no_drift() -> None:
     assert together.drift(np.array([1.0]), np.array([0.1])).told is None
+
+
+def test_rates_are_of_the_same_whole_quarters() -> None:
+    days = pd.date_range("2024-01-01", "2026-07-15", freq="D")
+    n = len(days)
+    won = np.arange(n) % 4 == 0
+    opportunities = table(
+        "opportunities",
+        id=range(n),
+        segment=["smb"] * n,
+        created=days,
+        closed=days,
+        outcome=np.where(won, "won", "lost"),
+        amount=[np.e] * n,
+    )
+    leads = table("leads", id=range(n), channel=["inbound"] * n, created=days, count=[2.0] * n)
+    people = table("people", id=["a", "b"], role=["ae"] * 2, start=["2023-01-01"] * 2, end=["2026-06-10", None])
+    contracts = table(
+        "contracts",
+        customer=["x", "y"],
+        segment=["smb"] * 2,
+        start=["2025-05-01"] * 2,
+        renews=["2026-05-01"] * 2,
+        decided=["2026-05-01"] * 2,
+        arr=[1.0] * 2,
+        outcome=["renewed", "churned"],
+    )
+    tables = {"opportunities": opportunities, "leads": leads, "people": people, "contracts": contracts}
+    rates = together.quarterly_rates(History(date(2026, 7, 15), tables))
+    quarters = len(rates["volume.inbound"])
+    assert {len(values) for values in rates.values()} == {quarters}
+    # April to June 2026 is the last whole one.
+    assert np.exp(rates["volume.inbound"][-1]) == pytest.approx(2 * 91)
+    assert rates["win_rate.smb"][-1] == pytest.approx(0.25, abs=0.01)
+    assert rates["deal_size.smb"][-1] == pytest.approx(1.0)
+    assert rates["attrition.ae"][-1] == pytest.approx(1 / (3 + 71 / 91 * 3), rel=0.01)
+    assert rates["attrition.ae"][-2] == 0
+    assert rates["renewal.smb"][-1] == 0.5
+    assert np.isnan(rates["renewal.smb"][0])
+
+
+def test_no_tables_are_no_rates() -> None:
+    assert together.quarterly_rates(History(date(2026, 7, 15), {})) == {}

@@ -203,12 +203,6 @@ def test_no_table_is_no_estimate() -> None:
     assert volumes.estimates(History(date(2026, 12, 31), {})) == []
 
 
-def test_quarters_count_back_from_the_last_whole_month() -> None:
-    days = leads(pd.date_range("2026-01-01", "2026-07-15", freq="D"))
-    found = volumes.quarterly(days, pd.Timestamp("2026-01-01"), pd.Timestamp("2026-07-15"))
-    assert found.tolist() == [90, 91]
-
-
 @pytest.mark.data
 def test_crm_counts_are_overdispersed(shared_data) -> None:
     raw = pd.read_csv(shared_data / "crm_2017q3" / "opportunities.csv")
