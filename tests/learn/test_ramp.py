@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from simengine.baseline.laws import lag_shares
 from simengine.learn import ramp
 from simengine.learn.history import History, table
+from simengine.plan import loads
+from tests.kernel.support import simulate
 from tests.learn.repeated import Interval, as_often_as_said, at_least_as_often, covered
 
 LENGTH, CYCLE, CYCLE_SPREAD, PLACES, WIN_RATE, SPREAD = 6.0, 3.0, 0.5, 12, 0.3, 0.4
@@ -210,3 +213,31 @@ def test_of_leavers_only_whole_months_count() -> None:
     found = ramp.person_months(people, deals, "closed", known, pd.Timestamp("2026-01-01"))
     assert found.tenure.tolist() == [0, 1]
     assert found.counts.tolist() == [0.0, 1.0]
+
+
+ENGINE = """
+plan: {name: Ramp, currency: USD, start: 2027-01, months: 18}
+segments: {smb: {sells: once}}
+team:
+  roles: {rep: {ramp: {workload: 6 months, shape: s-curve}, capacity: {open_opportunities: 400}}}
+  seats: [{name: reps, role: rep, segment: smb, hires: {2027-01: 1}}]
+funnel:
+  stale: 100 % per month
+  channels:
+    inbound:
+      segments:
+        smb: {volume: 3000 per month, win_rate: 100 %, cycle: 3 months, cycle_spread: 50 %, deal_size: 1}
+"""
+
+
+def test_what_a_hire_of_the_engine_wins_by_month_of_tenure_is_the_curve() -> None:
+    run = simulate(loads(ENGINE), 40)
+    won = run.segment["one_off_bookings"][:, :, 0]
+    carried = ramp.workload("s-curve", LENGTH, 18)
+    expected = 400 / CYCLE * ramp.flow(carried, CYCLE, CYCLE_SPREAD)[1]
+    error = won.std(axis=0, ddof=1) / np.sqrt(len(won))
+    # Whole opportunities: less than one place is unused.
+    assert np.all(np.abs(won.mean(axis=0) - expected) < 1 + 4 * error)
+    # Not as if work were started, and not held open, in proportion to the workload: that is half a cycle later.
+    late = 400 / CYCLE * np.convolve(carried, lag_shares(CYCLE, CYCLE_SPREAD, 18))[:18]
+    assert not np.all(np.abs(won.mean(axis=0) - late) < 1 + 4 * error)
