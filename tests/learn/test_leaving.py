@@ -392,6 +392,24 @@ def test_the_quarter_after_an_earlier_day_is_forecast(
     assert (low <= actual <= high) == within_90
 
 
+@pytest.mark.full
+@pytest.mark.data
+def test_seven_years_of_quarters_are_forecast_better_than_by_the_last_one(lapses: History) -> None:
+    inside = scores = repeated = 0.0
+    days = pd.date_range("1998-12-31", "2005-09-30", freq="QE")
+    for day in days:
+        known = lapses.cut(day.date())
+        (found,) = leaving.estimates(known)
+        drawn, actual = np.sort(next_quarter(known, found.drift or 0.0)), left(lapses, known)
+        low, high = np.quantile(drawn, [0.1, 0.9])
+        inside += low <= actual <= high
+        weights = 2 * np.arange(1, len(drawn) + 1) - len(drawn) - 1
+        scores += np.abs(drawn - actual).mean() - weights @ drawn / len(drawn) ** 2
+        repeated += abs(left(lapses, lapses.cut((day - pd.offsets.MonthEnd(3)).date())) - actual)
+    assert as_often_as_said(int(inside), len(days), 0.8)
+    assert scores < repeated
+
+
 @pytest.mark.data
 def test_the_shape_over_tenure_of_employees_is_told(shared_data) -> None:
     raw = pd.read_csv(shared_data / "tenure" / "turnover.csv")
