@@ -213,15 +213,25 @@ def attrition(role: str, people: pd.DataFrame, history: History) -> list[Estimat
     if (ended == "involuntary").any():
         out.append(_attrition(f"attrition.{role}.involuntary", people, history, ("involuntary",), {}, []))
     if (ended == "promoted").any():
-        out.append(_attrition(f"promotion.{role}", people, history, ("promoted",), {}, ["From the first day on."]))
+        promoted = people[people["reason"] == "promoted"]
+        after = math.floor(float(months_between(promoted["start"], promoted["end"]).min()))
+        also_after, told = {"promotion.after": after}, [f"From {after} months on: nobody was promoted earlier."]
+        out.append(_attrition(f"promotion.{role}", people, history, ("promoted",), also_after, told, after))
     return out
 
 
 def _attrition(
-    name: str, people: pd.DataFrame, history: History, reasons: Sequence[str], also: dict[str, Any], notes: list[str]
+    name: str,
+    people: pd.DataFrame,
+    history: History,
+    reasons: Sequence[str],
+    also: dict[str, Any],
+    notes: list[str],
+    after: float = 0.0,
 ) -> Estimate:
     spells = spells_of_people(people, history, reasons)
-    events, months = float(spells.event.sum()), float((spells.exit - spells.entry).sum())
+    events = float(spells.event.sum())
+    months = float(np.maximum(0.0, spells.exit - np.maximum(spells.entry, after)).sum())
     mean, sd = posterior_moments(events, months)
     low, high = (within_a_year(h) for h in rate_interval(events, months))
     return Estimate(

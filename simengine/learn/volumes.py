@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from simengine.learn.estimate import Z90, Estimate, chance, gamma_interval, rounded, wider_by_t
@@ -230,17 +231,25 @@ def estimates(history: History) -> list[Estimate]:
 
 
 def pictures(history: History) -> dict[str, Picture]:
-    """Data against fit by channel and segment, named `channel.segment`; `channel` where the segment is not kept."""
-    source = "leads" if len(history.table("leads")) else "opportunities"
-    table = history.table(source)
+    """Data against fit by channel and segment, named `channel.segment`; `channel` where the segment is not kept.
+
+    From leads; from opportunities of channels that have none.
+    """
+    leads = history.table("leads")
+    found = _pictures(history, "leads", leads)
+    opportunities = history.table("opportunities")
+    others = opportunities[~opportunities["channel"].isin({*leads["channel"], ""})]
+    return found | _pictures(history, "opportunities", others)
+
+
+def _pictures(history: History, source: str, table: pd.DataFrame) -> dict[str, Picture]:
     if not len(table):
         return {}
-    begin = begin_of(history, source, table["created"])
+    begin = begin_of(history, source, history.table(source)["created"])
     first, last = number_of(begin), number_of(history.last)
     shares = share_of_months(begin, history.last)
     found = {}
-    kept = table[(table["created"] >= begin) & (table["channel"] != "")]
-    for (channel, segment), rows in kept.groupby(["channel", "segment"]):
+    for (channel, segment), rows in table[table["created"] >= begin].groupby(["channel", "segment"]):
         weights = rows["count"].to_numpy() if source == "leads" else None
         counts = np.bincount(month_numbers(rows["created"]) - first, weights, last - first + 1).astype(np.float64)
         skipped = _not_begun(counts, shares)

@@ -174,6 +174,9 @@ def test_the_promoted_are_apart_and_unknown_reasons_are_said() -> None:
     found = by_name(leaving.estimates(History(date(2026, 12, 31), {"people": people})))
     assert set(found) == {"attrition.sdr", "promotion.sdr"}
     assert (found["attrition.sdr"].n, found["promotion.sdr"].n) == (8, 12)
+    assert found["promotion.sdr"].also == {"promotion.after": 17}
+    months = 20 * (17.95 - 17) + 20 * (36 - 17)
+    assert found["promotion.sdr"].value == pytest.approx(leaving.within_a_year(12 / months), rel=0.01)
     assert any("8 left for reasons not kept" in note for note in found["attrition.sdr"].notes)
 
 

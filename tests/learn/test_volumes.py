@@ -173,6 +173,23 @@ def test_opportunities_count_where_there_are_no_leads() -> None:
     assert growth.distribution["quantiles"]["P5"] < growth.distribution["quantiles"]["P95"]
 
 
+def test_opportunities_count_for_channels_that_have_no_leads() -> None:
+    days = pd.date_range("2026-01-01", "2026-12-31", freq="D")
+    n = len(days)
+    both = table(
+        "opportunities",
+        id=range(2 * n),
+        segment=["smb"] * 2 * n,
+        channel=["inbound"] * n + ["outbound"] * n,
+        created=[*days, *days],
+        outcome=["open"] * 2 * n,
+    )
+    twice = leads(days, count=[2.0] * n)
+    found = {e.name: e for e in volumes.estimates(History(date(2026, 12, 31), {"opportunities": both, "leads": twice}))}
+    assert set(found) == {"volume.inbound.smb", "volume.outbound.smb"}
+    assert found["volume.inbound.smb"].value == pytest.approx(2 * found["volume.outbound.smb"].value)
+
+
 def test_years_that_differ_by_more_than_months_do_are_drift() -> None:
     def told(factors: list[float], seed: int) -> Estimate:
         rng = np.random.default_rng(seed)
