@@ -78,6 +78,15 @@ def beta_interval(alpha: float, beta: float) -> tuple[float, float]:
     return low, high
 
 
+def chance(p: float) -> str:
+    """The p of a test in words.
+
+    >>> chance(0.0234), chance(1e-20)
+    ('p = 0.023', 'p < 0.001')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 def rounded(value: float, digits: int = 4) -> float:
     """A number to so many digits, as it is written into a plan.
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simengine.learn.estimate import LEVEL, Z90, Estimate, beta_interval, rounded
+from simengine.learn.estimate import LEVEL, Z90, Estimate, beta_interval, chance, rounded
 from simengine.learn.exposure import band_of, months_between, time_at_risk
 from simengine.learn.history import CHURNED, IN_FORCE, RENEWED, History
 from simengine.learn.together import drift_of_counts, drift_of_shares
@@ -45,7 +45,7 @@ class Spells(NamedTuple):
 
 
 class Tenure(NamedTuple):
-    """Hazard by tenure: where bands begin, events, months at risk, multiples of the overall one, p that all are one."""
+    """Hazard by tenure: where bands begin, events, months at risk, multiples of the mean hazard, p that all are one."""
 
     bands: tuple[float, ...]
     events: Array
@@ -107,10 +107,11 @@ def posterior_moments(events: float, months: float) -> tuple[float, float]:
 
 
 def by_tenure(spells: Spells, bands: Sequence[float] = BANDS) -> Tenure:
-    """Hazards by tenure, and the likelihood-ratio test that there is only one.
+    """Hazards by tenure, and the test that there is only one.
 
-    Bands with less than five expected events are joined to the one before. `2 Σ D ln(h_b/h)` is chi-square with one
-    degree of freedom less than bands.
+    Bands with less than five expected events are joined to the one before. `Σ (D − h T)²/(h T)`, h being the overall
+    hazard, is chi-square with one degree of freedom less than bands (the score test, which keeps its level with fewer
+    events than the likelihood ratio).
     """
     from scipy.special import chdtrc
 
@@ -129,8 +130,8 @@ def by_tenure(spells: Spells, bands: Sequence[float] = BANDS) -> Tenure:
     d, t = np.array(kept_events), np.array(kept_months)
     with np.errstate(divide="ignore", invalid="ignore"):
         multiples = np.where(t > 0, d / t / overall, 1.0) if overall > 0 else np.ones(len(t))
-        statistic = 2 * float(np.where(d > 0, d * np.log(np.where(d > 0, multiples, 1.0)), 0.0).sum())
-    p = float(chdtrc(len(t) - 1, max(0.0, statistic))) if len(t) > 1 else float("nan")
+    expected = np.maximum(t * overall, 1e-12)
+    p = float(chdtrc(len(t) - 1, float(((d - expected) ** 2 / expected).sum()))) if len(t) > 1 else float("nan")
     return Tenure(tuple(begins), d, t, multiples, p)
 
 
@@ -201,7 +202,7 @@ def attrition(role: str, people: pd.DataFrame, history: History) -> list[Estimat
             int(b): f"x{rounded(float(m), 3):g}" for b, m in zip(leaving.bands, leaving.multiples, strict=True)
         }
     tells = (
-        f"The hazard changes with tenure (p = {leaving.p:.2g})."
+        f"The hazard changes with tenure ({chance(leaving.p)})."
         if leaving.p < SIGNIFICANCE
         else "No change of the hazard with tenure can be told from chance."
     )
@@ -212,15 +213,25 @@ def attrition(role: str, people: pd.DataFrame, history: History) -> list[Estimat
     if (ended == "involuntary").any():
         out.append(_attrition(f"attrition.{role}.involuntary", people, history, ("involuntary",), {}, []))
     if (ended == "promoted").any():
-        out.append(_attrition(f"promotion.{role}", people, history, ("promoted",), {}, ["From the first day on."]))
+        promoted = people[people["reason"] == "promoted"]
+        after = math.floor(float(months_between(promoted["start"], promoted["end"]).min()))
+        also_after, told = {"promotion.after": after}, [f"From {after} months on: nobody was promoted earlier."]
+        out.append(_attrition(f"promotion.{role}", people, history, ("promoted",), also_after, told, after))
     return out
 
 
 def _attrition(
-    name: str, people: pd.DataFrame, history: History, reasons: Sequence[str], also: dict[str, Any], notes: list[str]
+    name: str,
+    people: pd.DataFrame,
+    history: History,
+    reasons: Sequence[str],
+    also: dict[str, Any],
+    notes: list[str],
+    after: float = 0.0,
 ) -> Estimate:
     spells = spells_of_people(people, history, reasons)
-    events, months = float(spells.event.sum()), float((spells.exit - spells.entry).sum())
+    events = float(spells.event.sum())
+    months = float(np.maximum(0.0, spells.exit - np.maximum(spells.entry, after)).sum())
     mean, sd = posterior_moments(events, months)
     low, high = (within_a_year(h) for h in rate_interval(events, months))
     return Estimate(
@@ -281,7 +292,7 @@ def _drift_of_spells(
     if events.sum() == 0:
         return None
     hazards = events.sum(axis=0) / np.maximum(months.sum(axis=0), 1e-12)
-    return drift_of_counts(events.sum(axis=1), months @ hazards).told
+    return drift_of_counts(events.sum(axis=1), months @ hazards).known
 
 
 def renewal(segment: str, contracts: pd.DataFrame, history: History) -> list[Estimate]:
@@ -403,7 +414,7 @@ def _drift_of_renewals(decided: pd.DataFrame, renewed: NDArray[np.bool_]) -> flo
         return None
     k = np.array([renewed[years == y].sum() for y in labels], np.float64)
     n = np.array([(years == y).sum() for y in labels], np.float64)
-    return drift_of_shares(k, n).told
+    return drift_of_shares(k, n).known
 
 
 def spells_of_contracts(contracts: pd.DataFrame, history: History, window: float | None = None) -> Spells:

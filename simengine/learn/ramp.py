@@ -192,12 +192,12 @@ def best_rate(given: Sums) -> tuple[float, float, float]:
         nonlocal rate
         spread = math.exp(log_spread)
         a = spread**-2
-        # d ln L/d rate = 0 is Σ y = Σ rate m (a + y)/(a + rate m): a fixed point, from where the last one was.
-        for _ in range(200):
-            new = float(y.sum() / (m * (a + y) / (a + rate * m)).sum())
-            near = abs(new - rate) < 1e-7 * rate
-            rate = max(new, 1e-12)
-            if near:
+        # Newton's steps on d ln L/d ln rate = Σ y − Σ (a + y) q, q = rate m/(a + rate m), from where the last one was.
+        for _ in range(50):
+            q = rate * m / (a + rate * m)
+            step = float((y.sum() - ((a + y) * q).sum()) / max(1e-12, float(((a + y) * q * (1 - q)).sum())))
+            rate *= math.exp(min(2.0, max(-2.0, step)))
+            if abs(step) < 1e-7:
                 break
         return log_likelihood(given, rate, spread), rate
 
@@ -238,21 +238,23 @@ def fit(data: Months, curve: Curve, shape: str = "s-curve") -> Fit:
     lengths, at = np.append(GRID, between), np.append(profile, heights(between))
     order = lengths.argsort()
     lengths, at = lengths[order], at[order]
-    months, height = _vertex(lengths, at, int(at.argmax()))
-    rate, spread, reached = best_rate(sums(data, curve(shape, months)))
+    months = _vertex(lengths, at, int(at.argmax()))
+    rate, spread, height = best_rate(sums(data, curve(shape, months)))
+    if height < at.max():
+        months = float(lengths[at.argmax()])
+        rate, spread, height = best_rate(sums(data, curve(shape, months)))
+    height = max(height, float(at.max()))
     inside = np.flatnonzero(at >= height - PROFILE)
     low, high = (_crossing(lengths, at, int(i), s, height - PROFILE) for i, s in ((inside[0], -1), (inside[-1], 1)))
-    return Fit(shape, months, low, high, rate, spread, reached, profile)
+    return Fit(shape, months, low, high, rate, spread, height, profile)
 
 
-def _vertex(x: Array, y: Array, top: int) -> tuple[float, float]:
-    """Where the parabola through the highest point and its neighbours is highest, and how high."""
+def _vertex(x: Array, y: Array, top: int) -> float:
+    """Where the parabola through the highest point and its neighbours is highest."""
     if top in (0, len(x) - 1):
-        return float(x[top]), float(y[top])
-    a, b, c = np.polyfit(x[top - 1 : top + 2] - x[top], y[top - 1 : top + 2], 2)
-    if a >= 0:
-        return float(x[top]), float(y[top])
-    return float(x[top] - b / (2 * a)), float(c - b * b / (4 * a))
+        return float(x[top])
+    a, b, _ = np.polyfit(x[top - 1 : top + 2] - x[top], y[top - 1 : top + 2], 2)
+    return float(x[top] - b / (2 * a)) if a < 0 else float(x[top])
 
 
 def _crossing(x: Array, y: Array, inside: int, side: int, wanted: float) -> float:

@@ -24,6 +24,8 @@ FEWEST = 8
 FEWEST_FOR_OUTLIERS = 60
 PRICE_SHARE, PRICES_SHARE = 0.05, 0.5
 """A price is an amount that so many deals have; there is a price list where prices cover so many deals."""
+MOST_OUTLIERS, LEAST_TIMES = 0.25, 2.0
+"""More than a quarter of deals, or less than twice as large, are no outliers: another kind of deal, another law."""
 STANDS_OUT = 3.0
 """Times as many deals have a price as have an amount near it."""
 MISFIT = 0.01
@@ -189,8 +191,8 @@ def fit(amounts: Array, family: str, *, outliers: bool = False) -> Fit:
         return value if math.isfinite(value) else 1e12
 
     begin = [math.log(float(x.mean())), math.log(spread)]
-    starts = [[*begin, -3.0, math.log(t)] for t in (2.0, 6.0)] if outliers else [begin]
-    options = {"xatol": 1e-6, "fatol": 1e-8, "maxiter": 4000, "maxfev": 4000}
+    starts = [[*begin, -3.0, math.log(t)] for t in (1.0, 6.0)] if outliers else [begin]
+    options = {"xatol": 1e-5, "fatol": 1e-6, "maxiter": 2000, "maxfev": 2000}
     best = min((minimize(cost, start, method="Nelder-Mead", options=options) for start in starts), key=lambda r: r.fun)
     theta, log_likelihood = np.asarray(best.x), -float(best.fun) - len(x) * math.log(scale)
     size = _size(theta)
@@ -208,12 +210,12 @@ def fit(amounts: Array, family: str, *, outliers: bool = False) -> Fit:
 
 
 def _size(theta: Array) -> Size:
-    """The parameters, of any real numbers: ln mean, ln cv, logit of the share of outliers, ln ln of their factor."""
+    """The parameters from any real numbers: ln mean, ln cv, logit of share by its most, ln of times above its least."""
     mean, cv = math.exp(min(30.0, theta[0])), math.exp(min(4.0, max(-7.0, theta[1])))
     if len(theta) == 2:
         return Size(mean, cv)
-    share = 0.5 / (1 + math.exp(-max(-30.0, min(30.0, theta[2]))))
-    return Size(mean, cv, share, 1 + math.exp(max(-5.0, min(5.0, theta[3]))))
+    share = MOST_OUTLIERS / (1 + math.exp(-max(-30.0, min(30.0, theta[2]))))
+    return Size(mean, cv, share, LEAST_TIMES + math.exp(max(-5.0, min(5.0, theta[3]))))
 
 
 def _error(cost: Callable[[Array], float], theta: Array) -> float:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from simengine.learn.estimate import LEVEL
+from simengine.learn.exposure import begin_of, month_numbers, months_between, number_of, time_at_risk
+from simengine.learn.history import CHURNED, LOST, RENEWED, WON, History
 
 Array = NDArray[np.float64]
 FEWEST_QUARTERS = 8
@@ -41,6 +44,11 @@ class Drift(NamedTuple):
 
     @property
     def told(self) -> float | None:
+        """The value, where the data can tell that it is not zero."""
+        return self.value if self.lower > 0 else None
+
+    @property
+    def known(self) -> float | None:
         """The value, where there are periods enough to say; 0 where sampling alone explains what they differ by."""
         return self.value if self.periods >= FEWEST_PERIODS else None
 
@@ -127,7 +135,7 @@ def drift(values: Array, variances: Array) -> Drift:
 
 def drift_of(values: Sequence[float], errors: Sequence[float]) -> float | None:
     """The same of estimates with standard errors; None where there are too few."""
-    return drift(np.asarray(values, np.float64), np.square(np.asarray(errors, np.float64))).told
+    return drift(np.asarray(values, np.float64), np.square(np.asarray(errors, np.float64))).known
 
 
 def _where(values: Array, variances: Array, wanted: float) -> float:
@@ -160,3 +168,73 @@ def drift_of_shares(successes: Array, trials: Array) -> Drift:
     overall = float((k.sum() + 0.5) / (n.sum() + 1))
     found = drift(k / n, overall * (1 - overall) / n)
     return Drift(found.value / overall, found.lower / overall, found.upper / overall, found.periods)
+
+
+def quarterly_rates(history: History) -> dict[str, Array]:
+    """Rates by whole quarter of three months, counted back from the as-of date; NaN where there is none.
+
+    Arrivals (logarithm of the count), the mean logarithm of the size of won deals, won by decided deals, attrition, and
+    renewed by decided contracts: what was decided in a quarter, not what began in it, so that the last quarters do not
+    look worse than they are.
+
+    Returns
+    -------
+    By name of the assumption, (quarters,); all of the same quarters, from the first that any table speaks of.
+    """
+    days = {
+        name: frame[_FIRST_DAY[name]] for name, frame in history.tables.items() if name in _FIRST_DAY and len(frame)
+    }
+    if not days:
+        return {}
+    end = number_of(history.last + pd.Timedelta(days=1))
+    quarters = (end - number_of(min(begin_of(history, name, of) for name, of in days.items()))) // 3
+
+    def by_quarter(of: pd.Series[Any], values: Array | None = None) -> Array:
+        place = month_numbers(of) - (end - 3 * quarters)
+        kept = (place >= 0) & (place < 3 * quarters)
+        weights = np.ones(len(of)) if values is None else values
+        return np.bincount(place[kept] // 3, weights[kept], minlength=quarters).astype(np.float64)
+
+    rates: dict[str, Array] = {}
+    for (channel, segment), rows in history.table("leads").groupby(["channel", "segment"]):
+        counts = by_quarter(rows["created"], rows["count"].to_numpy(np.float64))
+        rates[f"volume.{channel}.{segment}".removesuffix(".")] = _logarithm(counts)
+    opportunities = history.table("opportunities")
+    for segment, rows in opportunities[opportunities["closed"].notna()].groupby("segment"):
+        won, lost = (rows[rows["outcome"] == outcome] for outcome in (WON, LOST))
+        k = by_quarter(won["closed"])
+        rates[f"win_rate.{segment!s}"] = _share(k, k + by_quarter(lost["closed"]))
+        sized = won[won["amount"] > 0]
+        logs = np.log(sized["amount"].to_numpy(np.float64))
+        rates[f"deal_size.{segment!s}"] = _share(by_quarter(sized["closed"], logs), by_quarter(sized["closed"]))
+    contracts = history.table("contracts")
+    for segment, rows in contracts[contracts["decided"].notna() & contracts["renews"].notna()].groupby("segment"):
+        kept, gone = (rows[rows["outcome"] == outcome] for outcome in (RENEWED, CHURNED))
+        k = by_quarter(kept["decided"])
+        rates[f"renewal.{segment!s}"] = _share(k, k + by_quarter(gone["decided"]))
+    for role, rows in history.table("people").groupby("role"):
+        left = rows[rows["end"].notna() & (rows["reason"] != "promoted")]
+        rates[f"attrition.{role!s}"] = _share(by_quarter(left["end"]), _person_months(rows, history, quarters))
+    return rates
+
+
+_FIRST_DAY = {"leads": "created", "opportunities": "created", "contracts": "start", "people": "start"}
+
+
+def _person_months(people: pd.DataFrame, history: History, quarters: int) -> Array:
+    """Person-months in each quarter back from the end of the last whole month."""
+    end = (history.last + pd.Timedelta(days=1)).to_period("M").to_timestamp()
+    origin = end - pd.DateOffset(months=3 * quarters)
+    since = pd.Series(origin, index=people.index)
+    stop = people["end"].fillna(history.last) + pd.Timedelta(days=1)
+    entry, exit_ = months_between(since, people["start"]), months_between(since, stop)
+    spent = time_at_risk(np.maximum(entry, 0.0), exit_, [3.0 * quarter for quarter in range(quarters + 1)])
+    return np.asarray(spent.sum(axis=0)[:quarters], np.float64)
+
+
+def _share(parts: Array, wholes: Array) -> Array:
+    return np.asarray(np.divide(parts, wholes, out=np.full(len(parts), np.nan), where=wholes > 0), np.float64)
+
+
+def _logarithm(counts: Array) -> Array:
+    return np.asarray(np.log(counts, out=np.full(len(counts), np.nan), where=counts > 0), np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simengine.learn.estimate import Z90, Estimate, gamma_interval, rounded, wider_by_t
+from simengine.learn.estimate import Z90, Estimate, chance, gamma_interval, rounded, wider_by_t
 from simengine.learn.exposure import begin_of, month_numbers, number_of, share_of_months
 from simengine.learn.history import History
 from simengine.learn.together import drift_of_counts
@@ -231,17 +231,25 @@ def estimates(history: History) -> list[Estimate]:
 
 
 def pictures(history: History) -> dict[str, Picture]:
-    """Data against fit by channel and segment, named `channel.segment`; `channel` where the segment is not kept."""
-    source = "leads" if len(history.table("leads")) else "opportunities"
-    table = history.table(source)
+    """Data against fit by channel and segment, named `channel.segment`; `channel` where the segment is not kept.
+
+    From leads; from opportunities of channels that have none.
+    """
+    leads = history.table("leads")
+    found = _pictures(history, "leads", leads)
+    opportunities = history.table("opportunities")
+    others = opportunities[~opportunities["channel"].isin({*leads["channel"], ""})]
+    return found | _pictures(history, "opportunities", others)
+
+
+def _pictures(history: History, source: str, table: pd.DataFrame) -> dict[str, Picture]:
     if not len(table):
         return {}
-    begin = begin_of(history, source, table["created"])
+    begin = begin_of(history, source, history.table(source)["created"])
     first, last = number_of(begin), number_of(history.last)
     shares = share_of_months(begin, history.last)
     found = {}
-    kept = table[(table["created"] >= begin) & (table["channel"] != "")]
-    for (channel, segment), rows in kept.groupby(["channel", "segment"]):
+    for (channel, segment), rows in table[table["created"] >= begin].groupby(["channel", "segment"]):
         weights = rows["count"].to_numpy() if source == "leads" else None
         counts = np.bincount(month_numbers(rows["created"]) - first, weights, last - first + 1).astype(np.float64)
         skipped = _not_begun(counts, shares)
@@ -274,9 +282,9 @@ def _told(history: History, name: str, picture: Picture) -> list[Estimate]:
     notes = []
     if fitted.season is not None:
         also["seasonality.created"] = [rounded(float(w), 3) for w in fitted.season]
-        notes.append(f"Seasons: p = {fitted.season_p:.2g} that there are none.")
+        notes.append(f"Seasons: {chance(fitted.season_p)} that there are none.")
     elif np.isfinite(fitted.season_p):
-        notes.append(f"No seasons can be told from chance (p = {fitted.season_p:.2g}).")
+        notes.append(f"No seasons can be told from chance ({chance(fitted.season_p)}).")
     else:
         notes.append(
             "Less than two years: neither growth nor seasons can be told; the level is the mean of what was seen."
@@ -287,7 +295,7 @@ def _told(history: History, name: str, picture: Picture) -> list[Estimate]:
         notes.append(f"{len(counts)} months do not tell the overdispersion.")
     else:
         notes.append(
-            f"Poisson {poisson} (p = {fitted.overdispersion_p:.2g}); "
+            f"Poisson {poisson} ({chance(fitted.overdispersion_p)}); "
             f"overdispersion {fitted.lower:.2f} to {fitted.upper:.2f}."
         )
     n = int(counts.sum())
@@ -323,7 +331,7 @@ def _moving(picture: Picture) -> list[str]:
         return []
     recent = float(picture.counts[-3:].sum() / exposure[-3:].sum())
     way = "rose" if slope > 0 else "fell"
-    return [f"It {way} meanwhile: {recent:,.3g} a month in the last three. The mean is not what comes next."]
+    return [f"It {way} meanwhile: {rounded(recent, 3):,g} a month in the last three. The mean is not what comes next."]
 
 
 def _growth(name: str, fitted: Fit, n: int, wider: float) -> Estimate:
@@ -348,14 +356,4 @@ def _drift(counts: Array, fitted: Fit) -> float | None:
         return None
     tail = slice(len(counts) - 12 * years, None)
     events, expected = (values[tail].reshape(years, 12).sum(axis=1) for values in (counts, fitted.mean))
-    return drift_of_counts(events, expected, fitted.overdispersion).told
-
-
-def quarterly(table: pd.DataFrame, begin: pd.Timestamp, last: pd.Timestamp) -> Array:
-    """Counts of what was created by whole quarter of three months back from the end of the last whole month."""
-    end = number_of(last + pd.Timedelta(days=1))
-    first = number_of(begin) + (begin.day > 1)
-    quarters = (end - first) // 3
-    place = month_numbers(table["created"]) - (end - 3 * quarters)
-    kept = place[(place >= 0) & (place < 3 * quarters)]
-    return np.bincount(kept // 3, minlength=quarters).astype(np.float64)
+    return drift_of_counts(events, expected, fitted.overdispersion).known
