@@ -208,28 +208,24 @@ def workload(shape: str, tenure: Array, mean: Array, spread: Array, most: Array)
     return np.asarray(np.where(tenure > 0, found, 0.0))
 
 
-def leaving(
-    voluntary: Array, involuntary: Array, exposure: Array, left: Array, counts: tuple[Array, Array, Array]
-) -> Array:
-    """People who stay, and who leave by one of two hazards at the end of a month, (n,).
+def leaving(voluntary: Array, involuntary: Array, exposure: Array, counts: tuple[Array, Array, Array]) -> Array:
+    """People who leave by one of two hazards at the end of a month, (n,); who stays adds −(h_v + h_i) · exposure.
 
-    A month of exposure e costs (h_v + h_i)·e; who stays adds −(h_v + h_i) e, who leaves
-    ln(1 − exp(−(h_v + h_i) e)), and by which of the two is in proportion to the hazards.
+    A month of exposure e costs (h_v + h_i) e: somebody leaves with probability 1 − exp(−(h_v + h_i) e), and by which
+    of the two is in proportion to the hazards.
 
     Parameters
     ----------
-    voluntary, involuntary : hazards a month, (n, J) by the month whose numbers hold
-    exposure : (n, J) or (1, J) of those who stay, months times multiple
-    left : (n, J) or (1, J) exposure of each leaver in the month in which they leave, one column each kind of leaver
-    counts : of leavers by column: voluntary, involuntary, of unknown reason
+    voluntary, involuntary : hazards a month, (n, J or 1)
+    exposure : of each leaver in the month in which they leave, months times multiple, (n or 1, J)
+    counts : of leavers by column, (J,) each: voluntary, involuntary, of unknown reason
     """
-    total = voluntary + involuntary
-    stay = -np.sum(np.broadcast_to(total, np.broadcast_shapes(total.shape, exposure.shape)) * exposure, axis=1)
     own, other, unknown = counts
-    gone = -np.expm1(-total * left)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(total > 0, voluntary / total, 0.5)
-    return stay + log_sum(gone, own + other + unknown) + log_sum(share, own) + log_sum(1.0 - share, other)
+    total = voluntary + involuntary
+    gone = -np.expm1(-total * exposure)
+    share = np.divide(voluntary, total, out=np.full_like(total, 0.5), where=total > 0)
+    share = np.broadcast_to(share, gone.shape)
+    return log_sum(gone, own + other + unknown) + log_sum(share, own) + log_sum(1.0 - share, other)
 
 
 def renewals(renewed: Array, contracted: Array, counts: tuple[Array, Array, Array]) -> Array:

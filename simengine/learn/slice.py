@@ -50,9 +50,7 @@ class Ensemble:
     rng : where the chance comes from
     """
 
-    def __init__(
-        self, log_likelihood: LogLikelihood, covariance: Array, chains: int, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, log_likelihood: LogLikelihood, covariance: Array, chains: int, rng: np.random.Generator) -> None:
         from scipy.linalg import solve_triangular
 
         self._log_likelihood, self._rng = log_likelihood, rng
