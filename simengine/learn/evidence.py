@@ -24,7 +24,8 @@ class Evidence:
     plan : the plan
     months : how many of its months are past
     pieces : what was observed in them; independent of each other, given the numbers of the plan
-    spoken : of each assumption that a piece speaks of what was seen, in words, and how many records it is
+    spoken : of each assumption that a piece speaks of what was seen, in words
+    records : how many records that is
     unspoken : why nothing was observed of the others, of events and of shocks
     """
 
@@ -32,6 +33,7 @@ class Evidence:
     months: int
     pieces: tuple[Piece, ...]
     spoken: Mapping[str, str]
+    records: Mapping[str, int]
     unspoken: Mapping[str, str]
 
 
@@ -50,7 +52,8 @@ def evidence_of(plan: Plan, history: History) -> Evidence:
             seen = said.setdefault(name, {})
             seen[words] = seen.get(words, 0) + each.records
     spoken = {name: "; ".join(words) for name, words in sorted(said.items())}
-    return Evidence(plan, window.months, pieces, spoken, _unspoken(window, spoken))
+    records = {name: sum(said[name].values()) for name in spoken}
+    return Evidence(plan, window.months, pieces, spoken, records, _unspoken(window, spoken))
 
 
 _REASONS = {

@@ -52,7 +52,7 @@ class Window:
     def month(self, days: pd.Series[Any]) -> Whole:
         """The month of the plan that each day lies in; `NEVER` where there is none."""
         month = days.dt.year * MONTHS_PER_YEAR + days.dt.month - 1 - self.start
-        return month.fillna(NEVER).to_numpy(np.int64)
+        return np.asarray(month.fillna(NEVER).to_numpy(np.int64))
 
     def months_before(self, days: pd.Series[Any]) -> Array:
         """Months from each day to the plan's start, in part months."""
@@ -169,22 +169,26 @@ def piece(
     for read in reads:
         if read.quantity is None:
             continue
-        for name in _named(read.quantity, window):
-            needs.add(name)
-            if read.words:
-                says.setdefault(name, read.words)
-        touched = {*_named(read.quantity, window), *read.also}
+        needs.update(_named(read.quantity))
+        if read.words:
+            says.update((name, says.get(name, read.words)) for name in _in_force(read.quantity, window))
+        touched = {*_named(read.quantity), *read.also}
         for event, entry in plan.events.items():
             effects = [effect for name, effect in entry.effect.items() if name in touched]
             if effects:
                 needs.add(event)
                 for quantity in (*(effect.amount for effect in effects), entry.phase_in_months):
-                    needs.update(_named(quantity, window))
+                    needs.update(_named(quantity))
         shocks.update(name for name, shock in plan.shocks.items() if not touched.isdisjoint(shock.loadings))
     return Piece(says, frozenset(needs), frozenset(shocks), own, round(records), log_likelihood)
 
 
-def _named(quantity: Quantity, window: Window) -> set[str]:
+def _named(quantity: Quantity) -> set[str]:
+    """The assumptions that a number is at any time."""
+    return {step.assumption for step in quantity.steps if step.assumption is not None}
+
+
+def _in_force(quantity: Quantity, window: Window) -> set[str]:
     """The assumptions that a number is in the past months."""
     held = (quantity.at(window.start + t) for t in range(window.months))
     return {step.assumption for step in held if step.assumption is not None}

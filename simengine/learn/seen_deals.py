@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 
 from simengine.learn.history import LOST, OPEN, WON
 from simengine.learn.likelihood import LEAST, Closings, at_most, log_sigma, log_sum, lognormal, sizes, survival
 from simengine.learn.piece import NEVER, Array, Frame, Piece, Point, Read, Whole, Window, at, piece
+from simengine.learn.seen_people import people_of
 from simengine.plan.fields import ONE, ZERO
 from simengine.plan.market import Demand
-from simengine.plan.people import LeaverPipeline
 from simengine.plan.scalars import Quantity
 
 _MANY = 64
@@ -47,10 +46,10 @@ def deal_pieces(window: Window) -> Iterator[Piece]:
     deals = window.table("opportunities")
     if not window.months or not len(deals):
         return
-    for demand, frame in _by_law(window, deals):
+    for demand, kept_won, frame in _by_law(window, deals):
         told = _told(window, frame)
         opening = told.start < 0
-        law = _Law(window, demand)
+        law = _Law(window, demand, kept_won)
         yield from law.outcomes(_only(told, ~opening), _only(told, opening))
         yield from law.sizes(_only(told, ~opening & (told.outcome == _CODES[WON]) & (told.amount > 0)))
 
@@ -59,13 +58,20 @@ def _only(told: _Told, chosen: np.ndarray) -> _Told:
     return _Told(*(getattr(told, name)[chosen] for name in _Told.__dataclass_fields__))
 
 
-def _by_law(window: Window, deals: Frame) -> Iterator[tuple[Demand, Frame]]:
+def _by_law(window: Window, deals: Frame) -> Iterator[tuple[Demand, Array, Frame]]:
     """Each law of deals with the opportunities that follow it; who has no channel follows the only law of a segment."""
     laws: dict[str, tuple[Demand, list[tuple[str, str]]]] = {}
     of_segment: dict[str, set[str]] = {}
     for name, channel in sorted(window.plan.funnel.channels.items()):
         for segment, demand in sorted(channel.segments.items()):
-            key = repr((segment, *(getattr(demand, field) for field in _LAW_FIELDS), demand.seasonality.closed))
+            key = repr(
+                (
+                    segment,
+                    *(getattr(demand, field) for field in _LAW_FIELDS),
+                    demand.seasonality.closed,
+                    channel.sold_by,
+                )
+            )
             laws.setdefault(key, (demand, []))[1].append((name, segment))
             of_segment.setdefault(segment, set()).add(key)
     cell = list(zip(deals["channel"], deals["segment"], strict=True))
@@ -74,7 +80,9 @@ def _by_law(window: Window, deals: Frame) -> Iterator[tuple[Demand, Frame]]:
         known |= {("", segment) for _, segment in cells if len(of_segment[segment]) == 1}
         frame = deals[[pair in known for pair in cell]]
         if len(frame):
-            yield demand, frame
+            (name, segment), *_ = cells
+            is_sold = window.plan.funnel.channels[name].sold_by == "sellers"
+            yield demand, _kept_won(window, segment, is_sold), frame
 
 
 _LAW_FIELDS = (
@@ -87,37 +95,44 @@ def _told(window: Window, deals: Frame) -> _Told:
     is_kept = deals["started"].notna().any()
     started = deals["started"] if is_kept else deals["created"]
     start, closed = window.month(started), window.month(deals["closed"])
-    arrived = np.clip(window.month(deals["created"]), 0, None)
+    arrived = np.maximum(window.month(deals["created"]), 0)
     outcome = deals["outcome"].map(_CODES).to_numpy(np.int64)
-    last = np.full(len(deals), window.months - 1)
-    until = np.where(outcome == _CODES[OPEN], last, np.maximum(closed, start))
-    outcome, until, spoilt = _handed_over(window, deals, start, outcome, until)
-    kept = (start != NEVER) & (start < window.months) & ((closed == NEVER) | (closed >= 0)) & ~spoilt
+    last = np.full(len(deals), window.months - 1, np.int64)
+    until = np.where(outcome == _CODES[OPEN], last, np.maximum(closed, np.maximum(start, 0)))
+    kept = (start != NEVER) & (start < window.months) & ((closed == NEVER) | (closed >= 0))
     age = np.round(np.maximum(0.0, window.months_before(started)), 1)
     amount = deals["amount"].to_numpy(np.float64)
     whole = _Told(start, np.where(start < 0, age, 0.0), outcome, until, arrived, np.nan_to_num(amount))
     return _only(whole, kept)
 
 
-def _handed_over(
-    window: Window, deals: Frame, start: Whole, outcome: Whole, until: Whole
-) -> tuple[Whole, Whole, np.ndarray]:
-    """A deal whose owner left while it was open tells only that it was open until then: others finish it, otherwise."""
-    people, roles = window.table("people"), window.plan.team.roles
-    changed = [name for name, role in roles.items() if role.leaver_pipeline != LeaverPipeline()]
-    leavers = people[people["role"].isin(changed) & people["end"].notna()]
-    left = pd.Series(window.month(leavers["end"]), index=leavers["id"]).groupby(level=0).max()
-    end = deals["owner"].map(left).fillna(-NEVER).to_numpy(np.int64)
-    over = end < until
-    spoilt = over & (end < np.maximum(start, 0))
-    return np.where(over, _CODES[OPEN], outcome), np.where(over, end, until), spoilt
+def _kept_won(window: Window, segment: str, is_sold: bool) -> Array:
+    """By how much leavers lower the chance of a deal that is open at the end of each past month, (months,).
+
+    Records name the last owner of a deal, so who owned it before is not known: it had a leaver with the chance that
+    anybody who sells in the segment was one.
+    """
+    working, lost = np.zeros(window.months), np.zeros(window.months)
+    team = window.plan.team
+    for group in team.seats:
+        role = team.roles[group.role]
+        if not is_sold or group.segment != segment or not role.sells:
+            continue
+        worse = 1.0 - float(role.leaver_pipeline.win_rate.of(window.plan.planned))
+        people = people_of(window, group)
+        first, end = window.month(people["start"]), window.month(people["end"])
+        for t in range(window.months):
+            working[t] += ((first <= t) & ((end == NEVER) | (end >= t))).sum()
+            lost[t] += worse * (end == t).sum()
+    return np.maximum(1e-3, 1.0 - np.divide(lost, working, out=np.zeros_like(lost), where=working > 0))
 
 
 class _Law:
     """How deals of a law are won and lost, close, and fall into bands of size."""
 
-    def __init__(self, window: Window, demand: Demand) -> None:
+    def __init__(self, window: Window, demand: Demand, kept_won: Array) -> None:
         self._window, self._demand = window, demand
+        self._kept = np.concatenate(([0.0], np.cumsum(np.log(kept_won))))
         outliers = demand.outliers
         self._share, self._times = (outliers.share, outliers.times) if outliers else (ZERO, ONE)
         self._clock = window.season(demand.seasonality.closed)
@@ -165,7 +180,7 @@ class _Law:
         column = column.ravel()
         start, until, arrived = keys
         closings = Closings.of(start, until, self._clock)
-        count = keys.shape[1]
+        count, kept = keys.shape[1], np.exp(self._kept[until] - self._kept[start])
 
         def counted(chosen: np.ndarray) -> Array:
             return np.bincount(column[chosen], minlength=count).astype(np.float64)
@@ -184,10 +199,10 @@ class _Law:
                 dies, lives = (
                     (closes, later) if bands.lost is bands.cycle else closings.ends(bands.lost[b], bands.spread)
                 )
-                hit = win * closes
+                hit, spoilt = win * closes * kept, win * closes * (1 - kept)
                 total = total + log_sum(hit, of_band[b])
                 sums = sums + share * np.stack(
-                    np.broadcast_arrays(hit, (1 - win) * dies, win * later + (1 - win) * lives)
+                    np.broadcast_arrays(hit, (1 - win) * dies + spoilt, win * later + (1 - win) * lives)
                 )
             return np.asarray(total + log_sum(sums[0], unknown) + log_sum(sums[1], lost) + log_sum(sums[2], opened))
 
@@ -200,7 +215,7 @@ class _Law:
         column = column.ravel()
         age, until = keys[0], keys[1].astype(np.int64)
         clock = np.concatenate(([0.0], np.cumsum(self._clock)))
-        begin, end = age + clock[until], age + clock[until + 1]
+        begin, end, kept = age + clock[until], age + clock[until + 1], np.exp(self._kept[until])
         points, terms = np.unique(np.round(np.stack([age, begin, end]), 9), return_inverse=True)
         terms = terms.reshape(3, -1)
         won, lost, opened = (
@@ -216,8 +231,9 @@ class _Law:
                 curve = survival(points, bands.cycle[b][:, :1], spread)
                 other = curve if bands.lost is bands.cycle else survival(points, bands.lost[b][:, :1], spread)
                 (w0, w1, w2), (l0, l1, l2) = ((c[:, term] for term in terms) for c in (curve, other))
-                hit = hit + share * win * (w1 - w2)
-                miss = miss + share * (1 - win) * (l1 - l2)
+                closes = share * win * (w1 - w2)
+                hit = hit + closes * kept
+                miss = miss + share * (1 - win) * (l1 - l2) + closes * (1 - kept)
                 stay = stay + share * (win * w2 + (1 - win) * l2)
                 alive = alive + share * (win * w0 + (1 - win) * l0)
             parts = ((hit, won), (miss, lost), (stay, opened))

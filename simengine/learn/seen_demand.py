@@ -13,6 +13,7 @@ from simengine.learn.likelihood import arrivals, binomial
 from simengine.learn.piece import NEVER, Array, Frame, Piece, Point, Read, Whole, Window, at, piece
 from simengine.learn.seen_people import Crew, people_of
 from simengine.plan.market import Channel, Demand
+from simengine.plan.people import Role
 from simengine.units import MONTHS_PER_YEAR
 
 _MATURE = 0.99
@@ -106,7 +107,7 @@ class _Crews:
         ]
         return self._once(f"productivity in {segment}", [part for part in groups if len(part[1])])
 
-    def _once(self, name: str, groups: list[tuple[object, Frame]] | list) -> Crew | None:  # type: ignore[type-arg]
+    def _once(self, name: str, groups: list[tuple[Role, Frame]]) -> Crew | None:
         if name not in self._made:
             crew = Crew(self._window, groups, name) if groups else None
             self._made[name] = crew if crew is not None and crew.people_months else None
@@ -136,7 +137,7 @@ def _volume(window: Window, cell: Cell, counts: Array, is_last: bool, crews: _Cr
         Read(demand.overdispersion, together),
     ]
     own: tuple[str, ...] = ()
-    base = _Given(window, cell)
+    base: _Given | _Hours | _Sellers = _Given(window, cell)
     if demand.from_hours is not None:
         crew = crews.of_role(demand.from_hours.role)
         if crew is None:

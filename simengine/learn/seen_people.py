@@ -195,8 +195,7 @@ def _attrition(window: Window, role: Role, people: Frame) -> Iterator[Piece]:
         def weighed(bands: Array, planned_in: Whole) -> Array:
             return sum((at(f, planned_in) * band for f, band in zip(factors, bands, strict=True)), np.zeros((1, 1)))
 
-        every = np.arange(months)
-        stayed = weighed(stay, every)
+        stayed = weighed(stay, np.arange(months, dtype=np.int64))
         alike = own.shape[1] == other.shape[1] == 1
         if alike:
             stayed = np.broadcast_to(stayed, (len(stayed), months)).sum(axis=1, keepdims=True)
@@ -223,7 +222,8 @@ def _promotion(window: Window, role: Role, people: Frame) -> Iterator[Piece]:
     # Who leaves for another reason in a month may have been ready as well: that month says nothing.
     kept = promoted | ~gone
     planned, tenure, promoted = staff.first[who][kept], tenure[kept], promoted[kept]
-    keys, counts = np.unique(np.stack([planned, tenure, promoted]), axis=1, return_counts=True)
+    table = np.stack([planned.astype(np.float64), tenure, promoted.astype(np.float64)])
+    keys, counts = np.unique(table, axis=1, return_counts=True)
     months, tenures, went = keys[0].astype(np.int64), keys[1], keys[2] > 0
     if not len(months):
         return
@@ -231,7 +231,7 @@ def _promotion(window: Window, role: Role, people: Frame) -> Iterator[Piece]:
     def log_likelihood(point: Point) -> Array:
         hazard, after = at(point.hazard(promotion.rate), months), at(point.of(promotion.after), months)
         cost = hazard * np.clip(tenures + 1.0 - after, 0.0, 1.0)
-        return -(cost * ~went) @ counts + log_sum(-np.expm1(-cost), counts * went)
+        return np.asarray(-(cost * ~went) @ counts + log_sum(-np.expm1(-cost), counts * went))
 
     words = f"{int(promoted.sum())} promoted in {len(planned) / MONTHS_PER_YEAR:.1f} person-years"
     yield piece(window, [Read(promotion.rate, words), Read(promotion.after)], len(planned), log_likelihood)

@@ -84,7 +84,7 @@ class Ensemble:
 
     def _evaluated(self, states: Array) -> Array:
         found = self._log_likelihood(states)
-        return np.where(np.isnan(found), -math.inf, found)
+        return np.asarray(np.where(np.isnan(found), -math.inf, found))
 
     def _rise(self, states: Array, levels: Array) -> tuple[Array, Array]:
         """Raise the power, fit the ellipses to what was visited before, and move; returns what is visited."""
@@ -180,7 +180,7 @@ def split_rhat(x: Array) -> Array:
     within = halves.var(axis=0, ddof=1).mean(axis=0)
     between = halves.mean(axis=0).var(axis=0, ddof=1)
     ratio = np.divide(between, within, out=np.zeros_like(within), where=within > 0)
-    return np.sqrt((n - 1) / n + ratio)
+    return np.asarray(np.sqrt((n - 1) / n + ratio))
 
 
 def effective_draws(x: Array) -> Array:
