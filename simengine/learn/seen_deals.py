@@ -96,7 +96,7 @@ def _told(window: Window, deals: Frame) -> _Told:
     started = deals["started"] if is_kept else deals["created"]
     start, closed = window.month(started), window.month(deals["closed"])
     arrived = np.maximum(window.month(deals["created"]), 0)
-    outcome = deals["outcome"].map(_CODES).to_numpy(np.int64)
+    outcome: Whole = deals["outcome"].map(_CODES).to_numpy().astype(np.int64)
     ended = np.maximum(closed, np.maximum(start, 0))
     until: Whole = np.where(outcome == _CODES[OPEN], window.months - 1, ended).astype(np.int64)
     kept = (start != NEVER) & (start < window.months) & ((closed == NEVER) | (closed >= 0))

@@ -178,7 +178,7 @@ def _attrition(window: Window, role: Role, people: Frame) -> Iterator[Piece]:
     )
     planned = staff.first[who]
     months = window.months
-    stay = np.stack([np.bincount(planned[~gone], band[~gone], months) for band in inside_band])
+    stay: Array = np.stack([np.bincount(planned[~gone], band[~gone], months) for band in inside_band])
     reasons = np.array(staff.reason)[who[gone]] if gone.any() else np.array([], dtype=str)
     kinds = [reasons == "voluntary", reasons == "involuntary", reasons == ""]
     promoted = reasons == "promoted"
