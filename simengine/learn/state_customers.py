@@ -21,6 +21,7 @@ def customers(standing: Standing) -> None:
     if plan.base and not known and not standing.is_taken("customers", "no contracts: who is a customer is not known"):
         return
     found = in_force(standing.history)
+    found = found[found["arr"] > 0]
     _check_segments(standing, found)
     renewals: list[dict[str, object]] = []
     past: list[dict[str, object]] = []
