@@ -33,6 +33,7 @@ _COMMANDS = {
         "voi",
         "figures",
         "history",
+        "update",
         "warmup",
     )
 }

@@ -157,10 +157,7 @@ def _since(old: History, new: History) -> dict[str, date]:
     for name in {*old.tables, *new.tables}:
         first, later = old.since.get(name), new.since.get(name)
         is_gap = later is not None and (later - old.as_of).days > 1
-        if name not in old.tables or is_gap:
-            since = later
-        else:
-            since = first
+        since = later if name not in old.tables or is_gap else first
         if since is not None:
             found[name] = since
     return found

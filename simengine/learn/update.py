@@ -13,15 +13,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path as FilePath
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simengine.errors import MachineError, PlanError, SimengineError
 from simengine.learn.batches import Batch, batch, beside, earlier, joined, plan_before
+from simengine.learn.beliefs import Beliefs, Spec, beliefs
 from simengine.learn.happened import BY_CHANNEL, happened
 from simengine.learn.history import History
+from simengine.learn.posterior import Posterior, learn
 from simengine.learn.standing import Shift, as_csv
 from simengine.learn.state import state, tree_of
 from simengine.plan import Plan, load, loads
@@ -34,34 +35,6 @@ QUANTILES = 0.1, 0.5, 0.9
 _SAID = re.compile(r"; actuals to \d{4}-\d{2}-\d{2}: .*$")
 _LONGEST = 300
 """Characters of a source's reference."""
-_LEAST = 5e-4
-"""A rank correlation below this is none."""
-
-
-class Spoken(Protocol):
-    """What `learn.posterior.learn` tells: see there."""
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    @property
-    def values(self) -> NDArray[np.float64]: ...
-    @property
-    def spoken(self) -> Mapping[str, str]: ...
-    @property
-    def direct(self) -> frozenset[str]: ...
-    @property
-    def records(self) -> Mapping[str, int]: ...
-    @property
-    def kept(self) -> Mapping[str, str]: ...
-
-
-class Held(Protocol):
-    """What `learn.posterior.beliefs` makes of it: distributions as plans write them, and rank correlations."""
-
-    @property
-    def distributions(self) -> Mapping[str, object]: ...
-    @property
-    def rank_correlations(self) -> Sequence[tuple[str, str, float]]: ...
 
 
 class Moved(NamedTuple):
@@ -85,6 +58,7 @@ class Updated:
     files : name -> text; the plan itself comes first, then what stands beside it
     as_of : the last day that is known
     moved : beliefs that actuals speak of, those that moved most come first
+    restated : those of `moved` whose distribution is another now; the others cannot be told from before
     kept : why an assumption, event or shock is believed as before
     shifts : what the plan counted on for the day, beside what is
     said : what was moved, left out or taken from the plan
@@ -95,6 +69,7 @@ class Updated:
     files: dict[str, str]
     as_of: date
     moved: tuple[Moved, ...]
+    restated: frozenset[str]
     kept: Mapping[str, str]
     shifts: tuple[Shift, ...]
     said: tuple[str, ...]
@@ -129,11 +104,9 @@ def update(
 
     Notes
     -----
-    Beliefs are those of the plan before any actuals, conditioned on all records so far: an update with the records of two
-    quarters is the same as one with those of each after the other.
+    Beliefs are those of the plan before any actuals, conditioned on all records so far: an update with the records of
+    two quarters is the same as one with those of each after the other.
     """
-    from simengine.learn.posterior import beliefs, learn
-
     file, target = FilePath(path), FilePath(output)
     plan = load(file)
     if len([name for name in plan.texts if name.endswith((".yaml", ".yml"))]) > 1:
@@ -165,8 +138,8 @@ def compose(
     plan: Plan,
     before: Plan,
     batches: Sequence[Batch],
-    posterior: Spoken,
-    held: Held,
+    posterior: Posterior,
+    held: Beliefs,
     target: FilePath,
     folder: FilePath,
     origin: FilePath,
@@ -199,8 +172,7 @@ def compose(
             for each in batches
         ],
     }
-    if pairs := [(a, b, rho) for a, b, rho in held.rank_correlations if abs(rho) >= _LEAST]:
-        rows = [{"a": a, "b": b, "rho": f"{rho:.4f}"} for a, b, rho in pairs]
+    if rows := list(_together(held)):
         files[f"{stem}.dependence.csv"] = as_csv(("a", "b", "rho"), rows)
         learned["dependence"] = {"file": f"{stem}.dependence.csv"}
     changes["learned",] = learned
@@ -213,6 +185,7 @@ def compose(
         {target.name: text, **files, **others},
         history.as_of,
         moved,
+        frozenset(held.beliefs),
         posterior.kept,
         stand.shifts,
         tuple(said),
@@ -266,7 +239,7 @@ def _facts(history: History, before: Plan, plan: Plan) -> tuple[list[dict[str, o
         if part["value"].isna().any():
             untold.append(output)
             continue
-        rows += [_fact(row) for row in part.to_dict("records") if _is_told(row)]
+        rows += [_fact(dict(row)) for row in part.to_dict("records") if _is_told(dict(row))]
     first = before.plan.start
     older = [fact for fact in plan.facts.rows if fact.month < first and fact.output not in untold]
     kept = [
@@ -282,30 +255,66 @@ def _facts(history: History, before: Plan, plan: Plan) -> tuple[list[dict[str, o
     return [*kept, *rows], untold
 
 
-def _is_told(row: Mapping[str, object]) -> bool:
+def _is_told(row: Mapping[Any, Any]) -> bool:
     """Of what nobody can place on a channel a zero says nothing."""
     return row["output"] not in BY_CHANNEL or row["channel"] != "" or row["value"] != 0
 
 
-def _fact(row: Mapping[str, object]) -> dict[str, object]:
-    value = row["value"]
-    assert isinstance(value, float)
-    return {**row, "month": month_label(int(str(row["month"]))), "value": value}
+def _fact(row: Mapping[Any, Any]) -> dict[str, object]:
+    return {**row, "month": month_label(int(row["month"]))}
 
 
 # --- beliefs ----------------------------------------------------------------------------------------------------------
 
 
-def _believed(plan: Plan, before: Plan, as_of: date, posterior: Spoken, held: Held) -> dict[Path, object]:
+def _together(held: Beliefs) -> Iterator[dict[str, object]]:
+    """Rank correlations of names that evidence ties; with 0 stands who is tied to nobody any more."""
+    paired = {name for a, b, _ in held.rank_correlations for name in (a, b)}
+    for a, b, rho in held.rank_correlations:
+        yield {"a": a, "b": b, "rho": f"{rho:g}"}
+    for group in held.groups:
+        for name in group:
+            if name not in paired:
+                other = next(each for each in group if each != name)
+                yield {"a": name, "b": other, "rho": 0}
+
+
+def as_written(spec: Spec, unit: str) -> Spec:
+    """A distribution with its numbers as plans write them: fractions in per cent.
+
+    >>> as_written({"beta": {"mean": 0.2213, "n": 402.5}}, "fraction")
+    {'beta': {'mean': '22.13 %', 'n': 402.5}}
+    >>> as_written({"discrete": {0.02: 0.25, 0.03: 0.75}}, "fraction per year")
+    {'discrete': {'2 %': '25 %', '3 %': '75 %'}}
+    """
+    if not unit.startswith("fraction"):
+        return spec
+    (family, given), *_ = spec.items()
+    if family == "discrete":
+        return {family: {_percent(value): _percent(share) for value, share in given.items()}}
+    if not isinstance(given, dict):
+        return {family: _percent(given)}
+    return {family: {key: value if key in _SHAPES else _percent(value) for key, value in given.items()}}
+
+
+_SHAPES = frozenset({"n", "cv", "sigma", "shape"})
+"""Parameters of distributions that have no unit."""
+
+
+def _percent(value: Any) -> Any:
+    return [_percent(each) for each in value] if isinstance(value, list) else f"{100 * value:.6g} %"
+
+
+def _believed(plan: Plan, before: Plan, as_of: date, posterior: Posterior, held: Beliefs) -> dict[Path, object]:
     """Edits of the assumptions: what is believed now and was before, and what the records add to the source."""
     tree, changes = tree_of(before).plain(), dict[Path, object]()
     assert isinstance(tree, dict)
     written = tree.get("assumptions", {})
-    for name, distribution in sorted(held.distributions.items()):
+    for name, belief in sorted(held.beliefs.items()):
         if name not in plan.assumptions:
             continue
         at = ("assumptions", name)
-        changes[*at, "distribution"] = distribution
+        changes[*at, "distribution"] = as_written(belief.distribution, plan.assumptions[name].unit)
         if plan.assumptions[name].before is None:
             changes[*at, "before"] = written[name]["distribution"]
         source = before.assumptions[name].source
@@ -315,15 +324,16 @@ def _believed(plan: Plan, before: Plan, as_of: date, posterior: Spoken, held: He
         if name in posterior.direct:
             changes[*at, "source", "n"] = (source.n or 0) + posterior.records.get(name, 0)
             changes[*at, "source", "as_of"] = str(as_of)
-    for name in plan.assumptions.keys() - held.distributions.keys():
+    for name in plan.assumptions.keys() - held.beliefs.keys():
         if plan.assumptions[name].before is not None:
             # What an earlier update believed is conditioned anew on all records, and they say nothing of it now.
             changes["assumptions", name, "distribution"] = written[name]["distribution"]
             changes["assumptions", name, "before"] = REMOVE
+            changes["assumptions", name, "source"] = written[name]["source"]
     return changes
 
 
-def _moved(plan: Plan, posterior: Spoken) -> Iterator[Moved]:
+def _moved(plan: Plan, posterior: Posterior) -> Iterator[Moved]:
     """Beliefs of which actuals speak, by how far the median moved in widths of what was believed."""
     laws = plan.widened()
     found = []
@@ -363,13 +373,13 @@ def write(updated: Updated, folder: str | os.PathLike[str], *, overwrite: bool =
         partial = FilePath(tempfile.mkdtemp(prefix=".update-", dir=place))
         for name, text in updated.files.items():
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            with open(partial / name, "w", encoding="utf-8", newline="") as file:
+            with (partial / name).open("w", encoding="utf-8", newline="") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
         for name in reversed(updated.files):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(partial / name, place / name)
+            (partial / name).replace(place / name)
     except OSError as error:
         raise MachineError(f"{place}: the new plan cannot be written: {error.strerror or error}") from None
     finally:

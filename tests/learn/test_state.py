@@ -99,14 +99,15 @@ def test_older_months_are_the_plans_kept_as_its_customers_were_since() -> None:
 def test_seats_are_who_is_there_and_who_is_expected() -> None:
     found = stand()
     seats = {group.name: group for group in updated(found).team.seats}
-    assert (seats["ae-smb"].existing, seats["ae-smb"].tenures) == (2, (21, 15))
+    assert list(seats["ae-smb"].tenures) == [21, 15]
     # who left in February is followed two months after March begins
     assert {month_label(month): n for month, n in seats["ae-smb"].hires.items()} == {"2027-05": 1}
-    assert (seats["ae-smb-new"].existing, seats["ae-smb-new"].tenures) == (1, (1,))
+    assert list(seats["ae-smb-new"].tenures) == [1]
     assert {month_label(month): n for month, n in seats["ae-smb-new"].hires.items()} == {"2027-04": 1, "2027-06": 1}
-    assert seats["ae-emea"].tenures == (8,)
+    assert list(seats["ae-emea"].tenures) == [8]
     # a CSM is not followed
-    assert (seats["csm"].existing, seats["csm"].tenures, seats["csm"].seats) == (1, (39,), 1)
+    assert list(seats["csm"].tenures) == [39]
+    assert seats["csm"].seats == 1
     assert any("nobody is to follow" in words for words in found.said)
 
 
