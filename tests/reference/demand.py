@@ -158,8 +158,12 @@ class Funnel:
             lag = self.numbers.at(lags[stage], month) if lags else 0.0
             later = binomial(passing, lag - math.floor(lag), u_later)
             arrives = month + math.floor(lag)
-            self.coming[cell.key, stage + 1, arrives] += passing - later
-            self.coming[cell.key, stage + 1, arrives + 1] += later
+            self._send(cell, stage, month, arrives, passing - later)
+            self._send(cell, stage, month, arrives + 1, later)
         number = self.coming[cell.key, last, month]
         self.count(cell, last, month, number)
         return number
+
+    def _send(self, cell: Cell, stage: int, month: int, arrives: int, number: int) -> None:
+        """Let some of a month's arrivals at a stage be at the next one when they arrive there."""
+        self.coming[cell.key, stage + 1, arrives] += number
