@@ -57,8 +57,10 @@ def command(
     What the company is on that day is the opening state, months past are facts, and beliefs are conditioned on all that
     was recorded. The words, the order and the comments of PLAN stay.
     """
-    from simengine.learn.update import update, write
+    from simengine.learn.update import refuse_existing, update, write
 
+    if not overwrite:
+        refuse_existing(output)
     updated = update(plan, actuals, as_of=as_of.date(), output=output, assume=assume, draws=draws, seed=seed)
     write(updated, output.parent, overwrite=overwrite)
     if as_json:

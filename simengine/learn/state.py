@@ -40,7 +40,9 @@ class State:
     said: tuple[str, ...]
 
 
-def state(history: History, plan: Plan, *, stem: str, assume: Collection[str] = ()) -> State:
+def state(
+    history: History, plan: Plan, *, stem: str, assume: Collection[str] = (), before: Plan | None = None
+) -> State:
     """The opening state of a plan that starts with the month after the as-of date.
 
     Parameters
@@ -50,6 +52,7 @@ def state(history: History, plan: Plan, *, stem: str, assume: Collection[str] = 
     stem : how the names of files beside the new plan begin
     assume : kinds of things (`standing.ASSUMED`) that are taken from the plan, at the values that it counts on, where
         the tables do not tell them
+    before : the plan before any actuals, where `plan` has been updated since
 
     Raises
     ------
@@ -67,7 +70,7 @@ def state(history: History, plan: Plan, *, stem: str, assume: Collection[str] = 
             f"{', '.join(sorted(unknown))}: nothing to take from the plan; expected {', '.join(ASSUMED)}"
         )
     _check_day(history, plan)
-    standing = Standing(history, plan, frozenset(assume), stem)
+    standing = Standing(history, plan, frozenset(assume), stem, before or plan)
     _calendar(standing)
     for part in (customers, people, pipeline, _cash):
         part(standing)

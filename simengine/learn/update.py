@@ -24,7 +24,7 @@ from simengine.learn.happened import BY_CHANNEL, happened
 from simengine.learn.history import History
 from simengine.learn.posterior import Posterior, learn
 from simengine.learn.standing import Shift, as_csv
-from simengine.learn.state import state, tree_of
+from simengine.learn.state import State, state, tree_of
 from simengine.plan import Plan, load, loads
 from simengine.plan.edit import REMOVE, edited
 from simengine.plan.facts import LEVELS, SUMS
@@ -124,9 +124,11 @@ def update(
         raise SimengineError(f"{file.name} knows what happened up to {batches[-1].as_of}: choose a later day")
     batches.append(batch(actuals, as_of, before, file.parent))
     history = joined(batches)
+    # What is refused is refused before the long part begins.
+    stand = state(history, plan, stem=target.stem, assume=assume, before=before)
     posterior = learn(before, history, draws=draws, seed=seed)
     origin = before_file(plan, file)
-    return compose(plan, before, batches, posterior, beliefs(before, posterior), target, file.parent, origin, assume)
+    return compose(plan, before, batches, stand, posterior, beliefs(before, posterior), target, file.parent, origin)
 
 
 def before_file(plan: Plan, file: FilePath) -> FilePath:
@@ -138,12 +140,12 @@ def compose(
     plan: Plan,
     before: Plan,
     batches: Sequence[Batch],
+    stand: State,
     posterior: Posterior,
     held: Beliefs,
     target: FilePath,
     folder: FilePath,
     origin: FilePath,
-    assume: Collection[str] = (),
 ) -> Updated:
     """Put a new plan together from the old one, all records, and what is believed now.
 
@@ -152,12 +154,11 @@ def compose(
     plan : the plan in force, in `folder`
     before : the plan before any actuals, at `origin`
     batches : all records so far, each with a file as seen from `folder`; the last one is the new one
+    stand : where the company stands
     posterior, held : what is believed now
     target : the new plan's file
-    assume : what to take from the plan where the records do not tell it
     """
     history, stem = joined(batches), target.stem
-    stand = state(history, plan, stem=stem, assume=assume)
     files, changes = dict(stand.files), dict(stand.changes)
     told, untold = _facts(history, before, plan)
     if told:
@@ -353,6 +354,13 @@ def _moved(plan: Plan, posterior: Posterior) -> Iterator[Moved]:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
+def refuse_existing(*files: FilePath) -> None:
+    """Raise SimengineError where one of these files is there."""
+    for file in files:
+        if file.exists():
+            raise SimengineError(f"{file} is there already: choose another name with -o, or add --overwrite")
+
+
 def write(updated: Updated, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a new plan and what stands beside it, whole or not at all: the plan itself appears last.
 
@@ -364,9 +372,8 @@ def write(updated: Updated, folder: str | os.PathLike[str], *, overwrite: bool =
         where the folder cannot be written to; what was there is still there
     """
     place = FilePath(folder)
-    there = [name for name in updated.files if (place / name).exists()]
-    if there and not overwrite:
-        raise SimengineError(f"{place / there[0]} is there already: choose another name with -o, or add --overwrite")
+    if not overwrite:
+        refuse_existing(*(place / name for name in updated.files))
     partial: FilePath | None = None
     try:
         place.mkdir(parents=True, exist_ok=True)

@@ -165,4 +165,5 @@ def write(folder: Path, text: str = PLAN, known: dict[str, Any] | None = None, n
         frame.to_csv(folder / f"{name}-{each}.csv", index=False)
         columns = ", ".join(f'"{column}": "{column}"' for column in frame)
         lines += [f"{each}:", f"  source: {name}-{each}.csv", f"  columns: {{{columns}}}"]
+        lines += ["  complete: true"] if each in ("opportunities", "leads") else []
     (folder / f"{name}.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
