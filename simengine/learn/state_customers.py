@@ -124,7 +124,7 @@ def _accounts(standing: Standing, segment: str, terms: Base, own: pd.DataFrame) 
     named: set[str] = set()
     for account in terms.named_accounts:
         at, key = ("base", segment, "named_accounts", account.name), _key(account.name)
-        if key not in known and (alike := _alike(ever, account)):
+        if key not in known and (alike := _alike(standing, segment, ever, account)):
             standing.said.append(f"{account.name} is customer {alike}: the only one with its ARR and its renewal")
             key = _key(alike)
         if key in by_name:
@@ -141,9 +141,11 @@ def _accounts(standing: Standing, segment: str, terms: Base, own: pd.DataFrame) 
     return named
 
 
-def _alike(contracts: pd.DataFrame, account: NamedAccount) -> str:
-    """The customer whose ARR and renewal are those of a named account, where there is exactly one."""
-    same = (month_of(contracts["renews"]) == account.renews) & ((contracts["arr"] - account.arr).abs() <= 0.5)
+def _alike(standing: Standing, segment: str, contracts: pd.DataFrame, account: NamedAccount) -> str:
+    """The only customer whose ARR at the plan's start and whose renewal are those of a named account."""
+    opening = _of_segment(standing, segment, standing.plan.plan.start - 1)
+    then = contracts["customer"].map(opening.to_dict()).astype("float64")
+    same = (month_of(contracts["renews"]) == account.renews) & ((then - account.arr).abs() <= 0.5)
     found = sorted(set(contracts.loc[same, "customer"]))
     return str(found[0]) if len(found) == 1 else ""
 

@@ -277,6 +277,7 @@ def _together(held: Beliefs) -> Iterator[dict[str, object]]:
         for name in group:
             if name not in paired:
                 other = next(each for each in group if each != name)
+                paired |= {name, other}
                 yield {"a": name, "b": other, "rho": 0}
 
 

@@ -64,10 +64,17 @@ def test_named_accounts_follow_their_contracts() -> None:
 
 
 def test_a_named_account_without_a_contract_is_refused_or_said() -> None:
-    other = tables()["contracts"].replace({"customer": {"Bolt": "Bolt Ltd"}})
+    other = tables()["contracts"].replace({"customer": {"Bolt": "Bolt Ltd"}, "arr": {150_000.0: 140_000.0}})
     with pytest.raises(SimengineError, match=r"named account Bolt of smb has no contract .* --assume-plan accounts"):
         stand(history(contracts=other))
     assert any("Bolt has no contract" in words for words in stand(history(contracts=other), assume=("accounts",)).said)
+
+
+def test_a_named_account_is_known_by_its_arr_and_renewal_too() -> None:
+    other = tables()["contracts"].replace({"customer": {"Bolt": "C17"}})
+    found = stand(history(contracts=other))
+    assert any("Bolt is customer C17" in words for words in found.said)
+    assert [account.name for account in updated(found).base["smb"].named_accounts] == ["Acme", "Bolt"]
 
 
 def test_the_past_year_has_what_its_customers_pay_now() -> None:
