@@ -301,3 +301,17 @@ def test_pipeline_is_what_is_open_or_waits_at_its_expected_value():
     number = paths.segment["open"] + paths.segment["waiting"]
     assert paths.segment["stale"].sum() > 0
     assert np.allclose(paths.segment["pipeline"], 1400 * number, rtol=1e-9)
+
+
+# ---- a plan that starts later ----
+
+
+def test_what_arrives_in_a_month_is_the_same_in_a_plan_that_starts_later_and_grows_on():
+    demand = "volume: 30 per month, growth: 40 % per year, overdispersion: 2, win_rate: 0, cycle: 1, deal_size: 1"
+    whole = plan(demand, months=24)
+    header = "start: 2027-05, months: 20"
+    later = whole.replace("start: 2027-01, months: 24", f"{header}, growth_from: 2027-01")
+    arrived = simulate(whole, 100).reached[:, 4:]
+    assert (simulate(later, 100).reached == arrived).all()
+    anew = simulate(whole.replace("start: 2027-01, months: 24", header), 100).reached
+    assert (anew == arrived).mean() < 0.5
