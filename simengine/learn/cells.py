@@ -157,9 +157,7 @@ def _one_of_each(good: Mapping[Hashable, _Day], what: Callable[[_Day], str]) -> 
 def _day(cell: Any, zone: tzinfo | None) -> _Day | str:
     """The day that a cell may be, or why it is none."""
     if isinstance(cell, datetime):
-        offset = "" if cell.tzinfo is None else cell.strftime("%z")
-        moved = cell.astimezone(zone) if offset and zone is not None else cell
-        return _Day("a day", (moved.year, moved.month, moved.day), "" if zone is not None else offset)
+        return _moment(cell, zone)
     if isinstance(cell, date):
         return _Day("a day", (cell.year, cell.month, cell.day))
     text = as_text(cell)
@@ -172,6 +170,18 @@ def _day(cell: Any, zone: tzinfo | None) -> _Day | str:
         return _Day("points", _numbers(found, "yba")) if found["s"] == "." else _Day("two", _numbers(found, "aby"))
     found = _DAY_NAMED.fullmatch(text) or _NAMED_DAY.fullmatch(text)
     return _named(found) if found else _why_none(text)
+
+
+def _moment(cell: datetime, zone: tzinfo | None) -> _Day | str:
+    """The day of a moment that is one already."""
+    offset = "" if cell.tzinfo is None else cell.strftime("%z")
+    if not offset or zone is None:
+        return _Day("a day", (cell.year, cell.month, cell.day), offset)
+    try:
+        moved = cell.astimezone(zone)
+    except (ValueError, OverflowError):
+        return "is not a moment of the calendar"
+    return _Day("a day", (moved.year, moved.month, moved.day))
 
 
 def _numbers(found: re.Match[str], keys: str) -> tuple[int, int, int]:
@@ -300,7 +310,9 @@ def _bare(text: str) -> tuple[tuple[str, str] | str, set[str]]:
         seen |= named
     number = match["number"]
     if number[0] in "+-":
-        is_negative, number = is_negative != (number[0] == "-"), number[1:]
+        if is_negative:
+            return "is not a number", set()
+        is_negative, number = number[0] == "-", number[1:]
     grouped = _GROUPS.match(number)
     if grouped:
         number = re.sub(r"[\s'’]", "", grouped[0]) + number[grouped.end() :]

@@ -304,10 +304,11 @@ def _parquet_file(source: Source, path: FilePath, wanted: Wanted, problems: Prob
         if size > MOST_BYTES:
             raise _UnusableError(f"unpacks to {size:,} bytes", f"at most {MOST_BYTES:,} are read: export fewer records")
         read = file.read(columns=list(places))
-    except pa.ArrowException as error:
+        frame = pd.DataFrame({name: _objects(read.column(name).to_pylist()) for name in places}, dtype="object")
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        # ValueError and OverflowError: a day beyond the year 9999.
         words = str(error).splitlines()[0]
-        raise _UnusableError(f"is not a whole Parquet file: {words}", "export the file again") from None
-    frame = pd.DataFrame({name: _objects(read.column(name).to_pylist()) for name in places}, dtype="object")
+        raise _UnusableError(f"is not a Parquet file that can be read: {words}", "export the file again") from None
     return Raw(frame, np.arange(1, len(frame) + 1), str(os.path.normpath(path)), "row", source.reference, _digest(path))
 
 

@@ -76,7 +76,15 @@ def state(
         part(standing)
     if standing.untold:
         raise SimengineError("\n".join(_refusals(standing)))
-    return State(standing.changes, standing.files, tuple(standing.shifts), tuple(standing.said))
+    return State(standing.changes, standing.files, (*_totals(standing.shifts), *standing.shifts), tuple(standing.said))
+
+
+def _totals(shifts: list[Shift]) -> Iterator[Shift]:
+    """The company's ARR, customers and people, where they are of several segments or seat groups."""
+    for word in ("ARR", "customers", "people"):
+        parts = [shift for shift in shifts if shift.name.startswith(f"{word} ")]
+        if len(parts) > 1:
+            yield Shift(word, parts[0].unit, sum(p.planned for p in parts), sum(p.actual for p in parts))
 
 
 def _refusals(standing: Standing) -> Iterator[str]:

@@ -15,6 +15,8 @@ from simengine.report.tables import heading, note, table
 from simengine.report.words import MISSING, number
 
 Facts = dict[str, object]
+_LONGEST = 150
+"""Characters of evidence that are shown; `--json` has all of them."""
 
 
 def summary(updated: Updated, old: str, new: str) -> RenderableType:
@@ -31,7 +33,7 @@ def summary(updated: Updated, old: str, new: str) -> RenderableType:
         parts.append(_line(f"no facts are kept of {', '.join(updated.untold)}: the records do not tell every month"))
     parts.append(heading("What is believed now"))
     moved = [each for each in updated.moved if each.name in updated.restated]
-    parts.append(_beliefs(moved, updated) if moved else note("No belief moved by more than chance."))
+    parts += _beliefs(moved, updated) if moved else [note("No belief moved by more than chance.")]
     if calm := [each.name for each in updated.moved if each.name not in updated.restated]:
         parts.append(_line(f"as before, though records speak of them: {', '.join(calm)}"))
     if updated.kept:
@@ -52,18 +54,25 @@ def _standing(updated: Updated) -> RenderableType:
     return rows
 
 
-def _beliefs(moved: list[Moved], updated: Updated) -> RenderableType:
-    rows = table("", "before: P10", "P50", "P90", "now: P10", "P50", "P90")
+def _beliefs(moved: list[Moved], updated: Updated) -> Iterator[RenderableType]:
+    """P10, P50 and P90 before and now, and below them what spoke."""
+    written = {each.name: [_figure(value, each, updated) for value in (*each.before, *each.after)] for each in moved}
+    width = max(len(name) for name in written)
+    widths = [max(len(figures[i]) for figures in written.values()) for i in range(6)]
+    gap = " " * (width + 2)
+    yield Text(f"{gap}{'P10, P50, P90 before':<{sum(widths[:3]) + 4}}  →  now", style="dim")
     for each in moved:
-        unit = _short(each.unit, updated)
-        rows.add_row(each.name, *(number(value, unit) for value in (*each.before, *each.after)))
-        rows.add_row(Text(f"  {each.evidence}", style="dim"))
-    return rows
+        figures = [figure.rjust(size) for figure, size in zip(written[each.name], widths, strict=True)]
+        yield Text(f"{each.name:<{width}}  {'  '.join(figures[:3])}  →  {'  '.join(figures[3:])}")
+        evidence = each.evidence if len(each.evidence) <= _LONGEST else f"{each.evidence[:_LONGEST]}…"
+        yield Padding(Text(evidence, style="dim"), (0, 0, 0, 4))
 
 
-def _short(unit: str, updated: Updated) -> str:
-    quantity = unit.partition(" per ")[0]
-    return updated.plan.plan.currency if quantity == "currency" else quantity
+def _figure(value: float, each: Moved, updated: Updated) -> str:
+    quantity = each.unit.partition(" per ")[0]
+    if quantity in ("count", "factor", "months") and abs(value) < 10:
+        return f"{value:.3g}"
+    return number(value, updated.plan.plan.currency if quantity == "currency" else quantity).removesuffix(" months")
 
 
 def _kept(kept: Mapping[str, str]) -> Iterator[RenderableType]:
