@@ -36,6 +36,7 @@ _COMMANDS = {
         "lookback",
         "fit",
         "backtest",
+        "update",
         "warmup",
     )
 }

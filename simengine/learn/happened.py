@@ -87,11 +87,17 @@ def is_complete(history: History, table: str, month: int) -> bool:
 
 
 def is_base_known(history: History, month: int) -> bool:
-    """Whether the tables tell who was a customer at the end of a month (since year 0), and with how much ARR."""
-    tables = ["contracts", "bookings"] if _is_rolled(history) else ["contracts"]
-    return all(is_complete(history, table, month if table == "contracts" else month + 1) for table in tables) or (
-        month == last_month(history.as_of) and "contracts" in history.tables
-    )
+    """Whether the tables tell who was a customer at the end of a month (since year 0), and with how much ARR.
+
+    A contract in force on that day was not over when the table begins to be complete on the next.
+    """
+    if "contracts" not in history.tables or month > last_month(history.as_of):
+        return False
+    if month == last_month(history.as_of):
+        return True
+    since = history.since.get("contracts")
+    is_there = is_complete(history, "contracts", month if since is None else month + 1)
+    return is_there and (not _is_rolled(history) or is_complete(history, "bookings", month + 1))
 
 
 def in_force(history: History, day: date | None = None) -> pd.DataFrame:

@@ -46,6 +46,7 @@ class Standing:
     history, plan : what is known, and the plan that it is laid over
     assume : what to take from the plan where the tables do not tell it
     stem : how files beside the new plan begin
+    before : the plan before any actuals, from whose start on the records tell
     changes : edits of the plan's text
     files : files beside the plan, by name
     said : what was assumed, moved or left out, in words
@@ -57,6 +58,7 @@ class Standing:
     plan: Plan
     assume: frozenset[str]
     stem: str
+    before: Plan
     changes: dict[Path, object] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)

@@ -40,7 +40,9 @@ class State:
     said: tuple[str, ...]
 
 
-def state(history: History, plan: Plan, *, stem: str, assume: Collection[str] = ()) -> State:
+def state(
+    history: History, plan: Plan, *, stem: str, assume: Collection[str] = (), before: Plan | None = None
+) -> State:
     """The opening state of a plan that starts with the month after the as-of date.
 
     Parameters
@@ -50,6 +52,7 @@ def state(history: History, plan: Plan, *, stem: str, assume: Collection[str] = 
     stem : how the names of files beside the new plan begin
     assume : kinds of things (`standing.ASSUMED`) that are taken from the plan, at the values that it counts on, where
         the tables do not tell them
+    before : the plan before any actuals, where `plan` has been updated since
 
     Raises
     ------
@@ -67,13 +70,21 @@ def state(history: History, plan: Plan, *, stem: str, assume: Collection[str] = 
             f"{', '.join(sorted(unknown))}: nothing to take from the plan; expected {', '.join(ASSUMED)}"
         )
     _check_day(history, plan)
-    standing = Standing(history, plan, frozenset(assume), stem)
+    standing = Standing(history, plan, frozenset(assume), stem, before or plan)
     _calendar(standing)
     for part in (customers, people, pipeline, _cash):
         part(standing)
     if standing.untold:
         raise SimengineError("\n".join(_refusals(standing)))
-    return State(standing.changes, standing.files, tuple(standing.shifts), tuple(standing.said))
+    return State(standing.changes, standing.files, (*_totals(standing.shifts), *standing.shifts), tuple(standing.said))
+
+
+def _totals(shifts: list[Shift]) -> Iterator[Shift]:
+    """The company's ARR, customers and people, where they are of several segments or seat groups."""
+    for word in ("ARR", "customers", "people"):
+        parts = [shift for shift in shifts if shift.name.startswith(f"{word} ")]
+        if len(parts) > 1:
+            yield Shift(word, parts[0].unit, sum(p.planned for p in parts), sum(p.actual for p in parts))
 
 
 def _refusals(standing: Standing) -> Iterator[str]:

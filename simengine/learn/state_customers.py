@@ -10,7 +10,7 @@ import pandas as pd
 
 from simengine.learn.happened import arr_by_customer, in_force, is_base_known, month_of
 from simengine.learn.standing import Shift, Standing, cents
-from simengine.plan.customers import Base
+from simengine.plan.customers import Base, NamedAccount
 from simengine.plan.edit import REMOVE
 from simengine.units import MONTHS_PER_YEAR, month_label
 
@@ -21,6 +21,7 @@ def customers(standing: Standing) -> None:
     if plan.base and not known and not standing.is_taken("customers", "no contracts: who is a customer is not known"):
         return
     found = in_force(standing.history)
+    found = found[found["arr"] > 0]
     _check_segments(standing, found)
     renewals: list[dict[str, object]] = []
     past: list[dict[str, object]] = []
@@ -33,7 +34,7 @@ def customers(standing: Standing) -> None:
         _size(standing, segment, terms, own)
         months = own.groupby("month")["arr"].sum()
         renewals += [{"segment": segment, "month": month_label(int(m)), "arr": v} for m, v in _dict(months).items()]
-        past += _history(standing, segment, terms, float(own["arr"].sum()))
+        past += _history(standing, segment, float(own["arr"].sum()))
     filled = {row["segment"] for row in renewals}
     reference = standing.beside("renewals", ("segment", "month", "arr"), renewals) if renewals else None
     earlier = standing.beside("arr_history", ("segment", "month", "arr", "net", "gross"), past) if past else None
@@ -123,6 +124,9 @@ def _accounts(standing: Standing, segment: str, terms: Base, own: pd.DataFrame) 
     named: set[str] = set()
     for account in terms.named_accounts:
         at, key = ("base", segment, "named_accounts", account.name), _key(account.name)
+        if key not in known and (alike := _alike(standing, segment, ever, account)):
+            standing.said.append(f"{account.name} is customer {alike}: the only one with its ARR and its renewal")
+            key = _key(alike)
         if key in by_name:
             row = by_name[key]
             named.add(str(row["customer"]))
@@ -137,19 +141,28 @@ def _accounts(standing: Standing, segment: str, terms: Base, own: pd.DataFrame) 
     return named
 
 
+def _alike(standing: Standing, segment: str, contracts: pd.DataFrame, account: NamedAccount) -> str:
+    """The only customer whose ARR at the plan's start and whose renewal are those of a named account."""
+    opening = _of_segment(standing, segment, standing.plan.plan.start - 1)
+    then = contracts["customer"].map(opening.to_dict()).astype("float64")
+    same = (month_of(contracts["renews"]) == account.renews) & ((then - account.arr).abs() <= 0.5)
+    found = sorted(set(contracts.loc[same, "customer"]))
+    return str(found[0]) if len(found) == 1 else ""
+
+
 def _key(name: object) -> str:
     """Names are the same whatever their capitals."""
     return str(name).strip().casefold()
 
 
-def _history(standing: Standing, segment: str, terms: Base, arr: float) -> list[dict[str, object]]:
+def _history(standing: Standing, segment: str, arr: float) -> list[dict[str, object]]:
     """ARR at the end of each of the twelve months before the plan, and what its customers have now."""
     rows: dict[int, tuple[float, float, float]] = {}
     now = _of_segment(standing, segment, standing.last)
     for month in range(standing.start - MONTHS_PER_YEAR, standing.start):
-        if is_base_known(standing.history, month) and month >= standing.plan.plan.start - 1:
+        if is_base_known(standing.history, month) and month >= standing.before.plan.start - 1:
             rows[month] = _retained(_of_segment(standing, segment, month), now)
-    rows |= _older(standing, segment, terms, rows)
+    rows |= _older(standing, segment, rows)
     return [
         {
             "segment": segment,
@@ -174,11 +187,13 @@ def _retained(then: pd.Series[float], now: pd.Series[float]) -> tuple[float, flo
 
 
 def _older(
-    standing: Standing, segment: str, terms: Base, rows: Mapping[int, tuple[float, float, float]]
+    standing: Standing, segment: str, rows: Mapping[int, tuple[float, float, float]]
 ) -> dict[int, tuple[float, float, float]]:
     """Months of which the tables do not tell: rows of the old plan, kept as its opening customers have been since."""
-    first, opening = standing.start - MONTHS_PER_YEAR, standing.plan.plan.start - 1
-    kept = [row for row in terms.history if first <= row.month < opening and row.month not in rows]
+    first, opening = standing.start - MONTHS_PER_YEAR, standing.before.plan.start - 1
+    kept = [
+        row for row in standing.before.base[segment].history if first <= row.month < opening and row.month not in rows
+    ]
     if not kept:
         return {}
     if opening not in rows or rows[opening][0] <= 0:

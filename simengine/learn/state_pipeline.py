@@ -51,7 +51,7 @@ def _opportunities(standing: Standing) -> Iterator[Row]:
     waiting = table["started"].isna() & bool(standing.history.table("opportunities")["started"].notna().any())
     ages = _age(standing, table["started"].where(table["started"].notna(), table["created"])).where(~waiting, 0.0)
     if number := int(waiting.sum()):
-        standing.said.append(f"{number} opportunities wait for a seller; they start with the plan, at age 0")
+        standing.said.append(f"opportunities that wait for a seller: {number}; they start with the plan, at age 0")
     owners = _owners(standing)
     for age, (_, deal) in zip(ages, table.iterrows(), strict=True):
         channel, segment = plan.funnel.channels[deal["channel"]], deal["segment"]

@@ -342,6 +342,8 @@ def _replace(layout: _Layout, parent: _Piece, index: int, value: object) -> list
         if start == after and key is not None:
             flow = f" {flow}"
         flow += "".join(f"  {comment}" for comment in beside)
+        if is_block and text[old.end : end].lstrip().startswith("#"):
+            return [*above, _Splice(start, text.index("#", old.end), f"{flow}  ")]
         return [*above, *_aligned(layout, _Splice(start, old.end, flow), fits)]
     if key is None:
         lines = _block(value, layout.column(old.start))

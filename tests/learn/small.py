@@ -1,6 +1,7 @@
 """A small company and what became of it in a quarter: every number of the tests beside it is worked out by hand."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from simengine.learn.history import History, table
@@ -152,3 +153,17 @@ def history(**others: Any) -> History:
     """The tables; some in another form, or gone (None)."""
     given = {**tables(), **others}
     return History(AS_OF, {name: each for name, each in given.items() if each is not None})
+
+
+def write(folder: Path, text: str = PLAN, known: dict[str, Any] | None = None, name: str = "history") -> None:
+    """The plan and the tables as files, and the mapping file that leads to them."""
+    (folder / "small.yaml").write_text(text, encoding="utf-8")
+    lines = ["history: {currency: USD, currencies: {emea: EUR}}"]
+    for each, frame in (known or tables()).items():
+        if frame is None:
+            continue
+        frame.to_csv(folder / f"{name}-{each}.csv", index=False)
+        columns = ", ".join(f'"{column}": "{column}"' for column in frame)
+        lines += [f"{each}:", f"  source: {name}-{each}.csv", f"  columns: {{{columns}}}"]
+        lines += ["  complete: true"] if each in ("opportunities", "leads") else []
+    (folder / f"{name}.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
