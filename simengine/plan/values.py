@@ -217,6 +217,11 @@ def digest_simulated(plan: Plan) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def simulated_entries(plan: Plan) -> Iterator[Entry]:
+    """Every value in force that the simulation depends on: what `digest_simulated` stands for."""
+    return (entry for entry in entries(plan) if _is_simulated(entry.path))
+
+
 def digest_document(plan: Plan) -> str:
     """SHA-256 of the plan as written: the text of every file, and the overrides."""
     digest = hashlib.sha256()
