@@ -42,7 +42,7 @@ class Walked(NamedTuple):
 def walked(model: Model, players: int, seed: int, first: int, last: int) -> Walked:
     r"""What each player changes on draws `first` to `last`, not included.
 
-    On each draw all players go from old to new one by one, in a random order π, and then in the reverse of π; a player's
+    On each draw all players go from old to new one by one, in a random order π, and then in its reverse; a player's
     effect is the mean of the two changes that it makes. Over all orders that is the Shapley value
 
         φ_i = Σ_u |u|! (m − |u| − 1)!/m! · (y(u + i) − y(u))

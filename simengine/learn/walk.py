@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,8 +76,8 @@ def walk(
     probability, where a change is 0, ½ or 1, with one change up and one down of a half draw each more, so that nothing
     seen is not yet certainty (Agresti and Min, Statist. Med. 24, 2005, 729-740).
 
-    The last bar is what the two runs report beyond the walk, `R − Σ φ_i`: their finite draws. Its error counts each draw
-    once with all that it contributes, so that draws common to both runs and the walk cancel. All bars add up to R.
+    The last bar is what the two runs report beyond the walk, `R − Σ φ_i`: their finite draws. Its error counts each
+    draw once with all that it contributes, so that draws common to both runs and the walk cancel. All add up to R.
 
     Parameters
     ----------
@@ -386,7 +387,7 @@ def _covariance(effects: Floats) -> Floats:
 
 
 def _covariance_of_flips(effects: Floats) -> Floats:
-    """The same of effects that are mostly 0: each player with half a draw more that went up, and half that went down."""
+    """The same of effects that are mostly 0: each with half a draw more that went up, and half that went down."""
     n = len(effects) + 1
     mean = effects.sum(axis=0) / n
     return np.asarray(((effects.T @ effects + np.eye(effects.shape[1])) / n - np.outer(mean, mean)) / n)
@@ -424,7 +425,7 @@ def _variance(parts: Sequence[_Weighted]) -> Floats:
     """Variance (q,) of a sum over draws that are independent of each other; a draw has the same number in all parts."""
     ends = sorted({0, *(len(part.told) for part in parts)})
     total = np.zeros(parts[0].told.shape[1])
-    for first, last in zip(ends[:-1], ends[1:], strict=True):
+    for first, last in pairwise(ends):
         if last - first > 1:
             inside = [part.weight * part.told[first:last] for part in parts if len(part.told) >= last]
             total += (last - first) * np.sum(inside, axis=0).var(axis=0, ddof=1)
@@ -516,6 +517,7 @@ def _order(
     ranked = [i for i, player in enumerate(players) if player.kind == BELIEF and clear[0][i]]
     ranked.sort(key=lambda i: (-size[i], players[i].label))
     noise = [i for i, player in enumerate(players) if player.kind == BELIEF and not clear[0][i]]
+    noise.sort(key=lambda i: (-abs(effects[1, i]) if clear[1][i] else 0.0, players[i].label))
     last = [i for i, player in enumerate(players) if player.kind in (OTHERS, DEPENDENCE, EDITS)]
     signed = by_draw * np.where(effects < 0, -1.0, 1.0)
     gap = gaps(signed[:, :1], Z95)[0] if len(players) else np.zeros((0, 0))
@@ -566,6 +568,8 @@ def _attributes(pair: _Pair, found: Walked, old: _Reported, new: _Reported, seed
         "target": target.name,
         "metric": target.metric,
         "period": target.period,
+        "units": _units(pair),
+        "better": "low" if target.at_least is None else "high",
         "level": 0.95,
         "moved": MOVED,
         "seed": str(seed),
