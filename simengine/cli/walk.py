@@ -42,17 +42,19 @@ def command(
     from simengine.learn.walk import walk
     from simengine.report.walk import DRAWN, SHOWN, walk_facts, walk_table, waterfall
 
-    plans, runs = [load_plan(run) for run in (run1, run2)], [load_run(run).dataset for run in (run1, run2)]
+    old, new = load_run(run1).dataset, load_run(run2).dataset
     with simulating("Walking") as progress:
         found = walk(
-            *plans,
-            *runs,
+            load_plan(run1),
+            load_plan(run2),
+            old,
+            new,
             target=target,
             permutations=permutations,
             precision=precision,
             progress=progress,
         )
-    figures = [] if output is None else [drawn(waterfall(walk_facts(found, DRAWN), runs[1]), output, "walk")]
+    figures = [] if output is None else [drawn(waterfall(walk_facts(found, DRAWN), new), output, "walk")]
     if as_json:
         print_json({**walk_facts(found), "figures": figures})
     else:

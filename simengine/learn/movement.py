@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.laws import Distribution
 from simengine.plan.schema import Plan
 
@@ -63,6 +64,12 @@ def law_of(plans: tuple[Plan, Plan]) -> Callable[[str, int, int], Distribution]:
     return law
 
 
+def copula_of(plan: Plan) -> Dependence:
+    """How the beliefs of a plan hang together: as the plan has it where it has learned, else as declared."""
+    copula: Dependence = getattr(plan, "copula", plan.dependence.copula)()
+    return copula
+
+
 def _same_unit(old: Plan, new: Plan, name: str) -> bool:
     return bool(old.assumptions[name].unit == new.assumptions[name].unit)
 
@@ -71,7 +78,7 @@ def distance(a: Distribution, b: Distribution) -> float:
     r"""How far two laws are apart, in standard deviations: `∫ |Q_a(u) − Q_b(u)| du` over the mean of both.
 
     The integral is the Wasserstein distance: a result that grows by at most L with each unit of the assumption has an
-    expected value that differs by at most L times as much (Kantorovich and Rubinstein 1958).
+    expected value that differs by at most L times it (Kantorovich and Rubinstein 1958).
 
     Examples
     --------

@@ -17,7 +17,7 @@ from simengine.errors import PlanError, SimengineError
 from simengine.explain.intervals import Z95, Floats, Interval, beyond_noise
 from simengine.explain.ties import rank_groups
 from simengine.explain.walk import gaps
-from simengine.learn.movement import MOVED, Beliefs
+from simengine.learn.movement import MOVED, Beliefs, copula_of
 from simengine.learn.orders import Ints, States, Walked, joined, walked
 from simengine.plan.mixed import mixed
 from simengine.plan.scalars import nearest
@@ -286,14 +286,14 @@ class _Table:
         return self._held[facts]
 
     def _at(self, names: tuple[str, ...], law: int, joint: int, facts: int) -> Floats:
-        copula = self._beliefs.plans[joint].dependence.copula()
+        copula = copula_of(self._beliefs.plans[joint])
         first, last = int(self._draws[0]), int(self._draws[-1]) + 1
         z = latent(names, copula, self._seed, first, last)[self._draws - first]
         return values_at({name: self._beliefs.law(name, law, facts) for name in names}, z)
 
 
 def _is_joined_otherwise(old: Plan, new: Plan, names: Sequence[str]) -> bool:
-    a, b = old.dependence.copula(), new.dependence.copula()
+    a, b = copula_of(old), copula_of(new)
     return any(a.loadings.get(n) != b.loadings.get(n) or a.residual.get(n) != b.residual.get(n) for n in names)
 
 
@@ -329,15 +329,19 @@ def _changes(changed_by: str, old: Plan, new: Plan, target: str, beliefs: Belief
     ]
 
 
+_OF_BELIEFS = ("dependence", "source_policy", "learned")
+_LAWS = {"assumptions": ("distribution", "source", "before"), "events": ("starts", "probability")}
+"""Sections and keys that act through the laws of beliefs and how they hang together."""
+
+
 def _told(plan: Plan, target: str, beliefs: Beliefs) -> dict[str, Entry]:
     """What is simulated of a plan and is no belief, and the target; by key."""
     shared = set(beliefs.names)
     found = {}
     for entry in simulated_entries(plan):
         path = [str(step) for step in entry.path]
-        is_law = path[0] == "assumptions" and path[2:3] in (["distribution"], ["source"])
-        is_start = path[0] == "events" and path[2:3] in (["starts"], ["probability"])
-        if path[0] in ("dependence", "source_policy") or ((is_law or is_start) and path[1] in shared):
+        section, name, key = (*path, "", "")[:3]
+        if section in _OF_BELIEFS or (name in shared and key in _LAWS.get(section, ())):
             continue
         found[".".join(path)] = entry
     asked = _named(plan, target)

@@ -47,6 +47,9 @@ def mixed(facts: Plan, edits: Plan, target: str) -> Plan:
     content = _below(content, of_facts, "funnel", lambda here, there: _taken(here, there, ("opening_pipeline",)))
     content = _below(content, of_facts, "base", lambda here, there: _each(here, there, _base))
     content = _below(content, of_facts, "team", lambda here, there: _team(here, there, clock))
+    content = _below(
+        content, {}, "assumptions", lambda here, _: _each(here, here, lambda one, _: _with(one, "before", None))
+    )
     events = {name: _event(node, clock) for name, node in _content(content.get("events")).items()}
     content = _with(content, "events", Node(dict(events), tree.mark, tree.key_mark) if events else None)
     asked = content.get("targets")

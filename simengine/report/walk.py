@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ from simengine.report.canvas import (
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, bounded, estimate
 from simengine.report.tables import heading, note, table, under
-from simengine.report.words import between, change, metric_name, number, percent, shortened
+from simengine.report.words import between, change, metric_name, number, shortened
 
 SHOWN = 12
 """Beliefs that have a row of their own in the table."""
@@ -42,6 +43,8 @@ NAMED = 3
 """Causes that the sentence names."""
 _MOST_CHANGES = 6
 """Changes of a section that the table spells out."""
+_ROW = re.compile(r"\.(rows\.)?\d+\.")
+"""In a key: a row of a table."""
 _RESULTS = ("probability", "value")
 _ABOUT = ("target", "metric", "period", "better", "permutations", "paths", "seed", "level")
 _FLAG = {"probability": "distinguishable", "value": "value_distinguishable"}
@@ -248,7 +251,10 @@ def _notes(told: Facts) -> Iterator[str]:
         "Each row is what changed with it, averaged over all orders in which things could have changed (Shapley); "
         "they add up. Below: 95% intervals. Dim: cannot be told from zero, and is not ranked."
     )
-    yield f"Simulation error: what is left to the finite draws. {told['paths']:,} new paths, {told['permutations']:,} orders."
+    yield (
+        f"Simulation error: what is left to the finite draws. {told['paths']:,} new paths, "
+        f"{told['permutations']:,} orders."
+    )
     if not math.isfinite(told["value"]["change"]["value"]):
         yield f"The expected value is left out: {metric_name(told['metric'])} is infinite or undefined on some paths."
     for by, said in (
@@ -263,8 +269,16 @@ def _notes(told: Facts) -> Iterator[str]:
         yield "Facts and plan edits are one bar: neither plan makes sense with the facts of the other."
 
 
+def _inside(key: str) -> str:
+    """A key without its section."""
+    return key.split(".", 1)[-1]
+
+
 def _listed(changes: Sequence[Facts]) -> str:
-    shown = [f"{one['key'].split('.', 1)[-1]} {one['was'] or 'none'} → {one['now'] or 'none'}" for one in changes]
+    values = [one for one in changes if not _ROW.search(one["key"])]
+    rows = [_ROW.split(one["key"], maxsplit=1)[0] for one in changes if one not in values]
+    shown = [f"{_inside(one['key'])} {one['was'] or 'none'} → {one['now'] or 'none'}" for one in values]
+    shown += [f"{rows.count(table_)} values of {_inside(table_)}" for table_ in dict.fromkeys(rows)]
     rest = len(shown) - _MOST_CHANGES
     more = f", and {rest} more" if rest > 0 else ""
     return ", ".join(shown[:_MOST_CHANGES]) + more
@@ -286,7 +300,7 @@ def waterfall(told: Facts, ds: xr.Dataset) -> Figure:
         "Each bar is averaged over all orders, and all add up; lines are 95% intervals; grey cannot be told from zero"
     )
     columns = _columns(told)
-    wide = 0.335 if len(columns) == 2 else 0.7
+    wide = 0.33 if len(columns) == 2 else 0.7
     figure, axes = page(
         _finding(told), shortened(subtitle, _SUBTITLE), source(ds), left=0.27, right=0.73 - wide, bottom=0.11
     )
@@ -303,7 +317,7 @@ def waterfall(told: Facts, ds: xr.Dataset) -> Figure:
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_yticks(range(len(names)), [shortened(one, _NAME) for one in names], color=INK)
     for label in (axes.get_yticklabels()[0], axes.get_yticklabels()[-1]):
-        label.set_weight("bold")
+        label.set_fontweight("bold")
     for panel in panels[1:]:
         panel.tick_params(labelleft=False)
     return figure
@@ -325,7 +339,7 @@ def _panel(axes: Axes, told: Facts, name: str, unit: str, up_is_good: bool) -> N
     heights = old["value"] + np.cumsum([0.0, *(bar[name]["value"] for bar in bars)])
     ends = [*heights, *(old[end] for end in ("lower", "upper")), *(new[end] for end in ("lower", "upper"))]
     ends += [before + bar[name][end] for before, bar in zip(heights, bars, strict=False) for end in ("lower", "upper")]
-    axes.set_xlim(room(min(ends), max(ends), 0.04, 0.24))
+    axes.set_xlim(room(min(ends), max(ends), 0.04, 0.3))
     scale_in(axes, "x", unit, ticks=4)
     for place, bar in enumerate(bars, start=1):
         one, before = bar[name], float(heights[place - 1])
