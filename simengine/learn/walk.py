@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from simengine.assumptions.draws import latent, values_at
 from simengine.errors import PlanError, SimengineError
 from simengine.explain.intervals import Z95, Floats, Interval, beyond_noise
 from simengine.explain.ties import rank_groups
-from simengine.explain.walk import gaps
+from simengine.learn.bars import Bars, Reported, bars
 from simengine.learn.movement import MOVED, Beliefs, copula_of
 from simengine.learn.orders import Ints, States, Walked, joined, walked
 from simengine.plan.mixed import mixed
@@ -72,12 +71,9 @@ def walk(
     Players are the facts (where the company stands: `plan.mixed`), each belief that moved (the law of an assumption or
     event as simulated), the dependence of beliefs, and the plan edits: all else. Each draw of the runs is simulated
     anew, with the same random variation and the same scores, while the players go from old to new in a random order and
-    in its reverse (`orders.walked`). A bar is the mean of what a player changes, `± 1.96 s/√n` over n draws; of the
-    probability, where a change is 0, ½ or 1, with one change up and one down of a half draw each more, so that nothing
-    seen is not yet certainty (Agresti and Min, Statist. Med. 24, 2005, 729-740).
-
-    The last bar is what the two runs report beyond the walk, `R − Σ φ_i`: their finite draws. Its error counts each
-    draw once with all that it contributes, so that draws common to both runs and the walk cancel. All add up to R.
+    in its reverse (`orders.walked`). A bar is the mean of what a player changes, improved by what the runs report on
+    all their draws (`bars.bars`), with its normal interval. The last bar is what the runs report beyond the others:
+    simulation error, which is nothing where both runs have one seed. All bars add up to what the runs report.
 
     Parameters
     ----------
@@ -111,8 +107,9 @@ def walk(
     asked = _target(old, new, target)
     seed = min(int(old_run.attrs["seed"]), int(new_run.attrs["seed"]))
     pair = _Pair.of(old, new, asked, seed, executor)
-    found = _walked(pair, seed, -(-most // 2), precision, progress)
-    return _dataset(pair, found, _Reported.of(old_run, asked), _Reported.of(new_run, asked), seed)
+    runs = _reported(old_run, asked), _reported(new_run, asked)
+    found, told = _walked(pair, runs, -(-most // 2), precision, progress)
+    return _dataset(pair, len(found.new), told, *runs)
 
 
 def _check(old: Plan, new: Plan, old_run: xr.Dataset, new_run: xr.Dataset, most: int, precision: float | None) -> None:
@@ -362,94 +359,37 @@ def _words(entry: Entry | None) -> str:
 # ---- the walk ----
 
 
-def _walked(pair: _Pair, seed: int, most: int, precision: float | None, progress: Progress | None) -> Walked:
+def _walked(
+    pair: _Pair, runs: tuple[Reported, Reported], most: int, precision: float | None, progress: Progress | None
+) -> tuple[Walked, Bars]:
     """Walk on `most` draws, or until every bar of the probability is known within `precision`."""
-    players = len(pair.players)
+    players, seed = len(pair.players), pair.seed
     paths = max(1, 2 * players)
     size = max(1, _AT_ONCE // paths)
     parts: list[Walked] = []
-    made, wanted = 0, most if precision is None else min(most, FEWEST_PERMUTATIONS)
-    while made < wanted:
+    made, wanted = 0, most if precision is None else min(most, FEWEST_PERMUTATIONS // 2)
+    while True:
         for first in range(made, wanted, size):
             last = min(first + size, wanted)
             parts.append(walked(pair, players, seed, first, last))
             if progress is not None:
                 progress(last * paths, wanted * paths)
-        made = wanted
-        if precision is not None and players:
-            widest = Z95 * float(np.sqrt(np.diag(_covariance_of_flips(joined(parts).effects[:, 0]))).max())
-            needed = math.ceil(1.05 * made * (widest / precision) ** 2)
-            if widest > precision:
-                wanted = min(most, max(made + 1, min(needed, _MOST_GROWTH * made)))
-    return joined(parts)
+        made, found = wanted, joined(parts)
+        told = bars(found, *runs, seed)
+        widest = Z95 * float(told.error[0].max(initial=0.0))
+        if precision is None or widest <= precision or made >= most:
+            return found, told
+        needed = math.ceil(1.05 * made * (widest / precision) ** 2)
+        wanted = min(most, max(made + 1, min(needed, _MOST_GROWTH * made)))
 
 
-def _covariance(effects: Floats) -> Floats:
-    """Covariances (m, m) of the means of n independent effects, (n, m)."""
-    apart = effects - effects.mean(axis=0)
-    return np.asarray(apart.T @ apart / (len(effects) * (len(effects) - 1)))
-
-
-def _covariance_of_flips(effects: Floats) -> Floats:
-    """The same of effects that are mostly 0: each with half a draw more that went up, and half that went down."""
-    n = len(effects) + 1
-    mean = effects.sum(axis=0) / n
-    return np.asarray(((effects.T @ effects + np.eye(effects.shape[1])) / n - np.outer(mean, mean)) / n)
-
-
-# ---- what the runs report ----
-
-
-@dataclass(frozen=True)
-class _Reported:
-    """Hits and values of a run, (n, 2), and its seed."""
-
-    told: Floats
-    seed: int
-
-    @classmethod
-    def of(cls, ds: xr.Dataset, target: str) -> _Reported:
-        names = [str(name) for name in ds["target"].values]
-        place = names.index(target)
-        value = ds["target_value" + every_path(ds)].values[:, place]
-        at_least, at_most = (float(ds[bound].values[place]) for bound in ("at_least", "at_most"))
-        hit = (value >= at_least) | (value <= at_most)
-        told = np.stack([hit.astype(np.float64), np.where(np.isfinite(value), value, math.nan)], axis=1)
-        return cls(told, int(ds.attrs["seed"]))
-
-
-class _Weighted(NamedTuple):
-    """Terms of a sum: results of draws 0 to n − 1, (n, q), each with the same weight."""
-
-    told: Floats
-    weight: float
-
-
-def _variance(parts: Sequence[_Weighted]) -> Floats:
-    """Variance (q,) of a sum over draws that are independent of each other; a draw has the same number in all parts."""
-    ends = sorted({0, *(len(part.told) for part in parts)})
-    total = np.zeros(parts[0].told.shape[1])
-    for first, last in pairwise(ends):
-        if last - first > 1:
-            inside = [part.weight * part.told[first:last] for part in parts if len(part.told) >= last]
-            total += (last - first) * np.sum(inside, axis=0).var(axis=0, ddof=1)
-    return total
-
-
-def _errors(found: Walked, old: _Reported, new: _Reported, seed: int) -> tuple[Floats, Floats]:
-    """Standard errors (q,) of the reported change, and of what it is beyond the walk."""
-    reported = {
-        "new": (new.seed, _Weighted(new.told, 1 / len(new.told))),
-        "old": (old.seed, _Weighted(old.told, -1 / len(old.told))),
-    }
-    walk_terms = [_Weighted(found.new - found.old, -1 / len(found.new))]
-    change, beyond = np.zeros(2), np.zeros(2)
-    for stream in {new.seed, old.seed, seed}:
-        terms = [term for own, term in reported.values() if own == stream]
-        change += _variance(terms) if terms else 0.0
-        terms = terms + (walk_terms if stream == seed else [])
-        beyond += _variance(terms)
-    return np.sqrt(change), np.sqrt(beyond)
+def _reported(ds: xr.Dataset, target: str) -> Reported:
+    """Hits and values of a run, (n, 2); a value that is infinite or undefined is nan."""
+    place = [str(name) for name in ds["target"].values].index(target)
+    value = ds["target_value" + every_path(ds)].values[:, place]
+    at_least, at_most = (float(ds[bound].values[place]) for bound in ("at_least", "at_most"))
+    hit = ((value >= at_least) | (value <= at_most)).astype(np.float64)
+    return Reported(np.stack([hit, np.where(np.isfinite(value), value, math.nan)], axis=1), int(ds.attrs["seed"]))
 
 
 # ---- the dataset ----
@@ -458,20 +398,15 @@ _BOUNDS = {"": "", "_lower": "Lower bound: ", "_upper": "Upper bound: "}
 _RESULTS = ("probability", "value")
 
 
-def _dataset(pair: _Pair, found: Walked, old: _Reported, new: _Reported, seed: int) -> xr.Dataset:
-    effects = found.effects.mean(axis=0)
-    covariance = np.stack([_covariance_of_flips(found.effects[:, 0]), _covariance(found.effects[:, 1])])
-    change = new.told.mean(axis=0) - old.told.mean(axis=0)
-    beyond = np.array([value - math.fsum(row) for value, row in zip(change, effects, strict=True)])
-    change_error, beyond_error = _errors(found, old, new, seed)
-    order, groups, clear = _order(pair.players, effects, covariance, found.effects)
+def _dataset(pair: _Pair, draws: int, bars_: Bars, old: Reported, new: Reported) -> xr.Dataset:
+    order, groups, clear = _order(pair.players, bars_)
     players = [*(pair.players[i] for i in order), Player(NOISE)]
     told = xr.Dataset(coords={"player": [player.label for player in players]})
     told["kind"] = "player", [player.kind for player in players], {"long_name": "What changed"}
     units = {"probability": "fraction", "value": _units(pair)}
     for q, name in enumerate(_RESULTS):
-        bar = np.append(effects[q, order], beyond[q])
-        error = np.append(np.sqrt(np.diag(covariance[q]))[order], beyond_error[q])
+        bar = np.append(bars_.bar[q, order], bars_.beyond[q])
+        error = np.append(bars_.error[q, order], bars_.beyond_error[q])
         attrs = {"long_name": f"Change of the {_LONG[name]}", "units": units[name]}
         for bound, side in zip(_BOUNDS, (0.0, -Z95, Z95), strict=True):
             told[name + bound] = (
@@ -480,21 +415,20 @@ def _dataset(pair: _Pair, found: Walked, old: _Reported, new: _Reported, seed: i
                 {**attrs, "long_name": _BOUNDS[bound] + attrs["long_name"]},
             )
         own = np.zeros((len(players), len(players)))
-        own[:-1, :-1] = covariance[q][np.ix_(order, order)]
-        own[-1, -1] = beyond_error[q] ** 2
+        own[:-1, :-1] = bars_.covariance[q][np.ix_(order, order)]
+        own[-1, -1] = bars_.beyond_error[q] ** 2
         told[f"{name}_covariance"] = ("player", "other"), own, {"long_name": f"Covariance of {name}"}
-        surely = np.append(clear[q][order], abs(beyond[q]) > Z95 * beyond_error[q])
+        surely = np.append(clear[q][order], abs(bars_.beyond[q]) > Z95 * bars_.beyond_error[q])
         said = "distinguishable" if name == "probability" else "value_distinguishable"
         told[said] = "player", surely, {"long_name": f"Whether the {name} differs from zero, all bars together"}
         ends = {"old": _mean(old.told[:, q], name), "new": _mean(new.told[:, q], name)}
-        ends["change"] = (change[q], change[q] - Z95 * change_error[q], change[q] + Z95 * change_error[q])
+        change, margin = bars_.change[q], Z95 * bars_.change_error[q]
+        ends["change"] = (change, change - margin, change + margin)
         for end, bounded in ends.items():
             for bound, number in zip(_BOUNDS, bounded, strict=True):
                 told[f"{name}_{end}{bound}"] = (), number, {"units": units[name]}
     told["rank_group"] = "player", np.append(groups, 0), {"long_name": "Rank of a belief up to noise; 0: not ranked"}
-    return _with_changes(_with_beliefs(told, pair, players), pair).assign_attrs(
-        _attributes(pair, found, old, new, seed)
-    )
+    return _with_changes(_with_beliefs(told, pair, players), pair).assign_attrs(_attributes(pair, draws, old, new))
 
 
 _LONG = {"probability": "probability of the target", "value": "expected value of its metric"}
@@ -508,27 +442,25 @@ def _mean(column: Floats, name: str) -> tuple[float, float, float]:
     return mean, mean - margin, mean + margin
 
 
-def _order(
-    players: Sequence[Player], effects: Floats, covariance: Floats, by_draw: Floats
-) -> tuple[list[int], Ints, list[Any]]:
+def _order(players: Sequence[Player], bars_: Bars) -> tuple[list[int], Ints, list[Any]]:
     """Places of the players in the order of telling; their rank groups in it; which differ from zero, (q, m)."""
-    error = np.sqrt(np.einsum("qii->qi", covariance))
     clear = [
-        beyond_noise(Interval(bar, bar - Z95 * one, bar + Z95 * one)) for bar, one in zip(effects, error, strict=True)
+        beyond_noise(Interval(bar, bar - Z95 * error, bar + Z95 * error))
+        for bar, error in zip(bars_.bar, bars_.error, strict=True)
     ]
-    size = np.abs(effects[0])
+    size = np.abs(bars_.bar)
     first = [i for i, player in enumerate(players) if player.kind in (FACTS, BOTH)]
     ranked = [i for i, player in enumerate(players) if player.kind == BELIEF and clear[0][i]]
-    ranked.sort(key=lambda i: (-size[i], players[i].label))
+    ranked.sort(key=lambda i: (-size[0, i], players[i].label))
     noise = [i for i, player in enumerate(players) if player.kind == BELIEF and not clear[0][i]]
-    noise.sort(key=lambda i: (-abs(effects[1, i]) if clear[1][i] else 0.0, players[i].label))
+    noise.sort(key=lambda i: (-size[1, i] if clear[1][i] else 0.0, players[i].label))
     last = [i for i, player in enumerate(players) if player.kind in (OTHERS, DEPENDENCE, EDITS)]
-    signed = by_draw * np.where(effects < 0, -1.0, 1.0)
-    gap = gaps(signed[:, :1], Z95)[0] if len(players) else np.zeros((0, 0))
 
     def less(head: int, here: int) -> bool:
         a, b = ranked[head], ranked[here]
-        return bool(size[a] - size[b] > gap[a, b])
+        sign, covariance = np.sign(bars_.bar[0, [a, b]]), bars_.covariance[0]
+        variance = covariance[a, a] + covariance[b, b] - 2 * sign[0] * sign[1] * covariance[a, b]
+        return bool(size[0, a] - size[0, b] > Z95 * math.sqrt(max(0.0, variance)))
 
     order = [*first, *ranked, *noise, *last]
     groups = np.zeros(len(order), np.int64)
@@ -560,7 +492,7 @@ def _with_changes(told: xr.Dataset, pair: _Pair) -> xr.Dataset:
     return told
 
 
-def _attributes(pair: _Pair, found: Walked, old: _Reported, new: _Reported, seed: int) -> dict[str, Any]:
+def _attributes(pair: _Pair, draws: int, old: Reported, new: Reported) -> dict[str, Any]:
     before, now = pair.beliefs.plans
     target = pair.bounds[1]
     return {
@@ -576,10 +508,10 @@ def _attributes(pair: _Pair, found: Walked, old: _Reported, new: _Reported, seed
         "better": "low" if target.at_least is None else "high",
         "level": 0.95,
         "moved": MOVED,
-        "seed": str(seed),
-        "draws": len(found.new),
-        "permutations": 2 * len(found.new),
-        "paths": max(1, 2 * len(pair.players)) * len(found.new),
+        "seed": str(pair.seed),
+        "draws": draws,
+        "permutations": 2 * draws,
+        "paths": max(1, 2 * len(pair.players)) * draws,
         "draws_old": len(old.told),
         "draws_new": len(new.told),
     }

@@ -45,6 +45,7 @@ _MOST_CHANGES = 6
 """Changes of a section that the table spells out."""
 _ROW = re.compile(r"\.(rows\.)?\d+\.")
 """In a key: a row of a table."""
+_NOISE_NOTE = "Simulation error: what is left to the finite draws of the runs."
 _RESULTS = ("probability", "value")
 _ABOUT = ("target", "metric", "period", "better", "permutations", "paths", "seed", "level")
 _FLAG = {"probability": "distinguishable", "value": "value_distinguishable"}
@@ -206,6 +207,10 @@ def walk_table(told: Facts) -> RenderableType:
         name.stylize("" if is_told else "dim")
         made.add_row(name, *(_cell(bar[name_], unit) for name_, unit in _columns(told)))
     made.add_row(Text(_run_of(told, "new"), "bold"), *_level(told, "new"))
+    made.add_row(
+        "change in all",
+        *(_cell({**told[name_]["change"], "distinguishable": True}, unit) for name_, unit in _columns(told)),
+    )
     return Group(
         heading(f"Why did P({told['target']}) change?"), Text(sentence(told)), Text(""), made, *map(note, _notes(told))
     )
@@ -251,9 +256,10 @@ def _notes(told: Facts) -> Iterator[str]:
         "Each row is what changed with it, averaged over all orders in which things could have changed (Shapley); "
         "they add up. Below: 95% intervals. Dim: cannot be told from zero, and is not ranked."
     )
+    exact = all(bar["probability"]["lower"] == bar["probability"]["upper"] == 0 for bar in told["bars"][-1:])
     yield (
-        f"Simulation error: what is left to the finite draws. {told['paths']:,} new paths, "
-        f"{told['permutations']:,} orders."
+        ("Both runs have one seed and share all chance: the other bars make up the change." if exact else _NOISE_NOTE)
+        + f" {told['paths']:,} new paths, {told['permutations']:,} orders."
     )
     if not math.isfinite(told["value"]["change"]["value"]):
         yield f"The expected value is left out: {metric_name(told['metric'])} is infinite or undefined on some paths."

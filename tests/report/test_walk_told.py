@@ -21,7 +21,7 @@ def walked(bars=BARS, value=True, **attrs):
     """As `learn.walk.walk` gives it."""
     told = xr.Dataset(coords={"player": NAMES})
     told["kind"] = "player", KINDS
-    for name, size, unit in (("probability", 1.0, "fraction"), ("value", 1e7 if value else math.nan, "USD")):
+    for name, size in (("probability", 1.0), ("value", 1e7 if value else math.nan)):
         for bound, side in (("", 0), ("_lower", -1.96), ("_upper", 1.96)):
             told[name + bound] = "player", size * (bars + side * ERRORS)
         told[f"{name}_covariance"] = ("player", "other"), np.diag((size * ERRORS) ** 2)
