@@ -47,9 +47,8 @@ def mixed(facts: Plan, edits: Plan, target: str) -> Plan:
     content = _below(content, of_facts, "funnel", lambda here, there: _taken(here, there, ("opening_pipeline",)))
     content = _below(content, of_facts, "base", lambda here, there: _each(here, there, _base))
     content = _below(content, of_facts, "team", lambda here, there: _team(here, there, clock))
-    content = _below(
-        content, {}, "assumptions", lambda here, _: _each(here, here, lambda one, _: _with(one, "before", None))
-    )
+    if "learned" not in of_facts:  # then nothing has been believed before
+        content = _below(content, {}, "assumptions", _without_before)
     events = {name: _event(node, clock) for name, node in _content(content.get("events")).items()}
     content = _with(content, "events", Node(dict(events), tree.mark, tree.key_mark) if events else None)
     asked = content.get("targets")
@@ -100,6 +99,10 @@ def _each(here: Content, there: Content, change: Callable[[Content, Content], Co
         name: Node(change(_content(node), _content(there[name])), node.mark, node.key_mark) if name in there else node
         for name, node in here.items()
     }
+
+
+def _without_before(here: Content, _: Content) -> Content:
+    return _each(here, here, lambda one, _: _with(one, "before", None))
 
 
 def _base(here: Content, there: Content) -> Content:
