@@ -31,6 +31,7 @@ _COMMANDS = {
         "averages",
         "triggers",
         "voi",
+        "walk",
         "figures",
         "history",
         "lookback",

@@ -61,6 +61,19 @@ def loads(
     return _load(lambda: Folder(None, Problems(), {**(files or {}), name: text}), name, tuple(overrides))
 
 
+def of_tree(tree: Node) -> Plan:
+    """Check a tree that is put together of trees of plans; raise PlanError as `load` does.
+
+    It may declare what it does not use.
+    """
+    problems = Problems()
+    plan = _Reader(tree, problems).plan()
+    if plan is None or problems.found:
+        raise PlanError(problems.found)
+    plan.remember(Origin(tree, {}, ()))
+    return plan
+
+
 def _load(new_folder: Callable[[], Folder], name: str, overrides: tuple[str, ...]) -> Plan:
     try:
         return _read(new_folder(), name, overrides)

@@ -264,3 +264,8 @@ def _is_simulated(path: Path) -> bool:
     if section in ("events", "shocks"):
         return len(path) < 3 or path[2] not in ("kind", "owner", "source", "success", "note")
     return not (section == "dependence" and "source" in path)
+
+
+def simulated_entries(plan: Plan) -> Iterator[Entry]:
+    """Every value in force that a path depends on: what `digest_simulated` stands for, and facts of months past."""
+    return (e for e in entries(plan) if _is_simulated(e.path) or e.path[0] == "facts" or e.path[1:] == ("growth_from",))
