@@ -35,8 +35,10 @@ RECORDED = {
     "churned_customers": ("contracts", "decided"),
     "churned_arr": ("contracts", "decided"),
 }
-"""The metrics that are forecast, and the day on which each is recorded: table and column. ARR at the end is none of them:
-a plan from history has no new customers where there are contracts and no opportunities."""
+"""The metrics that are forecast, and the day on which each is recorded: table and column.
+
+ARR at the end is none of them: a plan from history has no new customers where it has contracts alone.
+"""
 FEWEST_CHANGES = 3
 """Past changes from which on a naive forecast gets a spread."""
 MOST_BACK = 12

@@ -13,8 +13,8 @@ from scipy.stats import binom
 from simengine.errors import SimengineError
 from simengine.learn.deals import begun, estimates, expected_wins, judge, naive, pictures
 from simengine.learn.history import History, table
-from simengine.learn.naming import between
 from simengine.learn.outcomes import DAY, MONTH
+from simengine.learn.together import drift_of
 from simengine.plan.beliefs import distribution
 from simengine.units import UNITS as OF_A_PLAN
 from tests.learn.open_deals import LEVEL, TRUTH, Truth, by_day, by_engine, covers, deals
@@ -208,10 +208,10 @@ def test_drift_between_quarters_is_told_from_sampling_error():
     assert np.mean(still) < 0.3 * (1 - 0.6)
 
 
-def test_between_groups_is_the_estimator_of_dersimonian_and_laird():
+def test_drift_of_groups_of_one_error_is_their_variance_less_that_of_sampling():
     # Four values of equal error e: s² − e².
     values = [0.0, 1.0, 2.0, 3.0]
-    assert between(values, [0.5] * 4) == pytest.approx(math.sqrt(np.var(values, ddof=1) - 0.25))
+    assert drift_of(values, [0.5] * 4) == pytest.approx(math.sqrt(np.var(values, ddof=1) - 0.25))
 
 
 def forecasts(histories, horizon=60):
