@@ -124,13 +124,19 @@ def one_spelling(records: Records, names: Names) -> None:
     for name in (label for label in LABELS if records.has(label)):
         column = records.frame[name].where(records.alive, "")
         counts = column[column != ""].value_counts()
+        kept: dict[str, str] = {}
         for group in cells.spellings(map(str, counts.index)).values():
             known = [text for text in group if text in names.known.get(name, ())]
-            kept = (known or sorted(group, key=lambda text: (-int(counts[text]), text)))[0]
-            for other in (text for text in group if text != kept):
-                words = f"{other!r} is written {kept!r} elsewhere, and is read so"
-                records.say("repaired", name, words, "correct it at its source", column == other)
-                records.frame.loc[records.frame[name] == other, name] = kept
+            best = (known or sorted(group, key=lambda text: (-int(counts[text]), text)))[0]
+            kept |= {text: best for text in group if text != best}
+        for other, best in list(kept.items())[:MOST_WORDS]:
+            words = f"{other!r} is written {best!r} elsewhere, and is read so"
+            records.say("repaired", name, words, "correct it at its source", column == other)
+        if more := list(kept)[MOST_WORDS:]:
+            words = f"{len(more):,} more names are written otherwise elsewhere, and are read so"
+            records.say("repaired", name, words, "correct them at their source", column.isin(more), [name])
+        if kept:
+            records.frame[name] = records.frame[name].replace(kept)
         _look_alike(records, name)
 
 
@@ -458,7 +464,7 @@ def not_only_ended(records: Records, day: date) -> None:
         if not bool(is_open.any()):
             words = f"no record is {before}: rates from what has ended mislead, for it ended sooner or later"
             records.say("refused", outcome, words, remedy)
-        elif records.name == "opportunities" and not bool((frame[outcome] == LOST).any()):
+        elif WON in set(frame[outcome]) and LOST not in set(frame[outcome]):
             records.say("refused", outcome, "none was lost: the extract holds successes only", remedy)
     stages = [stage for stage in layout.stages if stage in frame]
     if records.name == "leads" and stages and bool(frame[stages[-1]].notna().all()):

@@ -323,6 +323,19 @@ def test_a_later_source_wins(tmp_path):
     assert done.history.origins["opportunities"].reference == "deals.csv, newer.csv"
 
 
+def test_many_names_spelt_two_ways_are_said_together(tmp_path):
+    names = [f"Firm {chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(40)]
+    rows = [f"{n},{name},{segment}" for n, name in enumerate(names) for segment in (name, name, name.upper())]
+    text = "".join(f"{n},2027-03-01,open,{row.split(',')[2]},smb\n" for n, row in enumerate(rows))
+    (tmp_path / "deals.csv").write_text("Id,Created,Outcome,Account,Segment\n" + text)
+    mapping = mapped("deals.csv").replace(
+        COLUMNS, "{id: Id, created: Created, outcome: Outcome, account: Account, segment: Segment}"
+    )
+    done = read_text(tmp_path, mapping)
+    assert set(done.history.table("opportunities")["account"]) == set(names)
+    assert [finding.count for finding in done.report.at("repaired")] == [1] * 12 + [28]
+
+
 @pytest.mark.parametrize(("keep", "amount"), [("first", 4800.0), ("last", 5000.0)])
 def test_the_user_may_say_which_of_two_is_right(tmp_path, keep, amount):
     (tmp_path / "deals.csv").write_text(csv_text() + "104,mid,2027-02-01,open,,5000,bob\n", encoding="utf-8")

@@ -142,3 +142,10 @@ def test_a_server_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(HistoryError, match="cannot be read: connection failed") as caught:
         read_text(tmp_path, '{sql: "$CRM_URL", table: crm.deals}')
     assert "secret" not in str(caught.value)
+
+
+def test_a_day_without_end_is_said(tmp_path: Path) -> None:
+    columns = "id, segment, created, outcome, amount, owner"
+    query = f"select {columns}, 'infinity'::date as closed from crm.deals"
+    with pytest.raises(HistoryError, match="query cannot be read: date too large"):
+        read_text(tmp_path, f'{{sql: "$CRM_URL", query: "{query}"}}')
