@@ -285,7 +285,7 @@ def _told(name: str, judged: Judged, drift: dict[str, float | None]) -> list[Est
     for key, called in names.items():
         if key in values and np.isfinite(errors[key]):
             make = share if key in ("win_rate", "decided") else positive
-            unit = {"win_rate": "fraction", "decided": "fraction", "spread": "factor"}.get(key, "months")
+            unit = "months" if key.startswith("mean_") else "fraction"
             told = make(f"{called}.{name}", unit, values[key], errors[key], n, method, shortcut[key], drift.get(key))
             out.append(replace(told, notes=notes))
     return out
