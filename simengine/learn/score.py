@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from simengine.learn.readings import Reading
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import every_path, hit_probability, period_values
 from simengine.units import fiscal_period, fiscal_quarter, month_number
@@ -240,18 +241,6 @@ def _skill(scored: xr.Dataset) -> float:
     known = np.isfinite(scored["plan_error"].values)
     error = scored["plan_error"].values[known].sum()
     return 1.0 - float(scored["crps"].values[known].sum() / error) if error > 0 else math.nan
-
-
-class Reading(NamedTuple):
-    """What the records show of an assumption, as a company would report it.
-
-    `value` with its `error` (standard error), in the assumption's unit; `n` observations; `what` they are.
-    """
-
-    value: float
-    error: float
-    n: int
-    what: str
 
 
 def belief_scores(ds: xr.Dataset, readings: Mapping[str, Reading], run: str = "", seed: int = 7) -> xr.Dataset:

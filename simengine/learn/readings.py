@@ -1,0 +1,126 @@
+"""What the actuals alone say of each assumption: the value under which they are most likely, and its interval.
+
+Nothing that was believed before goes into it; so it can be held against the plan, against a threshold, and against the
+belief itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simengine.learn.estimate import LEVEL, Z90
+from simengine.learn.evidence import Evidence, evidence_of
+from simengine.learn.history import History
+from simengine.learn.piece import Point
+from simengine.plan.schema import Plan
+
+Array = NDArray[np.float64]
+
+GRID = 161
+_ROUNDS = 4
+_ODDS, _TIMES = 7.0, 3.0
+"""How far from the plan value the first grid reaches: in log odds, and in the logarithm of anything else."""
+
+
+class Reading(NamedTuple):
+    """What records show of an assumption, in its unit: most likely value, 90 % interval, records, and what they are."""
+
+    value: float
+    lower: float
+    upper: float
+    n: int
+    what: str
+
+    @property
+    def error(self) -> float:
+        """Standard error, from the width of the interval."""
+        return (self.upper - self.lower) / (2 * Z90)
+
+
+def readings(
+    plan: Plan, history: History, *, at: Mapping[str, float] | None = None, names: Iterable[str] | None = None
+) -> dict[str, Reading]:
+    """The reading of every assumption that records speak of.
+
+    The likelihood of what was observed, as a function of this one assumption; the others are held. Its maximum is the
+    value; the interval is where it has fallen by less than half the 90 % point of chi-square with one degree of freedom
+    (S. S. Wilks, Annals of Mathematical Statistics 9, 1938, 60-62).
+
+    Parameters
+    ----------
+    plan : the plan that the actuals are of
+    history : the actuals
+    at : where the others are held, of every assumption and event; at plan values where it is missing
+    names : those that are read; by default all
+    """
+    evidence = evidence_of(plan, history)
+    held = {**plan.planned, **(at or {})}
+    wanted = evidence.spoken.keys() & set(evidence.spoken if names is None else names)
+    return {name: _reading(evidence, name, held) for name in sorted(wanted)}
+
+
+def _reading(evidence: Evidence, name: str, held: Mapping[str, float]) -> Reading:
+    scale = _Scale.of(evidence.plan.assumptions[name].unit, held[name])
+    low, high = scale.span
+    drop = _drop()
+    for _ in range(_ROUNDS):
+        grid = np.linspace(low, high, GRID)
+        fall = _log_likelihood(evidence, name, scale.value(grid), held)
+        fall = fall - np.nanmax(fall)
+        best, inside = int(np.nanargmax(fall)), np.flatnonzero(fall >= -4 * drop)
+        low, high = grid[max(0, inside[0] - 1)], grid[min(GRID - 1, inside[-1] + 1)]
+    kept = np.flatnonzero(fall >= -drop)
+    value, lower, upper = (float(scale.value(grid[[k]])[0]) for k in (best, kept[0], kept[-1]))
+    return Reading(value, lower, upper, evidence.records[name], evidence.spoken[name])
+
+
+def _drop() -> float:
+    """By how much a log-likelihood falls to the ends of the interval."""
+    return Z90**2 / 2
+
+
+class _Scale(NamedTuple):
+    """Where a grid of an assumption lies: on log odds, a logarithm, or as it is."""
+
+    kind: str
+    centre: float
+    width: float
+
+    @classmethod
+    def of(cls, unit: str, held: float) -> _Scale:
+        if unit.startswith("fraction") and 0 < held < 1:
+            return cls("odds", math.log(held / (1 - held)), _ODDS)
+        return cls("log", math.log(held), _TIMES) if held > 0 else cls("linear", held, 1.0)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        return self.centre - self.width, self.centre + self.width
+
+    def value(self, x: Array) -> Array:
+        if self.kind == "odds":
+            return np.asarray(1.0 / (1.0 + np.exp(-x)))
+        return np.asarray(np.exp(x)) if self.kind == "log" else x
+
+
+def _log_likelihood(evidence: Evidence, name: str, values: Array, held: Mapping[str, float]) -> Array:
+    plan, n = evidence.plan, len(values)
+    pieces = [piece for piece in evidence.pieces if name in piece.says]
+    point = Point(
+        plan,
+        {**{other: np.full(n, value) for other, value in held.items()}, name: values},
+        {shock: np.zeros((n, plan.plan.months)) for piece in pieces for shock in piece.shocks},
+        {own: np.zeros(n) for piece in pieces for own in piece.own},
+    )
+    total = np.zeros(n)
+    with np.errstate(all="ignore"):  # far from the truth a likelihood may be zero
+        for piece in pieces:
+            total += np.broadcast_to(piece.log_likelihood(point), n)
+    return np.where(np.isnan(total), -math.inf, total)
+
+
+__all__ = ["LEVEL", "Reading", "readings"]
