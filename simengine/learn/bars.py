@@ -81,7 +81,9 @@ def bars(found: Walked, old: Reported, new: Reported, seed: int) -> Bars:
         walk += [(end.own, slope / n), (end.run.told, -slope / len(end.run.told))]
     reported = dict(_by_stream(old, new))
     beyond_error = _error({**reported, seed: [*reported[seed], *walk]})
-    is_rounding = np.abs(beyond) + beyond_error <= _ROUNDING * np.abs(new.told).mean(axis=0)
+    is_rounding = np.abs(beyond) + beyond_error <= _ROUNDING * (
+        np.abs(old.told).mean(axis=0) + np.abs(new.told).mean(axis=0)
+    )
     beyond, beyond_error = (np.where(is_rounding, 0.0, told) for told in (beyond, beyond_error))
     return Bars(bar, covariance, beyond, beyond_error, change, _error(reported))
 

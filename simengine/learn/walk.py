@@ -130,6 +130,8 @@ def _check(old: Plan, new: Plan, old_run: xr.Dataset, new_run: xr.Dataset, most:
 def _target(old: Plan, new: Plan, name: str | None) -> str:
     known = {one.name: one for one in old.targets}
     common = [one.name for one in new.targets if one.name in known]
+    criteria = {event.success for event in new.events.values()}
+    common.sort(key=criteria.__contains__)  # one that only tells whether an event was a success comes last
     if name is None and not common:
         raise SimengineError(
             "the two plans share no target; give one of them a target of the same name as in the other"

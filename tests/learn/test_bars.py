@@ -50,6 +50,20 @@ def test_with_one_seed_there_is_nothing_beyond():
     assert other.beyond_error.min() > 0.005
 
 
+def test_an_end_that_never_varies_leaves_no_remainder():
+    """A target that the new plan never hits."""
+
+    def model(state, draw):
+        hit = np.where(state.any(axis=1), 0.0, draw % 7 == 0)
+        return np.stack([hit, 1.0 * draw], axis=1)
+
+    found = walked(model, 2, 7, 0, 50)
+    old, new = (Reported(model(np.full((400, 2), end), np.arange(400)), 7) for end in (False, True))
+    told_ = bars(found, old, new, 7)
+    assert told_.beyond[0] == told_.beyond_error[0] == 0
+    assert told_.bar[0].sum() == pytest.approx(told_.change[0], abs=1e-14)
+
+
 @pytest.mark.parametrize("longer", [60, 100])
 def test_runs_that_are_as_long_or_shorter(longer):
     """Of as long ones the bars are the means; of shorter ones the walk knows more than they report."""

@@ -300,3 +300,20 @@ def test_pairs_of_bars_and_their_covariance(found):
     assert np.all(np.linalg.eigvalsh(cov) > -1e-6 * np.trace(cov))
     for i, j in itertools.combinations(range(len(cov)), 2):
         assert cov[i, j] == pytest.approx(cov[j, i])
+
+
+def test_a_value_that_is_infinite_on_some_paths_is_left_out():
+    """A runway without an end: the chance is told, the mean is not."""
+    text = TINY.replace(
+        "  - {name: NRR, metric: nrr, period: 2027-12, at_least: 95 %}\n",
+        "  - {name: burn, metric: burn_multiple, period: FY2027, at_most: 1.5}\n",
+    )
+    text = text.replace("economics: {", "economics: {opening_cash: 3_000_000, opex: {rnd: 4_000_000 per year}, ")
+    plans = loads(text), loads(text.replace("{mean: 22 %, n: 180}", "{mean: 6 %, n: 200}"))
+    one, two = ((plan, run(plan)) for plan in plans)
+    assert np.isinf(two[1]["target_value"].values[:, 1]).any()
+    found = walked(one, two, target="burn")
+    assert math.fsum(found["probability"].values) == pytest.approx(float(found["probability_change"]), abs=1e-9)
+    assert np.isnan(found["value"].values).all()
+    assert np.isnan(found["value_change"])
+    assert not found["value_distinguishable"].any()
