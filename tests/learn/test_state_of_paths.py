@@ -14,7 +14,7 @@ from tests.learn.made import made
 from tests.reference.path import reference_path
 
 SEED = 11
-STEP = 30
+STEP = 25
 FLOWS = ("new_arr", "expansion_arr", "churned_arr", "price_arr", "contraction_arr", "won", "opportunities")
 STOCKS = ("ending_arr", "customers")
 
