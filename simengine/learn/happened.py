@@ -75,18 +75,21 @@ _FIRST = {"opportunities": "created", "people": "start", "contracts": "start"}
 """The day by which a table's records begin; `date` in the others."""
 
 
-def is_complete(history: History, table: str, month: int) -> bool:
-    """Whether a table tells all of a month that has ended: from `since` on, or from its first record on."""
+def is_complete(history: History, table: str, month: int, begun: int) -> bool:
+    """Whether a table tells all of a month that has ended.
+
+    It does from `since` on; where nothing is said of that, from its first record, or from `begun` on, as the plan does.
+    """
     if table not in history.tables or month > last_month(history.as_of):
         return False
     since = history.since.get(table)
     if since is not None:
         return since <= date(month // MONTHS_PER_YEAR, month % MONTHS_PER_YEAR + 1, 1)
     days = history.table(table)[_FIRST.get(table, "date")]
-    return bool(len(days)) and bool(days.min() <= last_day(month))
+    return month >= begun or (bool(len(days)) and bool(days.min() <= last_day(month)))
 
 
-def is_base_known(history: History, month: int) -> bool:
+def is_base_known(history: History, month: int, begun: int) -> bool:
     """Whether the tables tell who was a customer at the end of a month (since year 0), and with how much ARR.
 
     A contract in force on that day was not over when the table begins to be complete on the next.
@@ -96,8 +99,8 @@ def is_base_known(history: History, month: int) -> bool:
     if month == last_month(history.as_of):
         return True
     since = history.since.get("contracts")
-    is_there = is_complete(history, "contracts", month if since is None else month + 1)
-    return is_there and (not _is_rolled(history) or is_complete(history, "bookings", month + 1))
+    is_there = is_complete(history, "contracts", month if since is None else month + 1, begun)
+    return is_there and (not _is_rolled(history) or is_complete(history, "bookings", month + 1, begun))
 
 
 def in_force(history: History, day: date | None = None) -> pd.DataFrame:
@@ -125,11 +128,14 @@ def in_force(history: History, day: date | None = None) -> pd.DataFrame:
 def kinds_told(history: History) -> frozenset[str]:
     """Kinds of bookings that the table tells of.
 
-    Those of which it has any: of another it cannot tell none from not kept. One with new business and churn is a ledger
-    of ARR, and tells of every movement.
+    Those of which it has any: of another it cannot tell none from not kept. One that has new business and churn, so far
+    as there were any, is a ledger of ARR, and tells of every movement.
     """
     found = frozenset(map(str, history.table("bookings")["kind"]))
-    return found | _SIGNS.keys() if {"new", "churn"} <= found else found
+    deals, contracts = history.table("opportunities"), history.table("contracts")
+    has_new = "new" in found or not (deals["outcome"] == WON).any()
+    has_churn = "churn" in found or not (contracts["outcome"] == CHURNED).any()
+    return found | _SIGNS.keys() if found and "contracts" in history.tables and has_new and has_churn else found
 
 
 def _is_rolled(history: History) -> bool:
@@ -178,7 +184,7 @@ class _Teller:
     """Works out the outputs of some months."""
 
     def __init__(self, history: History, plan: Plan, months: Iterable[int]) -> None:
-        self.history, self.plan, self.months = history, plan, list(months)
+        self.history, self.plan, self.months, self.begun = history, plan, list(months), plan.plan.start
         self.told = kinds_told(history)
         self.bookings = self._dated("bookings", "date")
         deals = self._dated("opportunities", "closed")
@@ -206,7 +212,7 @@ class _Teller:
             if output in BY_CHANNEL:
                 channels |= set(self.channels(segment))
             for month in self.months:
-                is_known = is_complete(self.history, table, month)
+                is_known = is_complete(self.history, table, month, self.begun)
                 for channel in sorted(channels) or [""]:
                     value = found.get((month, segment, channel), 0.0) if is_known else _NAN
                     self.rows.append((month, output, segment, channel, value))
@@ -293,7 +299,7 @@ def _churned(history: History) -> pd.DataFrame:
 def _customers(teller: _Teller) -> None:
     lasting = [name for name, segment in teller.plan.segments.items() if segment.sells == "subscription"]
     for month in teller.months:
-        then = arr_by_customer(teller.history, month) if is_base_known(teller.history, month) else None
+        then = arr_by_customer(teller.history, month) if is_base_known(teller.history, month, teller.begun) else None
         for segment in lasting:
             own = None if then is None else then[then.index.get_level_values("segment") == segment]
             arr, number = (_NAN, _NAN) if own is None else (float(own.sum()), float(len(own)))
@@ -318,7 +324,7 @@ def _heads(teller: _Teller) -> pd.DataFrame:
     for month in teller.months:
         day = last_day(month)
         there = groups[(people["start"] <= day) & (people["end"].isna() | (people["end"] > day))].value_counts()
-        is_known = is_complete(teller.history, "people", month)
+        is_known = is_complete(teller.history, "people", month, teller.begun)
         for group in teller.plan.team.seats:
             value = float(there.get(group.name, 0)) if is_known else _NAN
             rows.append((month, "headcount", group.segment or "", "", group.name, value))
@@ -398,7 +404,7 @@ def _of_segments(where: Mapping[str, str]) -> dict[str, str]:
 def _retention(history: History, plan: Plan, metric: str, month: int, where: Mapping[str, str]) -> float:
     """ARR at the end of a month of the customers of twelve months before, over theirs of then."""
     before = month - MONTHS_PER_YEAR
-    if not is_base_known(history, before):
+    if not is_base_known(history, before, plan.plan.start):
         return _NAN
     rates = {name: plan.rate_of(name) for name, s in plan.segments.items() if is_meant(dict(where), name, s.labels)}
     then, now = (_at_rates(arr_by_customer(history, at), rates) for at in (before, month))

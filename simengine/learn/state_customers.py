@@ -158,9 +158,9 @@ def _key(name: object) -> str:
 def _history(standing: Standing, segment: str, arr: float) -> list[dict[str, object]]:
     """ARR at the end of each of the twelve months before the plan, and what its customers have now."""
     rows: dict[int, tuple[float, float, float]] = {}
-    now = _of_segment(standing, segment, standing.last)
+    now, begun = _of_segment(standing, segment, standing.last), standing.before.plan.start
     for month in range(standing.start - MONTHS_PER_YEAR, standing.start):
-        if is_base_known(standing.history, month) and month >= standing.before.plan.start - 1:
+        if month >= begun - 1 and is_base_known(standing.history, month, begun):
             rows[month] = _retained(_of_segment(standing, segment, month), now)
     rows |= _older(standing, segment, rows)
     return [

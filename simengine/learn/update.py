@@ -213,7 +213,10 @@ def _checked(
         except PlanError as error:
             gone = [p for p in error.problems if p.key.startswith("targets.")]
             if not gone or len(gone) < len(error.problems):
-                raise PlanError(error.problems) from None
+                words = (
+                    "what happened does not go together with the rest of the plan: change that first, then update it"
+                )
+                raise SimengineError(f"{old}: {words}\n{error}") from None
             for problem in gone:
                 target = next(t.name for t in plan.targets if problem.key.startswith(f"targets.{t.name}."))
                 changes["targets", target] = REMOVE

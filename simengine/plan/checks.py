@@ -238,8 +238,11 @@ class _Reader:
     def check_use(self, file: str, extends: bool) -> None:
         """Every assumption that `file` declares is used; looked up in the text, so that no mistake hides a use.
 
-        A scenario may put a number in the place of its base's assumption, whose column stays: draws stay comparable.
+        A scenario may put a number in the place of its base's assumption, whose column stays: draws stay comparable. So
+        does that of one whose months have passed when a plan is updated.
         """
+        if "learned" in self.raw:
+            return
         used, acted_on = self._words(HOLDING_NUMBERS), set[str]()
         for section, key in ACTING:
             for entry in _mapping(self.raw.get(section)):

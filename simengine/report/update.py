@@ -60,10 +60,10 @@ def _beliefs(moved: list[Moved], updated: Updated) -> Iterator[RenderableType]:
     width = max(len(name) for name in written)
     widths = [max(len(figures[i]) for figures in written.values()) for i in range(6)]
     gap = " " * (width + 2)
-    yield Text(f"{gap}{'P10, P50, P90 before':<{sum(widths[:3]) + 4}}  →  now", style="dim")
+    yield Text(f"{gap}{'P10, P50, P90 before':<{sum(widths[:3]) + 2}} → now", style="dim")
     for each in moved:
         figures = [figure.rjust(size) for figure, size in zip(written[each.name], widths, strict=True)]
-        yield Text(f"{each.name:<{width}}  {'  '.join(figures[:3])}  →  {'  '.join(figures[3:])}")
+        yield Text(f"{each.name:<{width}}  {' '.join(figures[:3])} → {' '.join(figures[3:])}")
         evidence = each.evidence if len(each.evidence) <= _LONGEST else f"{each.evidence[:_LONGEST]}…"
         yield Padding(Text(evidence, style="dim"), (0, 0, 0, 4))
 
