@@ -37,6 +37,8 @@ _COMMANDS = {
         "lookback",
         "fit",
         "backtest",
+        "scorecard",
+        "score",
         "update",
         "warmup",
     )

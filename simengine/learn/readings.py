@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.learn.estimate import LEVEL, Z90
+from simengine.learn.estimate import Z90
 from simengine.learn.evidence import Evidence, evidence_of
 from simengine.learn.history import History
 from simengine.learn.piece import Point
@@ -47,7 +47,8 @@ def readings(
 ) -> dict[str, Reading]:
     """The reading of every assumption that records speak of.
 
-    The likelihood of what was observed, as a function of this one assumption; the others are held. Its maximum is the
+    The likelihood of what was observed, as a function of this one assumption; the others are held. Where it does not
+    fall to both sides, as that of a growth rate in one quarter, there is no reading. Its maximum is the
     value; the interval is where it has fallen by less than half the 90 % point of chi-square with one degree of freedom
     (S. S. Wilks, Annals of Mathematical Statistics 9, 1938, 60-62).
 
@@ -61,10 +62,12 @@ def readings(
     evidence = evidence_of(plan, history)
     held = {**plan.planned, **(at or {})}
     wanted = evidence.spoken.keys() & set(evidence.spoken if names is None else names)
-    return {name: _reading(evidence, name, held) for name in sorted(wanted)}
+    found = {name: _reading(evidence, name, held) for name in sorted(wanted)}
+    return {name: reading for name, reading in found.items() if reading is not None}
 
 
-def _reading(evidence: Evidence, name: str, held: Mapping[str, float]) -> Reading:
+def _reading(evidence: Evidence, name: str, held: Mapping[str, float]) -> Reading | None:
+    """None where the likelihood does not fall on both sides: the actuals alone do not say how large it is."""
     scale = _Scale.of(evidence.plan.assumptions[name].unit, held[name])
     low, high = scale.span
     drop = _drop()
@@ -73,6 +76,8 @@ def _reading(evidence: Evidence, name: str, held: Mapping[str, float]) -> Readin
         fall = _log_likelihood(evidence, name, scale.value(grid), held)
         fall = fall - np.nanmax(fall)
         best, inside = int(np.nanargmax(fall)), np.flatnonzero(fall >= -4 * drop)
+        if fall[[0, -1]].max() >= -drop:
+            return None
         low, high = grid[max(0, inside[0] - 1)], grid[min(GRID - 1, inside[-1] + 1)]
     kept = np.flatnonzero(fall >= -drop)
     value, lower, upper = (float(scale.value(grid[[k]])[0]) for k in (best, kept[0], kept[-1]))
@@ -121,6 +126,3 @@ def _log_likelihood(evidence: Evidence, name: str, values: Array, held: Mapping[
         for piece in pieces:
             total += np.broadcast_to(piece.log_likelihood(point), n)
     return np.where(np.isnan(total), -math.inf, total)
-
-
-__all__ = ["LEVEL", "Reading", "readings"]

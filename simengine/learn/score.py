@@ -66,14 +66,14 @@ def pit(sample: Floats, happened: float, u: float) -> float:
 
 
 def brier(probability: Floats, hit: Floats) -> float:
-    """Mean squared error of probabilities: 0 is perfect, 0.25 is what "one in two" always gets.
+    """Mean squared error of probabilities: 0 is perfect, 0.25 is what "one in two" always gets; NaN of none.
 
     Source: G. W. Brier, Monthly Weather Review 78, 1950, 1-3.
 
     >>> brier(np.array([0.9, 0.2]), np.array([1.0, 0.0]))
     0.025
     """
-    return float(np.mean((probability - hit) ** 2))
+    return float(np.mean((probability - hit) ** 2)) if len(hit) else math.nan
 
 
 def exact_share(successes: int, trials: int, level: float = 0.95) -> tuple[float, float, float]:
@@ -305,8 +305,14 @@ def target_scores(runs: Mapping[str, xr.Dataset], actual: Actual, until: str) ->
             "run": ("forecast", np.array([row[0] for row in rows], str)),
             "target": ("forecast", np.array([row[1] for row in rows], str)),
         },
-        {"brier": brier(p, hit) if rows else math.nan},
+        {"brier": brier(p, hit)},
     )
+
+
+def joined(parts: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Scores of several runs one after the other; of targets the Brier score is that of all."""
+    whole = xr.concat(list(parts), "forecast", combine_attrs="drop")
+    return whole.assign_attrs(brier=brier(whole["p"].values, whole["hit"].values)) if "p" in whole else whole
 
 
 def _judged(

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.baseline import baseline
-from simengine.explain.intervals import Bounded, mean
+from simengine.explain.intervals import Bounded, mean, proportion
 from simengine.learn.estimate import LEVEL
 from simengine.learn.happened import actual_value, last_day, last_month
 from simengine.learn.history import History
@@ -215,4 +215,4 @@ def is_beyond(value: float, trigger: Trigger) -> bool:
 def beside(base: xr.Dataset, scenario: xr.Dataset, target: str) -> tuple[Bounded, Bounded, Bounded]:
     """Probability of a target in a base and in a scenario of it, on the same draws, and the paired difference."""
     pair = [hits(ds).sel(target=target).values.astype(np.float64) for ds in (base, scenario)]
-    return mean(pair[0]), mean(pair[1]), mean(pair[1] - pair[0])
+    return proportion(pair[0]), proportion(pair[1]), mean(pair[1] - pair[0])

@@ -48,7 +48,6 @@ def score_tables(
     targets: xr.Dataset,
     calibrations: dict[str, xr.Dataset],
     beliefs: dict[str, xr.Dataset],
-    currency: str,
 ) -> RenderableType:
     """Each forecast of a company, targets, and coverage by group."""
     parts: list[RenderableType] = []
