@@ -77,7 +77,9 @@ def size_fit(picture: sizes.Picture, source: str, currency: str) -> Figure:
     outliers = f", {percent(fit.size.share)} outliers x{fit.size.times:.1f}" if fit.size.share > 0 else ""
     subtitle = f"{len(picture.amounts)} won deals, spread {percent(fit.size.cv, 0)}{outliers}: quantile by quantile"
     figure, axes = page(finding, subtitle, source, left=0.1, right=0.06, bottom=0.17)
-    low = float(min(picture.amounts.min(), picture.quantiles.min())) / 1.15
+    # A law that is far off must not push the deals into a corner.
+    least = float(picture.amounts.min())
+    low = max(float(min(least, picture.quantiles.min())), least / 5) / 1.15
     high = float(max(picture.amounts.max(), picture.quantiles.max())) * 1.15
     axes.plot([low, high], [low, high], color=SOFT, linewidth=1)
     axes.plot(picture.quantiles, picture.amounts, "o", color=BLUE, markersize=4, alpha=0.6, markeredgewidth=0)
