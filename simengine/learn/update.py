@@ -334,7 +334,10 @@ def _believed(plan: Plan, before: Plan, as_of: date, posterior: Posterior, held:
             # What an earlier update believed is conditioned anew on all records, and they say nothing of it now.
             changes["assumptions", name, "distribution"] = written[name]["distribution"]
             changes["assumptions", name, "before"] = REMOVE
-            changes["assumptions", name, "source"] = written[name]["source"]
+            source = written[name]["source"]
+            for key in ("reference", "n", "as_of"):
+                if key in source or getattr(plan.assumptions[name].source, key) is not None:
+                    changes["assumptions", name, "source", key] = source.get(key, REMOVE)
     return changes
 
 

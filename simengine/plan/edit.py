@@ -20,6 +20,8 @@ from simengine.plan.source import Key, Node, Path, Problems, key_of, parse
 
 WIDTH = 130
 """Characters that a line which is written here may have before it becomes a block."""
+WIDEST = 200
+"""The same where brackets stood before."""
 _STEP = 2
 
 
@@ -337,7 +339,7 @@ def _replace(layout: _Layout, parent: _Piece, index: int, value: object) -> list
     fits = "\n" not in text[start : old.end] and not is_block
     is_open = isinstance(value, dict | list) and len(value) > 0
     is_small = isinstance(value, dict) and len(value) == 1
-    is_short = layout.column(start) + len(flow) < WIDTH and (not is_block or is_small)
+    is_short = layout.column(start) + len(flow) < (WIDEST if old.flow else WIDTH) and (not is_block or is_small)
     if parent.flow or not is_open or is_short:
         if start == after and key is not None:
             flow = f" {flow}"

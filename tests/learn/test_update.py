@@ -13,9 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from simengine.cli import cli
+from simengine.cli.update import KINDS
 from simengine.errors import MachineError, SimengineError
 from simengine.learn.batches import Batch, digest_of, joined
 from simengine.learn.history import History, table
+from simengine.learn.standing import ASSUMED
 from simengine.learn.update import Updated, as_written, update, write
 from simengine.plan import load
 from simengine.report.update import facts
@@ -214,6 +216,10 @@ def test_of_two_records_the_later_one_counts_and_what_has_no_mark_is_replaced_fr
     whole_year = History(APRIL, {"bookings": pd.concat([tables()["bookings"], april()["bookings"]])})
     assert len(joined([Batch("a", first, ""), Batch("b", whole_year, "")]).table("bookings")) == 6
     assert whole.as_of == APRIL
+
+
+def test_the_command_offers_what_can_be_taken_from_the_plan() -> None:
+    assert KINDS == ASSUMED
 
 
 def test_a_digest_is_of_every_record_and_of_nothing_else() -> None:
