@@ -36,8 +36,11 @@ NEVER_LEVEL = 0.01
 """Of the test that says whether some deals never close."""
 MISFIT_LEVEL = 1e-3
 """Of the test that says whether a mixture is the law of the deals."""
-_AIC_MARGIN = 2.0
-"""By which another law must be better before it is taken in place of the one that a plan has."""
+_AIC_MARGIN = 10.0
+"""By which another law must be better before it is taken in place of the one that a plan has.
+
+With 2, choosing cost coverage: of 1,000 histories of a lognormal law the 90 % interval of the cycle held 86 %.
+"""
 _FEWEST_OF_A_CHANNEL = 50
 """Deals won, and lost, from which on a channel is told apart from its segment."""
 _FEWEST_OF_A_QUARTER = 5
@@ -154,7 +157,7 @@ def judge(deals: Deals) -> Judged:
 
     Of lognormal, gamma and Weibull ages, with and without deals that never close, and with one spread of won and lost
     and, of the best, with two, that which Akaike's criterion prefers. The lognormal law with one spread, as a plan has
-    it, is kept unless another is better by two points. That some deals never close needs a likelihood ratio at the 1 %
+    it, is kept unless another is better by ten points. That some deals never close needs a likelihood ratio at the 1 %
     level. Where the chosen law is rejected at 0.1 % and deals were followed long enough, estimates without any law are
     made.
 
