@@ -84,8 +84,8 @@ def _renewal_months(standing: Standing, segment: str, terms: Base, own: pd.DataF
             f"{segment}: contracts that have ended undecided: {number}; they come up in {month_label(first)}"
         )
     if number := int((months > last).sum()):
-        words = f"{segment}: contracts that end after the plan's longest term: {number}; they come up in {month_label(last)}"
-        standing.said.append(words)
+        words = f"{segment}: contracts that end after the plan's longest term: {number}"
+        standing.said.append(f"{words}; they come up in {month_label(last)}")
     return months.clip(first, last).astype("int64")
 
 
