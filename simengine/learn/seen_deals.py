@@ -96,7 +96,7 @@ def _told(window: Window, deals: Frame) -> _Told:
     started = deals["started"] if is_kept else deals["created"]
     start, closed = window.month(started), window.month(deals["closed"])
     arrived = np.maximum(window.month(deals["created"]), 0)
-    outcome = deals["outcome"].map(_CODES).to_numpy(np.int64)
+    outcome: Whole = deals["outcome"].map(_CODES).to_numpy().astype(np.int64)
     ended = np.maximum(closed, np.maximum(start, 0))
     until: Whole = np.where(outcome == _CODES[OPEN], window.months - 1, ended).astype(np.int64)
     kept = (start != NEVER) & (start < window.months) & ((closed == NEVER) | (closed >= 0))
@@ -230,7 +230,7 @@ class _Law:
                 win, share = bands.win[b][:, :1], bands.share[b][:, :1]
                 curve = survival(points, bands.cycle[b][:, :1], spread)
                 other = curve if bands.lost is bands.cycle else survival(points, bands.lost[b][:, :1], spread)
-                (w0, w1, w2), (l0, l1, l2) = ((c[:, term] for term in terms) for c in (curve, other))
+                (w0, w1, w2), (l0, l1, l2) = ([c[:, term] for term in terms] for c in (curve, other))
                 closes = share * win * (w1 - w2)
                 hit = hit + closes * kept
                 miss = miss + share * (1 - win) * (l1 - l2) + closes * (1 - kept)
