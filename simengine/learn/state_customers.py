@@ -54,8 +54,8 @@ def _dict(series: pd.Series[float]) -> dict[int, float]:
 def _check_segments(standing: Standing, found: pd.DataFrame) -> None:
     for segment in sorted(set(found["segment"]) - standing.plan.base.keys()):
         number = int((found["segment"] == segment).sum())
-        words = f"{number} contracts are of segment {segment or 'blank'}, which has no entry in base"
-        standing.miss(f"{words}: map it to one that has")
+        words = f"contracts of segment {segment or 'blank'}, which has no entry in base: {number}"
+        standing.miss(f"{words}; map them to one that has")
 
 
 def _by_customer(contracts: pd.DataFrame) -> pd.DataFrame:
@@ -77,17 +77,15 @@ def _renewal_months(standing: Standing, segment: str, terms: Base, own: pd.DataF
     if number := int(endless.sum()):
         months[endless] = first + np.arange(number) % terms.longest_term
         standing.said.append(
-            f"{segment}: {number} contracts without an end come up evenly over {terms.longest_term} months"
+            f"{segment}: contracts without an end: {number}; they come up evenly over {terms.longest_term} months"
         )
     if number := int((months < first).sum()):
         standing.said.append(
-            f"{segment}: {number} contracts have ended undecided; they come up in {month_label(first)}"
+            f"{segment}: contracts that have ended undecided: {number}; they come up in {month_label(first)}"
         )
     if number := int((months > last).sum()):
-        words = (
-            f"{segment}: {number} contracts end after the longest term of the plan; they come up in {month_label(last)}"
-        )
-        standing.said.append(words)
+        words = f"{segment}: contracts that end after the plan's longest term: {number}"
+        standing.said.append(f"{words}; they come up in {month_label(last)}")
     return months.clip(first, last).astype("int64")
 
 
@@ -201,7 +199,7 @@ def _older(
         return {}
     then, net, gross = rows[opening]
     standing.said.append(
-        f"{segment}: {len(kept)} months of arr_history are the plan's; since then their customers kept what all did"
+        f"{segment}: months of arr_history that are the plan's: {len(kept)}; their customers kept what all did since"
     )
     return {row.month: (row.arr, row.net * net / then, row.gross * gross / then) for row in kept}
 

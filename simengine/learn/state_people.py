@@ -42,7 +42,7 @@ def _check_groups(standing: Standing, table: pd.DataFrame) -> None:
     lost = table[there & (table["group"] == "") & table["role"].isin(list(standing.plan.team.roles))]
     for role, part in lost.groupby("role"):
         shown = ", ".join(map(str, part["id"].head(3)))
-        words = f"{len(part)} people of role {role} ({shown}) fit to no seat group, or to several: fill in `seats`"
+        words = f"people of role {role} who fit to no seat group, or to several: {len(part)} ({shown}); fill in `seats`"
         standing.miss(words)
 
 
@@ -61,17 +61,17 @@ def _hires(standing: Standing, group: SeatGroup, own: pd.DataFrame, there: int) 
     of_leavers = min(vacant, len(left))
     if late := vacant - of_leavers:
         hires[standing.start] = hires.get(standing.start, 0) + late
-        standing.said.append(f"{group.name}: {late} planned for earlier and not there yet, expected next month")
+        standing.said.append(f"{group.name}: planned for earlier and not there yet: {late}; expected next month")
     if not of_leavers:
         return hires
     if not is_filled:
-        standing.said.append(f"{group.name}: {of_leavers} left, and nobody is to follow: the seats are gone")
+        standing.said.append(f"{group.name}: people who left: {of_leavers}; nobody is to follow, so the seats are gone")
         return hires
     for end in left["end"].tail(of_leavers):
-        month = max(standing.start, int(end.year * 12 + end.month - 1) + 1 + math.ceil(lag))
+        month = max(standing.start, int(end.year * 12 + end.month - 1) + 1 + math.floor(lag + 0.5))
         month = min(month, standing.plan.plan.end)
         hires[month] = hires.get(month, 0) + 1
-    standing.said.append(f"{group.name}: {of_leavers} left, and their seats are to be filled again")
+    standing.said.append(f"{group.name}: people who left: {of_leavers}; their seats are to be filled again")
     return hires
 
 
@@ -85,9 +85,9 @@ def _earlier(standing: Standing, group: SeatGroup, hires: Mapping[int, int], mor
         if number > taken:
             left[month] = number - taken
     if more > rest:
-        standing.said.append(f"{group.name}: {more - rest} have started before their planned month")
+        standing.said.append(f"{group.name}: started before their planned month: {more - rest}")
     if rest:
-        standing.said.append(f"{group.name}: {rest} more than the plan has seats for")
+        standing.said.append(f"{group.name}: more than the plan has seats for: {rest}")
     return left
 
 

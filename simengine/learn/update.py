@@ -109,8 +109,9 @@ def update(
     """
     file, target = FilePath(path), FilePath(output)
     plan = load(file)
-    if len([name for name in plan.texts if name.endswith((".yaml", ".yml"))]) > 1:
-        base = list(plan.texts)[1]
+    extended = tree_of(plan).child("extends")
+    if extended is not None:
+        base = extended.value
         raise SimengineError(
             f"{file.name} extends {base}: update {base}, and let a copy of {file.name} extend the new plan"
         )

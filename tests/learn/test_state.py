@@ -99,7 +99,7 @@ def test_older_months_are_the_plans_kept_as_its_customers_were_since() -> None:
     assert first["month"] == "2026-06"
     assert float(first["net"]) == pytest.approx(390_000 * 0.97)
     assert float(first["gross"]) == pytest.approx(380_000 * 0.92)
-    assert any("1 months of arr_history are the plan's" in words for words in found.said)
+    assert any("months of arr_history that are the plan's: 1" in words for words in found.said)
     updated(found, text)
 
 
@@ -124,8 +124,8 @@ def test_more_people_than_planned_came_early_or_are_more() -> None:
     found = stand(history(people=pd.concat([people, extra], ignore_index=True)))
     group = next(g for g in updated(found).team.seats if g.name == "ae-smb-new")
     assert (group.existing, group.hires) == (4, {})
-    assert "ae-smb-new: 1 have started before their planned month" in found.said
-    assert "ae-smb-new: 1 more than the plan has seats for" in found.said
+    assert "ae-smb-new: started before their planned month: 1" in found.said
+    assert "ae-smb-new: more than the plan has seats for: 1" in found.said
 
 
 def test_territories_go_with_seats_that_nobody_fills() -> None:
@@ -244,9 +244,9 @@ def test_records_that_the_plan_has_no_place_for_are_refused() -> None:
     people = tables()["people"].assign(seats="", segment="")
     with pytest.raises(SimengineError) as refusal:
         stand(history(opportunities=deals, contracts=contracts, people=people))
-    assert "1 contracts are of segment apac" in str(refusal.value)
+    assert "contracts of segment apac, which has no entry in base: 1" in str(refusal.value)
     assert "1 open opportunities are of channel fax in segment smb" in str(refusal.value)
-    assert "4 people of role ae (p1, p2, p4)" in str(refusal.value)
+    assert "people of role ae who fit to no seat group, or to several: 4 (p1, p2, p4)" in str(refusal.value)
 
 
 def test_the_plan_keeps_its_comments(tmp_path: Path) -> None:
