@@ -51,6 +51,7 @@ class Standing:
     files : files beside the plan, by name
     said : what was assumed, moved or left out, in words
     untold : what is missing
+    moved : of a seat group, by how many the hires of a month to come are others than were planned before any actuals
     shifts : what the plan counted on, beside what is
     """
 
@@ -63,6 +64,7 @@ class Standing:
     files: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     untold: list[Untold] = field(default_factory=list)
+    moved: dict[str, dict[str, int]] = field(default_factory=dict)
     shifts: list[Shift] = field(default_factory=list)
 
     @property

@@ -32,12 +32,14 @@ class State:
     files : CSV files beside the plan, name -> text
     shifts : what the plan counted on for the day, beside what is
     said : what was moved, left out or taken from the plan, in words
+    moved : as in `Standing`
     """
 
     changes: dict[Path, object]
     files: dict[str, str]
     shifts: tuple[Shift, ...]
     said: tuple[str, ...]
+    moved: dict[str, dict[str, int]]
 
 
 def state(
@@ -76,7 +78,8 @@ def state(
         part(standing)
     if standing.untold:
         raise SimengineError("\n".join(_refusals(standing)))
-    return State(standing.changes, standing.files, (*_totals(standing.shifts), *standing.shifts), tuple(standing.said))
+    shifts = (*_totals(standing.shifts), *standing.shifts)
+    return State(standing.changes, standing.files, shifts, tuple(standing.said), standing.moved)
 
 
 def _totals(shifts: list[Shift]) -> Iterator[Shift]:

@@ -101,9 +101,20 @@ def _put(standing: Standing, group: SeatGroup, tenures: list[int], hires: Mappin
         changes[*at, "tenure_months"] = REMOVE
     if hires or group.hires:
         changes[*at, "hires"] = {month_label(month): number for month, number in sorted(hires.items())} or REMOVE
+    if moved := _moved(standing, group, hires):
+        standing.moved[group.name] = moved
     planned = standing.now.end(standing.operating.group("headcount")[group.name])
     standing.shifts.append(Shift(f"people {group.name}", "", planned, len(tenures)))
     _territories(standing, group, len(tenures) + sum(hires.values()))
+
+
+def _moved(standing: Standing, group: SeatGroup, hires: Mapping[int, int]) -> dict[str, int]:
+    """By how many the hires of each month to come are others than before any actuals."""
+    learned = standing.plan.learned
+    earlier = learned.hires.get(group.name, {}) if learned is not None else {}
+    months = sorted({month for month in (*hires, *group.hires, *earlier) if month >= standing.start})
+    changed = {m: hires.get(m, 0) - group.hires.get(m, 0) + earlier.get(m, 0) for m in months}
+    return {month_label(month): number for month, number in changed.items() if number}
 
 
 def _territories(standing: Standing, group: SeatGroup, seats: int) -> None:

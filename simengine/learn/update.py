@@ -177,6 +177,8 @@ def compose(
     if rows := list(_together(held)):
         files[f"{stem}.dependence.csv"] = as_csv(("a", "b", "rho"), rows)
         learned["dependence"] = {"file": f"{stem}.dependence.csv"}
+    if stand.moved:
+        learned["hires"] = stand.moved
     changes["learned",] = learned
     said = list(stand.said)
     text, new = _checked(plan, changes, files, target.name, said)

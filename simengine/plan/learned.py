@@ -8,9 +8,9 @@ from pydantic import BeforeValidator, Field
 
 from simengine.assumptions.dependence import Dependence as Copula
 from simengine.plan.entry import Model
-from simengine.plan.fields import Correlation, Day, Title, UncertainRef
+from simengine.plan.fields import Correlation, Day, Month, Ref, Title, UncertainRef
 from simengine.plan.known import Known
-from simengine.plan.scalars import Fault, mistake, shown
+from simengine.plan.scalars import Constant, Fault, mistake, shown
 
 
 def _digest(raw: object) -> str:
@@ -61,12 +61,20 @@ class LearnedDependence(Model):
         return Copula.build(self.names, {}, [(row.a, row.b, row.rho) for row in self.rows])
 
 
+Moved = Annotated[int, Constant("count", -100_000, 100_000, whole=True, example="1")]
+
+
 class Learned(Model):
-    """`learned:` what made this plan of an earlier one; only `dependence` changes what is simulated."""
+    """`learned:` what made this plan of an earlier one; only `dependence` changes what is simulated.
+
+    `hires` tells by how many the hires of a month are others than were planned, because of who was there: seats of
+    leavers and late hires were added, hires who came early taken out.
+    """
 
     origin: Annotated[PlanBefore, Field(alias="from")]
     evidence: tuple[Evidence, ...] = Field(min_length=1)
     dependence: LearnedDependence = LearnedDependence()
+    hires: dict[Annotated[str, Ref("seat group")], dict[Month, Moved]] = {}
 
     def faults(self, known: Known) -> Iterator[Fault]:
         """The plan knows what its evidence says, and each record once."""

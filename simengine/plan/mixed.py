@@ -8,7 +8,7 @@ from simengine.plan.checks import of_tree
 from simengine.plan.scalars import is_month
 from simengine.plan.schema import Plan
 from simengine.plan.source import Key, Node
-from simengine.units import month_label
+from simengine.units import month_label, month_number
 
 FACTS = ("facts", "learned")
 """Sections that hold what happened and was learnt of it."""
@@ -46,7 +46,8 @@ def mixed(facts: Plan, edits: Plan, target: str) -> Plan:
     content = _below(content, of_facts, "economics", lambda here, there: _taken(here, there, ("opening_cash",)))
     content = _below(content, of_facts, "funnel", lambda here, there: _taken(here, there, ("opening_pipeline",)))
     content = _below(content, of_facts, "base", lambda here, there: _each(here, there, _base))
-    content = _below(content, of_facts, "team", lambda here, there: _team(here, there, clock))
+    moved = _Moved(facts, edits)
+    content = _below(content, of_facts, "team", lambda here, there: _team(here, there, clock, moved))
     if "learned" not in of_facts:  # then nothing has been believed before
         content = _below(content, {}, "assumptions", _without_before)
     events = {name: _event(node, clock) for name, node in _content(content.get("events")).items()}
@@ -109,12 +110,30 @@ def _base(here: Content, there: Content) -> Content:
     return _taken(here, there, OF_BASE)
 
 
-def _team(here: Content, there: Content, clock: _Clock) -> Content:
+class _Moved:
+    """By how many hires are others than was planned, because of who is there: in the facts, less those in the edits."""
+
+    def __init__(self, facts: Plan, edits: Plan) -> None:
+        self._facts, self._edits = (plan.learned.hires if plan.learned is not None else {} for plan in (facts, edits))
+
+    def of(self, group: str | None, month: str) -> int:
+        """In one month of a seat group."""
+        of_facts, of_edits = (hires.get(str(group), {}) for hires in (self._facts, self._edits))
+        number = month_number(month)
+        return of_facts.get(number, 0) - of_edits.get(number, 0)
+
+    def months(self, group: str | None) -> set[str]:
+        """Months in which there is a difference."""
+        held = (*self._facts.get(str(group), {}), *self._edits.get(str(group), {}))
+        return {month_label(month) for month in held}
+
+
+def _team(here: Content, there: Content, clock: _Clock, moved: _Moved) -> Content:
     known = _by_name(there.get("seats"))
     seats = here.get("seats")
     if seats is None or not isinstance(seats.value, list):
         return here
-    changed = [_seats(node, known.get(node.name), clock) for node in seats.value]
+    changed = [_seats(node, known.get(node.name), clock, moved) for node in seats.value]
     return {**here, "seats": Node(list(changed), seats.mark, seats.key_mark)}
 
 
@@ -122,15 +141,28 @@ def _by_name(node: Node | None) -> dict[str | None, Node]:
     return {item.name: item for item in node.value} if node is not None and isinstance(node.value, list) else {}
 
 
-def _seats(node: Node, known: Node | None, clock: _Clock) -> Node:
-    """A seat group: who is there, and who was hired before the later start, as in the facts."""
+def _seats(node: Node, known: Node | None, clock: _Clock, moved: _Moved) -> Node:
+    """A seat group: who is there, who was hired before the later start, and whose seat is empty, as in the facts."""
     here = _content(node)
     there = here if known is None else _content(known)
     past, to_come = _content(there.get("hires")), _content(here.get("hires"))
     hires = {month: heads for month, heads in past.items() if clock.first <= str(month) < clock.later}
-    hires |= {month: heads for month, heads in to_come.items() if clock.later <= str(month) <= clock.last}
+    hires |= _to_come(to_come, node, clock, moved)
     changed = _with(_taken(here, there, OF_SEATS), "hires", Node(hires, node.mark, node.mark) if hires else None)
     return Node(changed, node.mark, node.key_mark)
+
+
+def _to_come(hires: Content, node: Node, clock: _Clock, moved: _Moved) -> Content:
+    """Hires from the later start on, as planned, and as who is there has moved them."""
+    months = sorted({*map(str, hires), *moved.months(node.name)})
+    kept: Content = {}
+    for month in months:
+        planned = hires.get(month)
+        heads = (int(str(planned.value)) if planned is not None else 0) + moved.of(node.name, month)
+        if clock.later <= month <= clock.last and (heads or planned is not None):
+            mark = (planned or node).mark
+            kept[month] = Node(max(0, heads), mark, mark)
+    return kept
 
 
 def _event(node: Node, clock: _Clock) -> Node:
