@@ -28,8 +28,8 @@ from simengine.timeline import shock_levels
 CHAINS = 256
 STEPS = 64
 """Of the first round; each of the next is twice as long."""
-MOST_RHAT = 1.05
-"""Chains this short have an R-hat of 1.01 to 1.03 when all is well: the mean of a half-chain of 32 states is noisy."""
+MOST_RHAT = 1.1
+"""Of so many chains it is near sqrt(1 + τ/n) when all is well: n states in a half-chain, each worth 1/τ of a draw."""
 LEAST_EFFECTIVE = 400
 _ROUNDS = 5
 _CORRELATED = 1e-9

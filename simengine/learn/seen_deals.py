@@ -96,9 +96,9 @@ def _told(window: Window, deals: Frame) -> _Told:
     started = deals["started"] if is_kept else deals["created"]
     start, closed = window.month(started), window.month(deals["closed"])
     arrived = np.maximum(window.month(deals["created"]), 0)
-    outcome = deals["outcome"].map(_CODES).to_numpy(np.int64)
-    last = np.full(len(deals), window.months - 1, np.int64)
-    until = np.where(outcome == _CODES[OPEN], last, np.maximum(closed, np.maximum(start, 0)))
+    outcome: Whole = deals["outcome"].map(_CODES).to_numpy().astype(np.int64)
+    ended = np.maximum(closed, np.maximum(start, 0))
+    until: Whole = np.where(outcome == _CODES[OPEN], window.months - 1, ended).astype(np.int64)
     kept = (start != NEVER) & (start < window.months) & ((closed == NEVER) | (closed >= 0))
     age = np.round(np.maximum(0.0, window.months_before(started)), 1)
     amount = deals["amount"].to_numpy(np.float64)

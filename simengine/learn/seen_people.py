@@ -178,7 +178,7 @@ def _attrition(window: Window, role: Role, people: Frame) -> Iterator[Piece]:
     )
     planned = staff.first[who]
     months = window.months
-    stay = np.stack([np.bincount(planned[~gone], band[~gone], months) for band in inside_band])
+    stay: Array = np.stack([np.bincount(planned[~gone], band[~gone], months) for band in inside_band])
     reasons = np.array(staff.reason)[who[gone]] if gone.any() else np.array([], dtype=str)
     kinds = [reasons == "voluntary", reasons == "involuntary", reasons == ""]
     promoted = reasons == "promoted"
@@ -188,14 +188,17 @@ def _attrition(window: Window, role: Role, people: Frame) -> Iterator[Piece]:
     n_own, n_other, n_unknown = (int(kind.sum()) for kind in kinds)
     years = len(who) / MONTHS_PER_YEAR
 
+    every = np.arange(months).astype(np.int64)
+
     def log_likelihood(point: Point) -> Array:
         own, other = point.hazard(attrition.voluntary), point.hazard(attrition.involuntary)
         factors = [np.ones((1, 1)) if times is None else point.of(times) for times in multiples]
 
         def weighed(bands: Array, planned_in: Whole) -> Array:
-            return sum((at(f, planned_in) * band for f, band in zip(factors, bands, strict=True)), np.zeros((1, 1)))
+            parts = (at(f, planned_in) * band for f, band in zip(factors, bands, strict=True))
+            return sum(parts, np.zeros((1, 1)))
 
-        stayed = weighed(stay, np.arange(months, dtype=np.int64))
+        stayed = weighed(stay, every)
         alike = own.shape[1] == other.shape[1] == 1
         if alike:
             stayed = np.broadcast_to(stayed, (len(stayed), months)).sum(axis=1, keepdims=True)

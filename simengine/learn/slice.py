@@ -9,8 +9,8 @@ fitted to the posterior, and the likelihood is multiplied by what the prior has 
 (Nishihara, Murray and Adams, *Parallel MCMC with generalized elliptical slice sampling*, JMLR 15, 2014).
 
 Chains start at independent draws of the prior and are led to the posterior by raising the likelihood to powers that
-grow to 1; each power is as large as leaves the chains half their weight (adaptive tempering: Del Moral, Doucet and
-Jasra, Statistics and Computing 22, 2012). They are never resampled: they share the fitted law, and nothing else.
+grow to 1; each power is as large as leaves the chains a third of their weight (adaptive tempering: Del Moral, Doucet
+and Jasra, Statistics and Computing 22, 2012). They are never resampled: they share the fitted law, and nothing else.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Array = NDArray[np.float64]
 LogLikelihood = Callable[[Array], Array]
 """From normal scores, (n, d), to the log-likelihood of each row, (n,)."""
 
-_FREEDOM = 10.0
+_FREEDOM = 20.0
 """Degrees of freedom of the law of the ellipses: its tails are heavier than those of any posterior here."""
-_KEPT_WEIGHT = 0.5
+_KEPT_WEIGHT = 0.3
 """The effective share of the chains after each rise of the power."""
-_MOVES = 4
+_MOVES = 3
 """Steps at each power."""
-_ADAPTING, _ROUNDS = 8, 3
+_ADAPTING, _ROUNDS = 8, 2
 """Steps of each round, and rounds, at power 1 before anything is kept."""
 _SMALLEST_RISE = 1e-6
 _JITTER = 1e-9
