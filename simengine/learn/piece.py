@@ -41,13 +41,16 @@ class Window:
         self.plan, self.start = plan, plan.plan.start
         next_day = history.as_of + timedelta(days=1)
         self.months = max(0, min(plan.plan.months, _absolute(next_day) - self.start))
-        end = self.start + self.months
-        self.history = history.cut(date(*divmod(end, MONTHS_PER_YEAR), 1).replace(month=end % 12 + 1) - _DAY)
-        self.first_day = pd.Timestamp(date(self.start // MONTHS_PER_YEAR, self.start % MONTHS_PER_YEAR + 1, 1))
+        self.history = history.cut(_first_day(self.start + self.months) - _DAY)
+        self._tables: dict[str, Frame] = {}
+        self.first_day = pd.Timestamp(_first_day(self.start))
 
     def table(self, name: str) -> Frame:
-        """A table of the history."""
-        return self.history.table(name)
+        """A table of the history, in an order that is the same in whatever order the records came."""
+        if name not in self._tables:
+            frame = self.history.table(name)
+            self._tables[name] = frame.sort_values(list(frame.columns), ignore_index=True)
+        return self._tables[name]
 
     def month(self, days: pd.Series[Any]) -> Whole:
         """The month of the plan that each day lies in; `NEVER` where there is none."""
@@ -74,6 +77,10 @@ class Window:
 
 
 _DAY = timedelta(days=1)
+
+
+def _first_day(month: int) -> date:
+    return date(month // MONTHS_PER_YEAR, month % MONTHS_PER_YEAR + 1, 1)
 
 
 def _absolute(day: date) -> int:

@@ -19,7 +19,7 @@ _RANKS = 33
 _CONTRACTED = 0.5
 """A contract renewed for less than 1 less this share of the plan's depth of contraction has contracted."""
 _PRICE_ROUNDING = 0.002
-"""Standard deviation of a price increase that is read off contracts: amounts are rounded, and some bargain."""
+"""Least standard deviation of what contracts show of a price increase: amounts are rounded."""
 
 
 def customer_pieces(window: Window) -> Iterator[Piece]:
@@ -97,7 +97,7 @@ def _price(window: Window, base: Base, rise: Array, month: Whole) -> Piece:
     counts = np.bincount(back).astype(np.float64)
     means = np.bincount(back, rise) / counts
     within = float(np.sqrt(np.sum((rise - means[back]) ** 2) / max(1, len(rise) - len(months))))
-    variance = within**2 / counts + _PRICE_ROUNDING**2
+    variance = max(within, _PRICE_ROUNDING) ** 2 / counts
 
     def log_likelihood(point: Point) -> Array:
         off = means - at(point.of(base.price_increase, low=-0.9), months)

@@ -122,7 +122,7 @@ CUSTOMERS = {
     "assumptions": {
         "renewal": assumption("fraction", {"beta": {"mean": 0.85, "n": 20}}, 0.85),
         "contraction": assumption("fraction", {"beta": {"mean": 0.03, "n": 100}}, 0.03),
-        "price": assumption("fraction", {"normal": {"mean": 0.03, "sd": 0.01}}, 0.03),
+        "price": assumption("fraction", {"pert": [0.0, 0.03, 0.07]}, 0.03),
         "more": assumption("count per year", {"gamma": {"mean": 0.5, "cv": 0.5}}, 0.5),
         "more_size": assumption("currency", {"lognormal": {"mean": 8_000, "cv": 0.4}}, 8_000),
         "dollar": assumption("fraction", {"beta": {"mean": 0.85, "n": 40}}, 0.85),
@@ -332,10 +332,12 @@ def customers(truth, rng):
         rate = np.clip(truth["renewal"] + (truth["dollar"] - truth["renewal"]) * tilt, 0, 1)
         u = rng.random()
         kept = u < rate
-        after = arr[k] * (1 - depth * (u >= rate - p)) * (1 + truth["price"])
+        after = arr[k] * (1 - depth * (u >= rate - p)) * (1 + truth["price"] + 0.01 * rng.standard_normal())
         decided = due < MONTHS
         outcome = "in force" if not decided else RENEWED if kept else CHURNED
-        rows.append((k, arr[k], day(due), outcome, day(due) if decided else None, after if decided and kept else np.nan))
+        rows.append(
+            (k, arr[k], day(due), outcome, day(due) if decided else None, after if decided and kept else np.nan)
+        )
         until = due if decided and not kept else MONTHS
         for t in range(until):
             for _ in range(rng.poisson(truth["more"] / 12 * 0.5)):
