@@ -140,7 +140,7 @@ def restated(values: Array, stated: Distribution, law: Distribution) -> tuple[Sp
     >>> from simengine.assumptions.laws import Normal
     >>> draws = Normal(6.0, 1.0).ppf((np.arange(4000) + 0.5) / 4000)
     >>> restated(draws, Normal(0.0, 9.0), Normal(0.0, 9.0))[0]
-    {'normal': {'mean': 6.0, 'sd': 0.99977}}
+    {'normal': {'mean': 6.0, 'sd': 0.99984}}
     """
     if law.is_discrete or values.min() == values.max():
         return _of_values(values), 0.0

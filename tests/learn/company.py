@@ -1,4 +1,4 @@
-"""A small company whose records are drawn from the laws of docs/model.md in a few lines each: no kernel, no simengine."""
+"""A small company whose records are drawn from the laws of docs/model.md in a few lines each, without the kernel."""
 
 import json
 from datetime import date, timedelta
