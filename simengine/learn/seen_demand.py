@@ -23,14 +23,17 @@ _LEAST_GROWTH = -0.99
 
 @dataclass(frozen=True)
 class Cell:
-    """A channel into a segment, and what is recorded of it."""
+    """A channel into a segment, and what is recorded of it: leads, opportunities, or None where none are kept.
+
+    Records are kept where some of the channel are, and each says to which cell it belongs: then none is a zero.
+    """
 
     channel: str
     segment: str
     source: Channel
     demand: Demand
     leads: Frame | None
-    opportunities: Frame
+    opportunities: Frame | None
 
     @property
     def name(self) -> str:
@@ -40,24 +43,30 @@ class Cell:
 
 def cells_of(window: Window) -> list[Cell]:
     """Every cell of the plan, sorted, with its records."""
-    found = []
     leads, deals, funnel = window.table("leads"), window.table("opportunities"), window.plan.funnel
-    served: dict[str, list[str]] = {}
+    serving: dict[str, list[str]] = {}
     for name, channel in funnel.channels.items():
         for segment in channel.segments:
-            served.setdefault(segment, []).append(name)
+            serving.setdefault(segment, []).append(name)
+    found = []
     for name, channel in sorted(funnel.channels.items()):
-        recorded = leads[leads["channel"] == name]
+        of_channel = leads[leads["channel"] == name] if len(funnel.stages) > 1 else leads[:0]
         for segment, demand in sorted(channel.segments.items()):
-            own = recorded["segment"] == segment
-            if len(channel.segments) == 1:
-                own |= recorded["segment"] == ""
-            of_cell = (deals["segment"] == segment) & (deals["channel"] == name)
-            if len(served[segment]) == 1:
-                of_cell |= (deals["segment"] == segment) & (deals["channel"] == "")
-            staged = len(funnel.stages) > 1 and bool(own.any())
-            found.append(Cell(name, segment, channel, demand, recorded[own] if staged else None, deals[of_cell]))
+            arrived = _kept(of_channel, "segment", segment, len(channel.segments))
+            of_segment = deals[deals["segment"] == segment]
+            opened = _kept(of_segment, "channel", name, len(serving[segment]))
+            if opened is not None and not len(opened) and not (deals["channel"] == name).any():
+                opened = None
+            found.append(Cell(name, segment, channel, demand, arrived, opened))
     return found
+
+
+def _kept(records: Frame, column: str, name: str, of: int) -> Frame | None:
+    """Those that say `name`, or nothing where there is one name only; None where they cannot be told apart."""
+    blank = records[column] == ""
+    if not len(records) or (of > 1 and blank.any()):
+        return None
+    return records[(records[column] == name) | blank]
 
 
 def demand_pieces(window: Window) -> Iterator[Piece]:
@@ -78,7 +87,7 @@ def _arrived(window: Window, cell: Cell) -> tuple[Array | None, bool]:
     """Arrivals a month, and whether they are at the last of several stages; None where nothing is recorded."""
     if cell.leads is not None:
         return window.counts(window.month(cell.leads["created"]), cell.leads["count"].to_numpy(np.float64)), False
-    if not len(cell.opportunities):
+    if cell.opportunities is None:
         return None, False
     return window.counts(window.month(cell.opportunities["created"])), len(cell.demand.rates) > 0
 
@@ -280,7 +289,7 @@ def _rate(window: Window, cell: Cell, stage: int) -> Iterator[Piece]:
         age = max(age, _age(passed[went] - reached[went], weights[went]))
         trials = window.counts(reached, weights)
         hits = window.counts(np.where(went, reached, NEVER), weights)
-    elif stage + 2 == len(stages) and lag == 0 and len(cell.opportunities):
+    elif stage + 2 == len(stages) and lag == 0 and cell.opportunities is not None:
         trials = window.counts(reached, weights)
         hits = np.minimum(window.counts(window.month(cell.opportunities["created"])), trials)
     else:

@@ -260,3 +260,37 @@ def test_open_deals_counted_as_lost_would_mislead():
     whole, part = (learn(plan, each, draws=1000).column("cycle") for each in (history, closed_only))
     assert np.quantile(whole, 0.0005) < 3.0 < np.quantile(whole, 0.9995)
     assert np.quantile(part, 0.9995) < 3.0
+
+
+def two_channels():
+    volumes = {f"volume.{name}": assumption("count per month", {"gamma": {"shape": 4, "scale": 2}}, 8) for name in "ab"}
+    demand = {"win_rate": 0.2, "cycle": "1 months", "deal_size": 10}
+    channels = {
+        name: {"sold_by": "nobody", "segments": {s: {**demand, "volume": f"volume.{name}"} for s in ("x", "y")}}
+        for name in "ab"
+    }
+    return plan_with(volumes, segments={s: {"sells": "once"} for s in "xy"}, funnel={"channels": channels})
+
+
+def created(rows):
+    return table(
+        "opportunities",
+        id=range(len(rows)),
+        segment=[segment for segment, _ in rows],
+        channel=[channel for _, channel in rows],
+        created=["2027-03-10"] * len(rows),
+        outcome=[OPEN] * len(rows),
+    )
+
+
+def test_a_cell_of_a_recorded_channel_without_records_had_none():
+    posterior = learned(two_channels(), {"opportunities": created([("x", "a")] * 30 + [("y", "b")] * 2)})
+    exact = stats.gamma(4 + 30, scale=1 / (0.5 + 2 * 6)).ppf(PROBABILITIES)
+    assert agrees(posterior.column("volume.a"), exact, posterior.ess["volume.a"])
+
+
+def test_records_that_do_not_say_their_channel_say_nothing_of_its_volume():
+    rows = [("x", "a")] * 30 + [("x", "")] * 10 + [("y", "b")] * 2
+    posterior = learned(two_channels(), {"opportunities": created(rows)})
+    exact = stats.gamma(4 + 0, scale=1 / (0.5 + 6)).ppf(PROBABILITIES)  # of the other segment, where there were none
+    assert agrees(posterior.column("volume.a"), exact, posterior.ess["volume.a"])
