@@ -51,11 +51,18 @@ def evidence_of(plan: Plan, history: History) -> Evidence:
         for name, words in each.says.items():
             seen = said.setdefault(name, {})
             seen[words] = seen.get(words, 0) + each.records
-    spoken = {name: "; ".join(words) for name, words in sorted(said.items())}
+    spoken = {name: _listed(list(words)) for name, words in sorted(said.items())}
     records = {name: sum(said[name].values()) for name in spoken}
     return Evidence(plan, window.months, pieces, spoken, records, _unspoken(window, spoken))
 
 
+def _listed(words: list[str]) -> str:
+    more = f"; and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return "; ".join(words[:_SHOWN]) + more
+
+
+_SHOWN = 3
+"""How many pieces of evidence are listed of an assumption."""
 _REASONS = {
     "ramp": "what somebody can work does not show in these records, apart from what they are given to work",
     "growth": "it shows only together with the volume",

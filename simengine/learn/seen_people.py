@@ -254,24 +254,42 @@ def _filling(window: Window, group: SeatGroup) -> Iterator[Piece]:
         left = window.month(people["end"])
         opened += [(int(month) + 1, 1) for month in left if 0 <= month < window.months - 1]
     opened.sort()
-    starts = window.month(people["start"])
-    waiting = sorted(int(month) for month in starts if 0 <= month < window.months)
     if not opened or not len(window.table("people")):
         return
-    lag, filled, kind, month = [], [], [], []
-    for first, is_backfill in opened:
-        begun = next((start for start in waiting if start >= first), None)
-        if begun is not None:
-            waiting.remove(begun)
-        lag.append(window.months - 1 - first if begun is None else begun - first)
-        filled.append(begun is not None)
-        kind.append(is_backfill)
-        month.append(min(max(first, 0), window.months - 1))
+    starts = [int(month) for month in window.month(people["start"]) if 0 <= month < window.months]
+    delays_of = _matched([first for first, _ in opened], starts)
+    lag = [
+        window.months - 1 - first if late is None else late for (first, _), late in zip(opened, delays_of, strict=True)
+    ]
+    filled = [late is not None for late in delays_of]
+    kind = [is_backfill for _, is_backfill in opened]
+    month = [min(max(first, 0), window.months - 1) for first, _ in opened]
     keys, counts = np.unique(np.array([lag, filled, kind, month]), axis=1, return_counts=True)
     for is_backfill, mean, spread in ((0, group.time_to_fill_delay, group.delay_spread), (1, role.backfill.lag, None)):
         here = keys[2] == is_backfill
         if here.any():
             yield _one_filling(window, mean, spread, keys[:, here], counts[here].astype(np.float64))
+
+
+def _matched(opened: Sequence[int], starts: Sequence[int]) -> list[int | None]:
+    """Months from each opening (in order) to the start that fills it; None where none does.
+
+    First open, first filled; who started before any seat was open for them began without delay.
+
+    >>> _matched([0, 2, 3], [1, 2]), _matched([2, 5], [1])
+    ([1, 0, None], [0, None])
+    """
+    waiting, found = sorted(starts), list[int | None]()
+    for first in opened:
+        begun = next((start for start in waiting if start >= first), None)
+        if begun is not None:
+            waiting.remove(begun)
+        found.append(None if begun is None else begun - first)
+    for k, late in enumerate(found):
+        if late is None and waiting:
+            waiting.pop()
+            found[k] = 0
+    return found
 
 
 def _one_filling(window: Window, mean: Quantity, spread: Quantity | None, keys: Whole, counts: Array) -> Piece:
