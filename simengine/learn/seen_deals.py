@@ -230,7 +230,7 @@ class _Law:
                 win, share = bands.win[b][:, :1], bands.share[b][:, :1]
                 curve = survival(points, bands.cycle[b][:, :1], spread)
                 other = curve if bands.lost is bands.cycle else survival(points, bands.lost[b][:, :1], spread)
-                (w0, w1, w2), (l0, l1, l2) = ((c[:, term] for term in terms) for c in (curve, other))
+                (w0, w1, w2), (l0, l1, l2) = ([c[:, term] for term in terms] for c in (curve, other))
                 closes = share * win * (w1 - w2)
                 hit = hit + closes * kept
                 miss = miss + share * (1 - win) * (l1 - l2) + closes * (1 - kept)
