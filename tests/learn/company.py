@@ -126,6 +126,7 @@ CUSTOMERS = {
         "more": assumption("count per year", {"gamma": {"mean": 0.5, "cv": 0.5}}, 0.5),
         "more_size": assumption("currency", {"lognormal": {"mean": 8_000, "cv": 0.4}}, 8_000),
         "dollar": assumption("fraction", {"beta": {"mean": 0.85, "n": 40}}, 0.85),
+        "live": assumption("months", {"lognormal": {"median": 2, "sigma": 0.4}}, 2),  # no record speaks of it
     },
     "base": {
         "smb": {
@@ -136,6 +137,7 @@ CUSTOMERS = {
             "dollar_renewal_rate": "dollar",
             "contraction": "contraction",
             "price_increase": "price",
+            "go_live": "live",
             "expansion": {
                 "opportunities_per_customer": "more",
                 "win_rate": 0.5,
@@ -146,8 +148,9 @@ CUSTOMERS = {
     },
     "dependence": {
         "rank_correlations": [
-            {"between": ["renewal", "more"], "rho": 0.6, "source": SOURCE},
-            {"between": ["renewal", "dollar"], "rho": 0.7, "source": SOURCE},
+            {"between": ["renewal", "more"], "rho": 0.3, "source": SOURCE},
+            {"between": ["renewal", "dollar"], "rho": 0.4, "source": SOURCE},
+            {"between": ["renewal", "live"], "rho": 0.8, "source": SOURCE},
         ]
     },
 }

@@ -20,7 +20,7 @@ JOINT = {
     "people": {"attrition + slip": lambda z: z["attrition"] + z["slip"]},
     "customers": {
         "renewal - more": lambda z: z["renewal"] - z["more"],
-        "renewal - dollar": lambda z: z["renewal"] - z["dollar"],
+        "renewal - live": lambda z: z["renewal"] - z["live"],
     },
 }
 """Functions whose law hangs on the dependence."""
@@ -66,9 +66,8 @@ def test_without_open_deals_ranks_are_not_uniform(monkeypatch):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dependence", [lambda kind: Dependence(), swapped], ids=["none", "swapped"])
-def test_with_another_dependence_ranks_are_not_uniform(kind, dependence, monkeypatch):
+def test_with_another_dependence_ranks_are_not_uniform(dependence, monkeypatch):
     quick(monkeypatch)
-    found = ranks(kind, 300, seed=7, dependence=dependence(kind), functions=JOINT[kind])
+    found = ranks("customers", 100, seed=7, dependence=dependence("customers"), functions=JOINT["customers"])
     assert min(p_value(each) for each in found.values()) < LEVEL / len(found)

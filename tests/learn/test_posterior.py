@@ -13,6 +13,7 @@ from simengine.learn.evidence import evidence_of
 from simengine.learn.history import OPEN, REACHED, History, table
 from simengine.learn.posterior import learn
 from simengine.plan import loads
+from tests.learn.calibration import quick
 from tests.learn.company import AS_OF, SOURCE, assumption, plan_of, records
 
 LEVEL = 1e-3
@@ -182,7 +183,8 @@ def funnel_history(seed=2):
     return records("funnel", truth, np.random.default_rng(seed))
 
 
-def test_two_batches_are_one():
+def test_two_batches_are_one(monkeypatch):
+    quick(monkeypatch)
     plan, history = plan_of("funnel"), funnel_history()
     rng = np.random.default_rng(1)
 
@@ -191,7 +193,7 @@ def test_two_batches_are_one():
         return pd.concat([frame[chosen], frame[~chosen]], ignore_index=True)
 
     batches = replace(history, tables={name: in_two(frame) for name, frame in history.tables.items()})
-    once, twice = (learn(plan, each, draws=300) for each in (history, batches))
+    once, twice = (learn(plan, each, draws=99) for each in (history, batches))
     assert (once.z == twice.z).all()
 
 
@@ -211,15 +213,16 @@ def test_evidence_of_one_part_moves_no_draw_of_another():
     assert "size.b" in without.kept
 
 
-def test_what_spoke_is_said():
-    posterior = learn(plan_of("funnel"), funnel_history(), draws=300)
+def test_what_spoke_is_said(monkeypatch):
+    quick(monkeypatch)
+    posterior = learn(plan_of("funnel"), funnel_history(), draws=99)
     said = posterior.spoken
     assert said["volume"].endswith("arrivals in 6 months")
     assert "opportunities, " in said["win_rate"]
     assert said["win_rate"].endswith("open at the plan's start")
     assert said["stale"].endswith("months of waiting")
     assert posterior.kept == {"wind": "its months to come are not known yet"}
-    assert posterior.shocks["wind"].shape == (300, 6)
+    assert posterior.shocks["wind"].shape == (99, 6)
 
 
 def test_unmatured_cohorts_say_nothing_of_a_rate():
