@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -93,11 +93,17 @@ def fit(history: History, *, months_back: int = MONTHS_BACK) -> Fit:
         needs = "opportunities, leads, contracts or people"
         raise SimengineError(f"nothing can be estimated: the history holds no table of {needs} with enough records")
     earlier = pd.Timestamp(history.as_of) - pd.DateOffset(months=months_back)
-    before = _estimates(history.cut(earlier.date())) if months_back else {}
+    before = _estimates(_known(history, earlier.date())) if months_back else {}
     checks = {name: _check(found[name], before[name], earlier.date()) for name in found if name in before}
     sources = {name: _source(history, name) for name in found}
     rates = {name: values for name, values in rates_by_quarter(history).items() if name in found}
     return Fit(history.as_of, tuple(found.values()), tuple(together.correlations(rates)), checks, sources)
+
+
+def _known(history: History, day: date) -> History:
+    """What was known on an earlier day, of the tables that had begun by then."""
+    then = history.cut(day)
+    return replace(then, tables={name: each for name, each in then.tables.items() if then.since.get(name, day) <= day})
 
 
 def _estimates(history: History) -> dict[str, Estimate]:
