@@ -45,7 +45,8 @@ def command(
 
     Win rates and cycles with the open deals, volumes, deal sizes, attrition and renewal with those still there, ramp,
     stage rates, what moves together, and drift from year to year. Beside each stands what would have been estimated a
-    quarter ago: what has moved more than sampling explains is marked.
+    quarter ago: what has moved more than sampling explains is marked. What the records do not tell is said on standard
+    error.
     """
     from simengine.archive.files import write_files
     from simengine.cli.steps import drawn, print_paths
@@ -54,18 +55,19 @@ def command(
     from simengine.report.fit import fit_facts, fit_pictures, fit_tables
 
     done = records(history, as_of).history
-    found = fit(done)
+    currency = done.currency or "USD"
+    found = fit(done, say=lambda words: click.echo(words, err=True))
     files = {output: assumptions(found)}
     if plan_file is not None:
         name = f"From history to {done.as_of}"
-        files[plan_file] = plan_text(done, found, name=name, currency=done.currency or "USD", months=months)
+        files[plan_file] = plan_text(done, found, name=name, currency=currency, months=months)
     write_files(files, overwrite=overwrite)
-    pictures = {} if figures is None else fit_pictures(done)
+    pictures = {} if figures is None else fit_pictures(done, currency)
     made = [] if figures is None else [drawn(figure, figures, name) for name, figure in pictures.items()]
     if as_json:
         print_json({**fit_facts(found), "files": [str(path) for path in files], "figures": made})
         return
-    print_rich(fit_tables(found, done.currency or "USD"))
+    print_rich(fit_tables(found, currency))
     print_paths(made)
     click.echo(f"\nWritten: {', '.join(str(path) for path in files)}")
     if plan_file is not None:

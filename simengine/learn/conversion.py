@@ -19,7 +19,7 @@ import pandas as pd
 
 from simengine.errors import SimengineError
 from simengine.learn.deals import MISFIT_LEVEL, one_parameter
-from simengine.learn.estimate import Z90, Estimate
+from simengine.learn.estimate import Z90, Estimate, rounded
 from simengine.learn.history import REACHED, History
 from simengine.learn.incidence import Incidence, Misfit, Picture, incidence, misfit, picture
 from simengine.learn.lags import FAMILIES, outlasts, quantile
@@ -243,15 +243,15 @@ def conversion_estimates(
     for stage, following in pairwise(names):
         for channel in sorted(history.table("leads")["channel"].unique()):
             found = cohorts(history, stage, following, channel=channel, recorded_since=recorded_since)
-            name = f"{stage}_to_{following}.{channel}"
+            step = f"{stage}_to_{following}"
             try:
-                out += _told(name, found, fit_conversion(found))
+                out += _told(step, channel, found, fit_conversion(found))
             except SimengineError as error:
-                say(f"{name}: {error}.")
+                say(f"{step}.{channel}: {error}.")
     return out
 
 
-def _told(name: str, found: Cohorts, rate: Rate) -> list[Estimate]:
+def _told(step: str, channel: str, found: Cohorts, rate: Rate) -> list[Estimate]:
     records, n = found.records, int(found.records["count"].sum())
     went = float(records["count"][records["reached"]].sum())
     method = (
@@ -262,11 +262,11 @@ def _told(name: str, found: Cohorts, rate: Rate) -> list[Estimate]:
     notes: tuple[str, ...] = ()
     if rate.beyond >= _MUCH:
         notes = (f"{100 * rate.beyond:.0f} % of the rate lies beyond the oldest lead, told by the law of times alone.",)
-    stage, _, channel = name.partition(".")
-    out = [share(name, "fraction", rate.rate, rate.error, n, method, went / n, _drift(found, rate.fit))]
-    if rate.mean > 0:
-        out.append(positive(f"{stage}_months.{channel}", "months", rate.mean, rate.mean_error, n, method))
-    return [replace(each, notes=notes) for each in out]
+    out = [share(f"{step}.{channel}", "fraction", rate.rate, rate.error, n, method, went / n, _drift(found, rate.fit))]
+    if rate.mean > 0 and np.isfinite(rate.mean_error):
+        months = positive(f"{step}_months.{channel}", "months", rate.mean, rate.mean_error, n, method)
+        out.append(replace(months, also={"cycle_spread": rounded(rate.fit.parameters["spread"], 3)}))
+    return [replace(each, notes=notes) for each in out if each.lower < each.upper]
 
 
 def _drift(found: Cohorts, fit: Fit) -> float | None:
@@ -280,6 +280,19 @@ def _drift(found: Cohorts, fit: Fit) -> float | None:
         return None
     moved = drift_of(*zip(*told, strict=True))
     return None if moved is None else fit.parameters["never"] * moved
+
+
+def pictures(history: History, *, first: str = "lead") -> list[Picture]:
+    """Data against fit of every step and channel whose leads suffice, named as the rates are."""
+    out = []
+    for stage, following in pairwise(stages(history, first)):
+        for channel in sorted(history.table("leads")["channel"].unique()):
+            found = cohorts(history, stage, following, channel=channel)
+            try:
+                out.append(conversion_picture(f"{stage}_to_{following}.{channel}", found, fit_conversion(found)))
+            except SimengineError:
+                continue
+    return out
 
 
 def conversion_picture(title: str, found: Cohorts, rate: Rate) -> Picture:

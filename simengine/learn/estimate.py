@@ -28,6 +28,7 @@ class Estimate:
     drift : relative standard deviation between years or quarters beyond sampling error, where it can be told
     also : other keys of the plan that the same records speak to, as they are written there
     notes : what whoever uses it must know, a sentence each
+    window : months back to which records are looked at; None for all of them
     """
 
     name: str
@@ -42,6 +43,7 @@ class Estimate:
     drift: float | None = None
     also: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    window: float | None = None
 
 
 def wider_by_t(dof: float) -> float:

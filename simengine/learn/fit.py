@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
@@ -13,48 +14,36 @@ import pandas as pd
 from simengine.errors import SimengineError
 from simengine.learn import conversion, deals, leaving, ramp, sizes, together, volumes
 from simengine.learn.estimate import Z90, Estimate
-from simengine.learn.history import History
-from simengine.learn.quarters import rates_by_quarter
+from simengine.learn.history import WON, History
+from simengine.learn.naming import Say, assumption_name, silent
 from simengine.plan.edit import written
 
-ESTIMATORS: tuple[Callable[[History], Sequence[Estimate]], ...] = (
-    volumes.estimates,
-    conversion.conversion_estimates,
-    deals.estimates,
-    sizes.estimates,
-    leaving.estimates,
-    ramp.estimates,
-)
 TABLE_OF = {
-    "volume": ("leads", "opportunities"),
-    "win_rate": ("opportunities",),
-    "cycle": ("opportunities",),
-    "cycle_lost": ("opportunities",),
-    "deal_size": ("opportunities",),
-    "attrition": ("people",),
-    "promotion": ("people",),
+    **dict.fromkeys(("win_rate", "cycle", "cycle_lost", "cycle_spread", "decided", "deal_size"), ("opportunities",)),
+    **dict.fromkeys(("attrition", "promotion"), ("people",)),
+    **dict.fromkeys(("renewal", "dollar_renewal", "contraction"), ("contracts",)),
     "ramp_months": ("people", "opportunities"),
-    "renewal": ("contracts",),
-    "dollar_renewal": ("contracts",),
-    "contraction": ("contracts",),
-    "price_increase": ("contracts",),
+    "price_increase": ("bookings", "contracts"),
     "expansion": ("bookings", "contracts"),
 }
-"""Where the records of an assumption are, by the first part of its name; of any other, the leads."""
+"""Where the records of an assumption are, by the first part of its name; of any other, the leads, if there are any."""
 HURTS = {
     **dict.fromkeys(("cycle", "cycle_lost", "attrition", "promotion", "contraction", "ramp_months"), "high"),
     "cycle_spread": "both",
 }
 """Which side of an assumption hurts, by the first part of its name; of all others it is the low one."""
+NO_KEY = ("renewal_by_tenure",)
+"""What records tell and no key of a plan can hold."""
 MONTHS_BACK = 3
 
 
 class BackCheck(NamedTuple):
     """What would have been estimated on an earlier day, and how far today's value lies from it.
 
-    `z` is the change over its standard error: of an estimate and one from a part of its records this is
-    `√(e₁² − e²)`, e₁ that of the part (J. A. Hausman, Econometrica 46, 1978, 1251-1271), on the scale on which the
-    interval is symmetric. Beyond 1.64 the number has moved more than sampling explains: it drifts.
+    `z` is the change over its standard error, on the scale on which the interval is symmetric: of an estimate and one
+    from a part of its records `√(e₁² − e²)`, e₁ that of the part (J. A. Hausman, Econometrica 46, 1978, 1251-1271); of
+    two from windows of W months that are s apart, of which a share s/W is not common, `√((e₁² + e²) s/W)`. Beyond 1.64
+    the number has moved more than sampling explains: it drifts. NaN where it is meant to move, as a volume that grows.
     """
 
     as_of: date
@@ -66,7 +55,7 @@ class BackCheck(NamedTuple):
 
 @dataclass(frozen=True)
 class Fit:
-    """Assumptions from a history, names sorted; those of which the records held too little are `missing`, with why."""
+    """Assumptions from a history, names sorted; what is known of some from before, and where their records are."""
 
     as_of: date
     estimates: tuple[Estimate, ...]
@@ -75,28 +64,30 @@ class Fit:
     sources: Mapping[str, str]
 
 
-def fit(history: History, *, months_back: int = MONTHS_BACK) -> Fit:
+def fit(history: History, *, months_back: int = MONTHS_BACK, say: Say = silent) -> Fit:
     """Every assumption that a history speaks to.
 
     Parameters
     ----------
     history : as of the day on which the plan is made
     months_back : how far before it the back-check stands; 0 for none
+    say : told what is left out, and why
 
     Raises
     ------
     SimengineError
-        when the history speaks to nothing
+        when the history speaks to nothing, or two things would have one name
     """
-    found = _estimates(history)
+    found = _estimates(history, say)
     if not found:
         needs = "opportunities, leads, contracts or people"
         raise SimengineError(f"nothing can be estimated: the history holds no table of {needs} with enough records")
     earlier = pd.Timestamp(history.as_of) - pd.DateOffset(months=months_back)
-    before = _estimates(_known(history, earlier.date())) if months_back else {}
-    checks = {name: _check(found[name], before[name], earlier.date()) for name in found if name in before}
+    before = _estimates(_known(history, earlier.date()), silent) if months_back else {}
+    checks = {name: _check(found, before[name], earlier.date(), months_back) for name in found if name in before}
     sources = {name: _source(history, name) for name in found}
-    rates = {name: values for name, values in rates_by_quarter(history).items() if name in found}
+    by_quarter = {assumption_name(name): values for name, values in together.quarterly_rates(history).items()}
+    rates = {name: values for name, values in by_quarter.items() if name in found}
     return Fit(history.as_of, tuple(found.values()), tuple(together.correlations(rates)), checks, sources)
 
 
@@ -106,18 +97,58 @@ def _known(history: History, day: date) -> History:
     return replace(then, tables={name: each for name, each in then.tables.items() if then.since.get(name, day) <= day})
 
 
-def _estimates(history: History) -> dict[str, Estimate]:
-    found = [estimate for estimates in ESTIMATORS for estimate in estimates(history)]
+def _estimates(history: History, say: Say) -> dict[str, Estimate]:
+    closing = deals.estimates(history, say=say)
+    found = [
+        *volumes.estimates(history, say=say),
+        *conversion.conversion_estimates(history, say=say),
+        *closing,
+        *sizes.estimates(history, say=say),
+        *leaving.estimates(history, say=say),
+        *ramp.estimates(history, cycles_of(history, closing), say=say),
+    ]
+    found = [replace(estimate, name=assumption_name(estimate.name)) for estimate in found]
+    twice = [name for name, count in Counter(estimate.name for estimate in found).items() if count > 1]
+    if twice:
+        words = "two segments, channels or roles would share the name of an assumption; rename one in the mapping file"
+        raise SimengineError(f"{', '.join(twice)}: {words}")
     return {estimate.name: estimate for estimate in sorted(found, key=lambda estimate: estimate.name)}
 
 
-def _check(now: Estimate, then: Estimate, as_of: date) -> BackCheck:
+def cycles_of(history: History, closing: Collection[Estimate]) -> dict[str, tuple[float, float]]:
+    """Mean and coefficient of variation of the cycle by role: of the segments in which its people won, by wins.
+
+    Parameters
+    ----------
+    closing : estimates of `deals`: cycles with the open deals, and their spread
+    """
+    known = {estimate.name: estimate.value for estimate in closing}
+    people, opportunities = history.table("people"), history.table("opportunities")
+    won = opportunities[opportunities["outcome"] == WON]
+    found = {}
+    for role, rows in people.groupby("role"):
+        own = won.loc[won["owner"].isin(rows["id"]), "segment"].value_counts()
+        own = own[[f"cycle.{name}" in known and f"cycle_spread.{name}" in known for name in own.index]]
+        if own.sum():
+            mean, spread = (
+                sum(known[f"{kind}.{name}"] * count for name, count in own.items()) / float(own.sum())
+                for kind in ("cycle", "cycle_spread")
+            )
+            found[str(role)] = (mean, spread)
+    return found
+
+
+def _check(found: Mapping[str, Estimate], then: Estimate, as_of: date, months: int) -> BackCheck:
+    now = found[then.name]
     scale = _scale(now.unit)
     errors = [(scale(each.upper) - scale(each.lower)) / (2 * Z90) for each in (then, now)]
-    variance = errors[0] ** 2 - errors[1] ** 2
+    new = math.nan if now.window is None else min(1.0, months / now.window)
+    nested = errors[0] ** 2 - errors[1] ** 2
+    variance = nested if now.window is None else new * (errors[0] ** 2 + errors[1] ** 2)
     moved = scale(now.value) - scale(then.value)
-    z = moved / math.sqrt(variance) if variance > 0 and math.isfinite(moved) else math.nan
-    return BackCheck(as_of, then.value, then.lower, then.upper, z)
+    grows = f"growth.{now.name.partition('.')[2]}" in found and now.name.startswith("volume.")
+    told = 0 < variance < math.inf and math.isfinite(moved) and not grows
+    return BackCheck(as_of, then.value, then.lower, then.upper, moved / math.sqrt(variance) if told else math.nan)
 
 
 def _scale(unit: str) -> Callable[[float], float]:
@@ -134,10 +165,10 @@ def _scale(unit: str) -> Callable[[float], float]:
 
 def _source(history: History, name: str) -> str:
     """Which file the records came from, its digest, and since when."""
-    kinds = TABLE_OF.get(name.split(".", maxsplit=1)[0], ("leads", "opportunities"))
-    known = [kind for kind in kinds if len(history.table(kind))]
+    kinds = TABLE_OF.get(name.split(".", maxsplit=1)[0])
+    known = [kind for kind in kinds or ("leads", "opportunities") if len(history.table(kind))]
     words = []
-    for kind in known[:1] if name.startswith("volume") else known:
+    for kind in known if kinds else known[:1]:
         origin = history.origins.get(kind)
         words.append(f"{origin.reference} (sha256 {origin.digest[:12]})" if origin else kind)
     return ", ".join(words) or "history"
@@ -162,7 +193,8 @@ def entries_of(found: Fit, used: Collection[str] | None = None) -> dict[str, Any
 
 
 def _entry(estimate: Estimate, found: Fit) -> dict[str, Any]:
-    kind = estimate.name.split(".")[0]
+    kind = estimate.name.split(".", maxsplit=1)[0]
+    adverse = "high" if kind.endswith("_months") else HURTS.get(kind, "low")
     source = {"kind": "historical", "reference": found.sources[estimate.name], "n": max(1, estimate.n)}
     drift = {} if estimate.drift is None else {"drift": told(estimate.drift, "fraction")}
     return {
@@ -170,7 +202,7 @@ def _entry(estimate: Estimate, found: Fit) -> dict[str, Any]:
         "distribution": dict(estimate.distribution),
         "unit": estimate.unit,
         "source": {**source, "as_of": str(found.as_of), **drift},
-        "risk": {"adverse": HURTS.get(kind, "low")},
+        "risk": {"adverse": adverse},
         "note": _note(estimate),
     }
 
@@ -180,7 +212,27 @@ def _note(estimate: Estimate) -> str:
     words = [f"90 % interval {low} to {high}.", _sentence(estimate.method)]
     if estimate.naive is not None and math.isfinite(estimate.naive):
         words.append(f"The usual shortcut says {told(estimate.naive, estimate.unit)}.")
-    return " ".join([*words, *map(_sentence, estimate.notes)])
+    return " ".join([*words, *map(_sentence, estimate.notes), *also_in_words(estimate)])
+
+
+def also_in_words(estimate: Estimate) -> Iterator[str]:
+    """What else the same records say: keys of a plan to write beside it, and what no key can hold.
+
+    >>> volume = Estimate("volume.web", "count", 9, 8, 10, {}, 9, "", also={"overdispersion": "x1.5"})
+    >>> list(also_in_words(volume))
+    ['Beside it: overdispersion: x1.5.']
+    """
+    keys = {key: value for key, value in estimate.also.items() if key not in NO_KEY}
+    if keys:
+        yield f"Beside it: {'; '.join(f'{key}: {_flat(value)}' for key, value in keys.items())}."
+    for key in estimate.also.keys() - keys.keys():
+        yield f"{key.replace('_', ' ').capitalize()} (months): {_flat(estimate.also[key])}."
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flat(each)}" for key, each in value.items()) + "}"
+    return f"[{', '.join(map(_flat, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
 def _sentence(words: str) -> str:

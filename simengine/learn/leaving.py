@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simengine.learn.estimate import LEVEL, Z90, Estimate, beta_interval, chance, rounded
 from simengine.learn.exposure import band_of, months_between, time_at_risk
 from simengine.learn.history import CHURNED, IN_FORCE, RENEWED, History
+from simengine.learn.naming import Say, positive, silent
 from simengine.learn.together import drift_of_counts, drift_of_shares
 
 Array = NDArray[np.float64]
@@ -177,18 +178,27 @@ def _seen(start: Any, stop: Any, event: Any, history: History, table: str) -> Sp
     return Spells(entry[kept], exit_[kept], np.asarray(event, np.bool_)[kept])
 
 
-def estimates(history: History) -> list[Estimate]:
-    """Attrition by role, renewal, contraction and growth of customers by segment."""
+def estimates(history: History, *, say: Say = silent) -> list[Estimate]:
+    """Attrition by role, renewal, contraction and growth of customers by segment.
+
+    Of a segment with contracts of both kinds, with and without a term, the more frequent ones tell its renewal.
+    """
     people, contracts = history.table("people"), history.table("contracts")
     out = []
     for role, rows in people.groupby("role"):
         out += attrition(str(role), rows, history)
     for segment, rows in contracts.groupby("segment"):
         termed, evergreen = rows[rows["renews"].notna()], rows[rows["renews"].isna()]
-        if len(termed):
-            out += renewal(str(segment), termed, history)
-        if len(evergreen):
-            out.append(lapse(str(segment), evergreen, history))
+        if len(termed) and len(evergreen):
+            fewer = "without" if len(termed) >= len(evergreen) else "with"
+            number = min(len(termed), len(evergreen))
+            say(f"renewal.{segment}: {number:,} of {len(rows):,} contracts, those {fewer} a term, are left out.")
+        told = renewal(str(segment), termed, history) if len(termed) >= len(evergreen) else []
+        if len(termed) < len(evergreen):
+            told = [lapse(str(segment), evergreen, history)]
+        if not told:
+            say(f"renewal.{segment}: no contract was due yet.")
+        out += told
     return out + movements(history)
 
 
@@ -480,6 +490,7 @@ def lapse(segment: str, contracts: pd.DataFrame, history: History, window: float
             value, _drift_of_spells(contracts["start"], contracts["decided"], churned, history, "contracts", YEARS)
         ),
         also=also,
+        window=window,
     )
 
 
@@ -510,7 +521,7 @@ def movements(history: History) -> list[Estimate]:
             continue
         renewed = own[(own["outcome"] == RENEWED) & (own["decided"] >= begin)]
         price = rows[rows["kind"] == "price"]
-        if len(price) >= 2 and len(renewed) >= 2:
+        if len(price) >= 2 and len(renewed) >= 2 and price["customer"].isin(renewed["customer"]).any():
             out.append(_price(str(segment), price, renewed))
         sold = rows[rows["kind"] == "expansion"]
         if len(sold):
@@ -523,16 +534,9 @@ def _price(segment: str, price: pd.DataFrame, renewed: pd.DataFrame) -> Estimate
     before = renewed.groupby("customer")["arr"].sum()
     parts = by_customer.reindex(before.index).fillna(0.0).to_numpy(np.float64)
     share, error = ratio(parts, before.to_numpy(np.float64))
-    return Estimate(
-        name=f"price_increase.{segment}",
-        unit="fraction",
-        value=share,
-        lower=share - Z90 * error,
-        upper=share + Z90 * error,
-        distribution={"normal": {"mean": rounded(share), "sd": rounded(error)}} if error > 0 else {"fixed": share},
-        n=len(before),
-        method="Price increases by the ARR that was renewed.",
-    )
+    method = "Price increases by the ARR that was renewed."
+    # On the logarithmic scale, as prices do not fall here: a law that could go below zero no plan would take.
+    return positive(f"price_increase.{segment}", "fraction", share, max(error / share, 1e-4), len(before), method)
 
 
 def _expansion(

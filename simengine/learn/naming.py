@@ -1,7 +1,8 @@
-"""Estimates from a value and its standard error."""
+"""Estimates from a value and its standard error, and what they are called."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +15,15 @@ Say = Callable[[str], object]
 
 def silent(words: str) -> None:
     """Say nothing."""
+
+
+def assumption_name(*parts: str) -> str:
+    """The name of an assumption from those of segments, channels, stages: what a plan does not allow in one becomes -.
+
+    >>> assumption_name("win_rate", "SMB NA"), assumption_name("volume", "google.com", "50+")
+    ('win_rate.SMB-NA', 'volume.google.com.50-')
+    """
+    return ".".join(re.sub(r"[^\w.-]+", "-", part) for part in parts if part)
 
 
 def share(

@@ -32,6 +32,7 @@ from simengine.baseline.laws import lag_shares, mean_workload
 from simengine.learn.estimate import Estimate, rounded
 from simengine.learn.exposure import begin_of, month_numbers, number_of
 from simengine.learn.history import WON, History
+from simengine.learn.naming import Say, silent
 
 Array = NDArray[np.float64]
 SHAPES = ("s-curve", "linear", "step")
@@ -345,18 +346,25 @@ def evidence(role: str, history: History, cycle: tuple[float, float] | None = No
     return Evidence(data, curve, naive_curve(count), "opportunities taken up" if direct else "deals won")
 
 
-def estimates(history: History, cycles: Mapping[str, tuple[float, float]] | None = None) -> list[Estimate]:
+def estimates(
+    history: History, cycles: Mapping[str, tuple[float, float]] | None = None, *, say: Say = silent
+) -> list[Estimate]:
     """Ramp of every role whose people own opportunities.
 
     Parameters
     ----------
     cycles : of a role, mean and coefficient of variation of its cycle in months; where it has none, that of won deals
+    say : told which roles are left out, and why
     """
     out = []
-    for role in sorted(set(history.table("people")["role"])):
+    people = history.table("people")
+    owners = set(people.loc[people["id"].isin(history.table("opportunities")["owner"]), "role"])
+    for role in sorted(set(people["role"])):
         given = (cycles or {}).get(role)
         if found := evidence(role, history, given):
             out.append(_told(role, found, given is not None))
+        elif role in owners:
+            say(f"ramp_months.{role}: fewer than {FEWEST_HIRES} were hired in the time that is seen.")
     return out
 
 

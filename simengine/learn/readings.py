@@ -79,9 +79,20 @@ def _reading(evidence: Evidence, name: str, held: Mapping[str, float]) -> Readin
         if fall[[0, -1]].max() >= -drop:
             return None
         low, high = grid[max(0, inside[0] - 1)], grid[min(GRID - 1, inside[-1] + 1)]
-    kept = np.flatnonzero(fall >= -drop)
-    value, lower, upper = (float(scale.value(grid[[k]])[0]) for k in (best, kept[0], kept[-1]))
+    ends = _crossings(grid, fall, -drop)
+    value, lower, upper = scale.value(np.array([grid[best], *ends])).tolist()
     return Reading(value, lower, upper, evidence.records[name], evidence.spoken[name])
+
+
+def _crossings(grid: Array, fall: Array, level: float) -> tuple[float, float]:
+    """Where a curve falls to a level, on both sides of its peak."""
+    kept = np.flatnonzero(fall >= level)
+    found = []
+    for inside, outside in ((kept[0], kept[0] - 1), (kept[-1], kept[-1] + 1)):
+        span = fall[inside] - fall[outside]
+        part = (fall[inside] - level) / span if np.isfinite(span) else 0.0
+        found.append(float(grid[inside] + part * (grid[outside] - grid[inside])))
+    return found[0], found[1]
 
 
 def _drop() -> float:

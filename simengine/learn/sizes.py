@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from simengine.learn.estimate import Z90, Estimate, rounded, wider_by_t
 from simengine.learn.history import WON, History
+from simengine.learn.naming import Say, silent
 
 Array = NDArray[np.float64]
 FEWEST = 8
@@ -288,14 +289,16 @@ def quantiles(fitted: Fit, levels: Array) -> Array:
     return np.asarray(np.exp((low + high) / 2), np.float64)
 
 
-def estimates(history: History) -> list[Estimate]:
-    """Deal size of every segment with enough won deals."""
+def estimates(history: History, *, say: Say = silent) -> list[Estimate]:
+    """Deal size of every segment with enough won deals; `say` is told of the others."""
     opportunities = history.table("opportunities")
     out = []
     for segment, rows in opportunities.groupby("segment"):
         amounts = _won(rows)
         if len(amounts) >= FEWEST:
             out.append(_told(str(segment), amounts, rows))
+        else:
+            say(f"deal_size.{segment}: {len(amounts)} won deals with an amount are too few: {FEWEST} are needed.")
     return out
 
 

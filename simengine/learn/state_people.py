@@ -111,7 +111,8 @@ def _put(standing: Standing, group: SeatGroup, tenures: list[int], hires: Mappin
 def _moved(standing: Standing, group: SeatGroup, hires: Mapping[int, int]) -> dict[str, int]:
     """By how many the hires of each month to come are others than before any actuals."""
     learned = standing.plan.learned
-    earlier = learned.hires.get(group.name, {}) if learned is not None else {}
+    told = learned.hires if learned is not None else ()
+    earlier = {each.month: each.number for each in told if each.seats == group.name}
     months = sorted({month for month in (*hires, *group.hires, *earlier) if month >= standing.start})
     changed = {m: hires.get(m, 0) - group.hires.get(m, 0) + earlier.get(m, 0) for m in months}
     return {month_label(month): number for month, number in changed.items() if number}

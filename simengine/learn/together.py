@@ -196,7 +196,7 @@ def quarterly_rates(history: History) -> dict[str, Array]:
         return np.bincount(place[kept] // 3, weights[kept], minlength=quarters).astype(np.float64)
 
     rates: dict[str, Array] = {}
-    for (channel, segment), rows in history.table("leads").groupby(["channel", "segment"]):
+    for (channel, segment), rows in _arrivals(history).groupby(["channel", "segment"]):
         counts = by_quarter(rows["created"], rows["count"].to_numpy(np.float64))
         rates[f"volume.{channel}.{segment}".removesuffix(".")] = _logarithm(counts)
     opportunities = history.table("opportunities")
@@ -216,6 +216,14 @@ def quarterly_rates(history: History) -> dict[str, Array]:
         left = rows[rows["end"].notna() & (rows["reason"] != "promoted")]
         rates[f"attrition.{role!s}"] = _share(by_quarter(left["end"]), _person_months(rows, history, quarters))
     return rates
+
+
+def _arrivals(history: History) -> pd.DataFrame:
+    """Leads, and opportunities of channels that have none."""
+    leads, opportunities = history.table("leads"), history.table("opportunities")
+    others = opportunities[~opportunities["channel"].isin({*leads["channel"], ""})].assign(count=1.0)
+    columns = ["channel", "segment", "created", "count"]
+    return pd.concat([leads[columns], others[columns]], ignore_index=True)
 
 
 _FIRST_DAY = {"leads": "created", "opportunities": "created", "contracts": "start", "people": "start"}

@@ -181,7 +181,11 @@ def compose(
         files[f"{stem}.dependence.csv"] = as_csv(("a", "b", "rho"), rows)
         learned["dependence"] = {"file": f"{stem}.dependence.csv"}
     if stand.moved:
-        learned["hires"] = stand.moved
+        learned["hires"] = [
+            {"seats": seats, "month": month, "number": number}
+            for seats, moved in stand.moved.items()
+            for month, number in moved.items()
+        ]
     changes["learned",] = learned
     said = list(stand.said)
     text, new = _checked(plan, changes, files, target.name, said)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from simengine.learn.estimate import Z90, Estimate, chance, gamma_interval, rounded, wider_by_t
 from simengine.learn.exposure import begin_of, month_numbers, number_of, share_of_months
 from simengine.learn.history import History
+from simengine.learn.naming import Say, silent
 from simengine.learn.together import drift_of_counts
 from simengine.units import month_label
 
@@ -225,8 +226,17 @@ def band(mean: Array, overdispersion: float, level: float = 0.9) -> tuple[Array,
     return low, high
 
 
-def estimates(history: History) -> list[Estimate]:
-    """Volume and growth of every channel and segment: from leads, from opportunities where there are no leads."""
+def estimates(history: History, *, say: Say = silent) -> list[Estimate]:
+    """Volume and growth of every channel and segment: from leads, from opportunities where there are no leads.
+
+    Parameters
+    ----------
+    history : with leads or opportunities
+    say : told what is left out, and why
+    """
+    opportunities = history.table("opportunities")
+    if nameless := int((opportunities["channel"] == "").sum()):
+        say(f"volume: {nameless:,} of {len(opportunities):,} opportunities have no channel: of them no volume is told.")
     return [each for name, picture in pictures(history).items() for each in _told(history, name, picture)]
 
 

@@ -61,20 +61,24 @@ class LearnedDependence(Model):
         return Copula.build(self.names, {}, [(row.a, row.b, row.rho) for row in self.rows])
 
 
-Moved = Annotated[int, Constant("count", -100_000, 100_000, whole=True, example="1")]
+class MovedHires(Model):
+    """By how many the hires of a month are others than were planned before any actuals, because of who was there.
+
+    Seats of leavers and late hires are added; hires who came early are taken out.
+    """
+
+    seats: Annotated[str, Ref("seat group")]
+    month: Month
+    number: Annotated[int, Constant("count", -100_000, 100_000, whole=True, example="1")]
 
 
 class Learned(Model):
-    """`learned:` what made this plan of an earlier one; only `dependence` changes what is simulated.
-
-    `hires` tells by how many the hires of a month are others than were planned, because of who was there: seats of
-    leavers and late hires were added, hires who came early taken out.
-    """
+    """`learned:` what made this plan of an earlier one; only `dependence` changes what is simulated."""
 
     origin: Annotated[PlanBefore, Field(alias="from")]
     evidence: tuple[Evidence, ...] = Field(min_length=1)
     dependence: LearnedDependence = LearnedDependence()
-    hires: dict[Annotated[str, Ref("seat group")], dict[Month, Moved]] = {}
+    hires: tuple[MovedHires, ...] = ()
 
     def faults(self, known: Known) -> Iterator[Fault]:
         """The plan knows what its evidence says, and each record once."""

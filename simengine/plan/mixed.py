@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from simengine.plan.checks import of_tree
 from simengine.plan.scalars import is_month
 from simengine.plan.schema import Plan
 from simengine.plan.source import Key, Node
-from simengine.units import month_label, month_number
+from simengine.units import month_label
 
 FACTS = ("facts", "learned")
 """Sections that hold what happened and was learnt of it."""
@@ -114,18 +115,18 @@ class _Moved:
     """By how many hires are others than was planned, because of who is there: in the facts, less those in the edits."""
 
     def __init__(self, facts: Plan, edits: Plan) -> None:
-        self._facts, self._edits = (plan.learned.hires if plan.learned is not None else {} for plan in (facts, edits))
+        self._more = Counter[tuple[str | None, str]]()
+        for plan, sign in ((facts, 1), (edits, -1)):
+            for each in plan.learned.hires if plan.learned is not None else ():
+                self._more[each.seats, month_label(each.month)] += sign * each.number
 
     def of(self, group: str | None, month: str) -> int:
         """In one month of a seat group."""
-        of_facts, of_edits = (hires.get(str(group), {}) for hires in (self._facts, self._edits))
-        number = month_number(month)
-        return of_facts.get(number, 0) - of_edits.get(number, 0)
+        return self._more[group, month]
 
     def months(self, group: str | None) -> set[str]:
         """Months in which there is a difference."""
-        held = (*self._facts.get(str(group), {}), *self._edits.get(str(group), {}))
-        return {month_label(month) for month in held}
+        return {month for seats, month in self._more if seats == group}
 
 
 def _team(here: Content, there: Content, clock: _Clock, moved: _Moved) -> Content:

@@ -16,21 +16,23 @@ if TYPE_CHECKING:
 _REJECTED = 1e-3
 _FEW = 40
 """Ages that are drawn one by one."""
-_SUBTITLE = "Share of deals by age in months: pale, observed (90 % interval); lines, the fitted mixture"
+_SUBTITLE = "by age in months: pale, observed (90% interval); lines, the fitted mixture"
 
 
 @drawn
-def deals_fit(picture: Picture, source: str) -> Figure:
+def deals_fit(picture: Picture, source: str, ways: tuple[str, str] = ("won", "lost"), what: str = "deals") -> Figure:
     """Share won and lost by age, observed with its interval, and fitted.
 
     Parameters
     ----------
     picture : from `learn.incidence.picture`
     source : the line at the foot: file, records and as-of date
+    ways : what happened to those that are called won and lost
+    what : they are
     """
-    figure, axes = page(_finding(picture), _SUBTITLE, source, left=0.075, right=0.2)
+    figure, axes = page(_finding(picture), f"Share of {what} {_SUBTITLE}", source, left=0.075, right=0.2)
     labels = []
-    for way, (name, color) in enumerate((("won", BLUE), ("lost", VERMILION))):
+    for way, (name, color) in enumerate(zip(ways, (BLUE, VERMILION), strict=True)):
         if not picture.observed[way].any():
             continue
         observed, ends = picture.observed[way], (picture.lower[way], picture.upper[way])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
@@ -10,6 +12,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from simengine.learn.estimate import LEVEL, Z90
+from simengine.learn.fit import also_in_words, cycles_of
+from simengine.learn.naming import assumption_name
 from simengine.report.tables import heading, note, table, under
 from simengine.report.words import between, number
 
@@ -48,6 +52,8 @@ def fit_tables(found: Fit, currency: str) -> RenderableType:
         value = under(number(estimate.value, unit), interval)
         made.add_row(estimate.name, value, f"{estimate.n:,}", naive, drift, _back(estimate, found, unit))
     parts: list[RenderableType] = [heading(f"Assumptions from history as of {found.as_of}"), made]
+    if any(estimate.also for estimate in found.estimates):
+        parts += [heading("What else the same records say"), _also(found)]
     if found.correlations:
         parts += [heading("What moves together"), _pairs(found)]
     moved = [name for name, check in found.checks.items() if abs(check.z) > Z90]
@@ -73,6 +79,14 @@ def _back(estimate: Estimate, found: Fit, unit: str) -> Text:
     return Text(f"{number(check.value, unit)}{mark}")
 
 
+def _also(found: Fit) -> RenderableType:
+    made = table("", "", texts=2)
+    for estimate in found.estimates:
+        for words in also_in_words(estimate):
+            made.add_row(estimate.name, words.removeprefix("Beside it: ").rstrip("."))
+    return made
+
+
 def _pairs(found: Fit) -> RenderableType:
     made = table("", "", "rank correlation", f"{LEVEL:.0%}", "quarters", texts=2)
     for pair in found.correlations:
@@ -82,10 +96,37 @@ def _pairs(found: Fit) -> RenderableType:
     return made
 
 
-def fit_pictures(history: History) -> dict[str, Figure]:
+def fit_pictures(history: History, currency: str) -> dict[str, Figure]:
     """Records against fits, by the name of the file."""
-    from simengine.learn import deals
-    from simengine.report.deals_fit import deals_fit
+    return {assumption_name(name): figure for name, figure in _pictures(history, currency)}
 
-    source = f"Records to {history.as_of}"
-    return {f"deals.{picture.title}": deals_fit(picture, source) for picture in deals.pictures(history)}
+
+def _pictures(history: History, currency: str) -> Iterator[tuple[str, Figure]]:
+    from simengine.learn import conversion, deals, leaving, ramp, sizes, volumes
+    from simengine.report.deals_fit import deals_fit
+    from simengine.report.history_fit import ramp_fit, size_fit, survival_fit, volume_fit
+
+    def foot(*tables: str) -> str:
+        origins = [history.origins[name] for name in tables if name in history.origins]
+        files = [f"{_short(origin.reference)} ({origin.digest[:12]})" for origin in origins]
+        return ", ".join([*files, f"records to {history.as_of}"])
+
+    arrivals = foot("leads" if len(history.table("leads")) else "opportunities")
+    for volume in volumes.pictures(history).values():
+        yield f"volume.{volume.name}", volume_fit(volume, arrivals)
+    for step in conversion.pictures(history):
+        yield step.title, deals_fit(step, foot("leads"), ("went on", "lost"), "leads")
+    for picture in deals.pictures(history):
+        yield f"win_rate.{picture.title}", deals_fit(picture, foot("opportunities"))
+    for name, size in sizes.pictures(history).items():
+        yield f"deal_size.{name}", size_fit(size, foot("opportunities"), currency)
+    for name, spells in leaving.pictures(history).items():
+        yield name, survival_fit(spells, foot("people" if name.startswith("attrition") else "contracts"))
+    cycles = cycles_of(history, deals.estimates(history))
+    for role, ramped in ramp.pictures(history, cycles).items():
+        yield f"ramp_months.{role}", ramp_fit(ramped, foot("people", "opportunities"))
+
+
+def _short(reference: str) -> str:
+    """Files without their folders."""
+    return ", ".join(Path(file).name for file in reference.split(", "))
