@@ -1,8 +1,9 @@
 """A made year of northstar: `python -m tests.learn.northstar_year -o FOLDER [--fault]`.
 
 Everything turns out as the median of what was believed of it; chance plays draw `DRAW` of a run with seed `SEED`. With
-the fault, inbound leads are qualified 30 % less often than planned, from the first month on. What the company's systems would have
-exported at the end of each quarter goes to a folder of its own, with a mapping file; what was true goes to truth.json.
+the fault, inbound leads are qualified 30 % less often than planned, from the first month on. What the company's
+systems would have exported at the end of each quarter goes to a folder of its own, with a mapping file; what was true
+goes to truth.json.
 """
 
 from __future__ import annotations
