@@ -139,7 +139,7 @@ def test_a_line_is_not_beyond_itself(value: float, trigger: Trigger, beyond: boo
 
 
 def test_a_scenario_is_held_against_the_base_path_by_path(plan: Plan, run: xr.Dataset) -> None:
-    other = simulate(loads(PLAN, ["price=0 %"]), draws=300)
+    other = simulate(loads(PLAN, overrides=["price=0 %"]), draws=300)
     base, scenario, difference = beside(run, other, "year")
     assert difference[0] == pytest.approx(scenario[0] - base[0])
     apart = np.sqrt(sum(p * (1 - p) / 300 for p, _, _ in (base, scenario)))
