@@ -41,7 +41,9 @@ def test_a_folder_in_the_way_leaves_none(tmp_path: Path) -> None:
     assert left(tmp_path) == {}
 
 
-def test_when_the_last_rename_fails_the_first_file_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_last_rename_fails_the_first_file_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.yaml").write_text("mine")
     plain = Path.replace
 
