@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
 from simengine.learn.fit import fit
-from simengine.learn.happened import actual_value, last_day, last_month
+from simengine.learn.happened import actual_value, happened, last_day, last_month
 from simengine.learn.history import History
 from simengine.learn.score import Forecast, crps, samples, scores
 from simengine.learn.skeleton import as_deals, plan_text
@@ -137,8 +137,8 @@ def backtest(
     last = np.array([naive.last for _, naive in rows])
     last_year = np.array([naive.last_year for _, naive in rows])
     spread = [
-        crps(naive.spread, happened) if naive.spread is not None else math.nan
-        for (_, naive), happened in zip(rows, actual, strict=True)
+        crps(naive.spread, came) if naive.spread is not None else math.nan
+        for (_, naive), came in zip(rows, actual, strict=True)
     ]
     columns = {"last": last, "last_year": last_year}
     columns |= {"crps_last": np.abs(last - actual), "crps_last_year": np.abs(last_year - actual)}
@@ -151,6 +151,8 @@ def _forecasts(history: History, day: date, plan: Plan, draws: int, seed: int) -
     period = _quarter(_month_of(day) + 1, plan.plan.fiscal_year_start)
     whole = _covered(as_deals(history), plan)
     known = whole.cut(day)
+    before = happened(known, plan, period.first - 3 * MOST_BACK, period.first - 1)
+    after = happened(whole, plan, period.first, period.last)
     ds = simulate(plan, draws=draws, seed=seed, twins=0, detail="segment")
     for metric in RECORDED:
         unit = OUTPUTS[metric].attributes(plan.plan.currency)["units"]
@@ -158,9 +160,9 @@ def _forecasts(history: History, day: date, plan: Plan, draws: int, seed: int) -
             if segment and len(plan.segments) == 1:
                 continue  # it is the company
             where = {"segment": segment} if segment else {}
-            actual = actual_value(whole, plan, metric, period.label, where)
+            actual = actual_value(whole, plan, metric, period.label, where, after)
             if math.isfinite(actual) and (np.any(sample) or actual):
-                naive = _Naive(np.array(list(_past(known, plan, metric, where, period.first))))
+                naive = _Naive(np.array(list(_past(known, plan, metric, where, period.first, before))))
                 yield Forecast(str(day), metric, period.label, segment, 1, unit, sample, planned, actual), naive
 
 
@@ -174,11 +176,13 @@ def _covered(history: History, plan: Plan) -> History:
     return replace(history, tables={**history.tables, "opportunities": deals[inside].reset_index(drop=True)})
 
 
-def _past(known: History, plan: Plan, metric: str, where: dict[str, str], first: int) -> Iterator[float]:
+def _past(
+    known: History, plan: Plan, metric: str, where: dict[str, str], first: int, told: pd.DataFrame
+) -> Iterator[float]:
     begun = _begun(known, metric)
     for month in range(first - 3, first - 3 * (MOST_BACK + 1), -3):
         label = fiscal_quarter(month, plan.plan.fiscal_year_start)
-        yield actual_value(known, plan, metric, label, where) if begun <= month else math.nan
+        yield actual_value(known, plan, metric, label, where, told) if begun <= month else math.nan
 
 
 def _begun(known: History, metric: str) -> float:

@@ -84,7 +84,7 @@ def fit(history: History, *, months_back: int = MONTHS_BACK, say: Say = silent) 
         raise SimengineError(f"nothing can be estimated: the history holds no table of {needs} with enough records")
     earlier = pd.Timestamp(history.as_of) - pd.DateOffset(months=months_back)
     before = _estimates(_known(history, earlier.date()), silent) if months_back else {}
-    checks = {name: _check(found, before[name], earlier.date(), months_back) for name in found if name in before}
+    checks = {name: back_check(found, before[name], earlier.date(), months_back) for name in found if name in before}
     sources = {name: _source(history, name) for name in found}
     by_quarter = {assumption_name(name): values for name, values in together.quarterly_rates(history).items()}
     rates = {name: values for name, values in by_quarter.items() if name in found}
@@ -138,7 +138,14 @@ def cycles_of(history: History, closing: Collection[Estimate]) -> dict[str, tupl
     return found
 
 
-def _check(found: Mapping[str, Estimate], then: Estimate, as_of: date, months: int) -> BackCheck:
+def back_check(found: Mapping[str, Estimate], then: Estimate, as_of: date, months: int) -> BackCheck:
+    """How far an estimate has moved since an earlier day.
+
+    Parameters
+    ----------
+    found : all estimates of today
+    then : that of the earlier day, which is `months` before
+    """
     now = found[then.name]
     scale = _scale(now.unit)
     errors = [(scale(each.upper) - scale(each.lower)) / (2 * Z90) for each in (then, now)]

@@ -7,6 +7,7 @@ Pearson's statistic by its degrees of freedom (McCullagh and Nelder, *Generalize
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ SIGNIFICANCE = 0.05
 """Level of the tests for seasons and over-dispersion."""
 NOT_YET = 1e-3
 """Where months of none before the first arrival are less likely than this, the channel had not begun."""
+POLICY = 0.1
+"""Drift that a plan takes where it is not told."""
 FEWEST = 6
 """Months: with fewer, over-dispersion cannot be told."""
 
@@ -347,13 +350,18 @@ def _moving(picture: Picture) -> list[str]:
 def _growth(name: str, fitted: Fit, n: int, wider: float) -> Estimate:
     half = Z90 * fitted.growth_error * wider
     low, middle, high = (float(np.expm1(fitted.growth + d)) for d in (-half, 0.0, half))
+    # A plan widens the law from its median, by a drift, and refuses one that could be below -99 % then.
+    wider_by = math.hypot(1.0, POLICY * abs(middle) * 2 * Z90 / (high - low))
+    least = max(middle - 6 * (middle - low), middle - 0.95 * (middle + 0.99) / wider_by)
     return Estimate(
         name=f"growth.{name}",
         unit="fraction per year",
         value=middle,
         lower=low,
         upper=high,
-        distribution={"quantiles": {"P5": rounded(low), "P50": rounded(middle), "P95": rounded(high), "min": -0.99}},
+        distribution={
+            "quantiles": {"P5": rounded(low), "P50": rounded(middle), "P95": rounded(high), "min": rounded(least)}
+        },
         n=n,
         method="Slope of the logarithm of monthly counts; past growth, which need not go on.",
     )
