@@ -9,6 +9,7 @@ import click
 
 from simengine.cli.output import json_option, print_json, print_rich
 from simengine.cli.records import as_of_option, records
+from simengine.errors import SimengineError
 
 
 @click.command("fit", short_help="Assumptions from history, with their source.")
@@ -54,6 +55,8 @@ def command(
     from simengine.learn.skeleton import plan_text
     from simengine.report.fit import fit_facts, fit_pictures, fit_tables
 
+    if plan_file is not None and plan_file.resolve() == output.resolve():
+        raise SimengineError(f"{output} cannot hold both the assumptions and the plan: choose another name for --plan")
     done = records(history, as_of).history
     currency = done.currency or "USD"
 
