@@ -56,11 +56,15 @@ def command(
 
     done = records(history, as_of).history
     currency = done.currency or "USD"
-    found = fit(done, say=lambda words: click.echo(words, err=True))
+
+    def say(words: str) -> None:
+        click.echo(words, err=True)
+
+    found = fit(done, say=say)
     files = {output: assumptions(found)}
     if plan_file is not None:
         name = f"From history to {done.as_of}"
-        files[plan_file] = plan_text(done, found, name=name, currency=currency, months=months)
+        files[plan_file] = plan_text(done, found, name=name, currency=currency, months=months, say=say)
     write_files(files, overwrite=overwrite)
     pictures = {} if figures is None else fit_pictures(done, currency)
     made = [] if figures is None else [drawn(figure, figures, name) for name, figure in pictures.items()]

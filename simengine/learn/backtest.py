@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -21,8 +22,9 @@ from simengine.learn.fit import fit
 from simengine.learn.happened import actual_value, last_day, last_month
 from simengine.learn.history import History
 from simengine.learn.score import Forecast, crps, samples, scores
-from simengine.learn.skeleton import plan_text
+from simengine.learn.skeleton import as_deals, plan_text
 from simengine.plan import Plan, loads
+from simengine.results.outputs import OUTPUTS
 from simengine.simulation import simulate
 from simengine.units import MONTHS_PER_YEAR, Period, fiscal_period, fiscal_quarter
 
@@ -110,10 +112,20 @@ def backtest(
         when no day is given, or nothing can be forecast from any of them
     """
     rows: list[tuple[Forecast, _Naive]] = []
-    reasons = []
+    reasons: list[str] = []
     for done, day in enumerate(dates):
         try:
-            rows += _forecasts(history, day, currency, fiscal_year_start, draws, seed)
+            known = history.cut(day)
+            text = plan_text(
+                known,
+                fit(known, months_back=0),
+                name=f"As of {day}",
+                currency=currency,
+                months=3,
+                fiscal_year_start=fiscal_year_start,
+                say=lambda words, day=day: reasons.append(f"{day}: {words}"),  # type: ignore[misc]
+            )
+            rows += _forecasts(history, day, loads(text, f"plan as of {day}"), draws, seed)
         except SimengineError as error:
             reasons.append(f"{day}: {error}")
         if progress is not None:
@@ -135,22 +147,31 @@ def backtest(
     return made.assign_attrs(draws=draws, seed=seed, left_out=reasons)
 
 
-def _forecasts(
-    history: History, day: date, currency: str, fiscal_year_start: int, draws: int, seed: int
-) -> Iterator[tuple[Forecast, _Naive]]:
-    period = _quarter(_month_of(day) + 1, fiscal_year_start)
-    known = history.cut(day)
-    text = plan_text(known, fit(known, months_back=0), name=f"As of {day}", currency=currency, months=3)
-    plan = loads(text.replace("plan:\n", f"plan:\n  fiscal_year_start: {fiscal_year_start}\n", 1))
+def _forecasts(history: History, day: date, plan: Plan, draws: int, seed: int) -> Iterator[tuple[Forecast, _Naive]]:
+    period = _quarter(_month_of(day) + 1, plan.plan.fiscal_year_start)
+    whole = _covered(as_deals(history), plan)
+    known = whole.cut(day)
     ds = simulate(plan, draws=draws, seed=seed, twins=0, detail="segment")
     for metric in RECORDED:
+        unit = OUTPUTS[metric].attributes(plan.plan.currency)["units"]
         for segment, sample, planned in samples(ds, metric, period.label):
+            if segment and len(plan.segments) == 1:
+                continue  # it is the company
             where = {"segment": segment} if segment else {}
-            actual = actual_value(history, plan, metric, period.label, where)
+            actual = actual_value(whole, plan, metric, period.label, where)
             if math.isfinite(actual) and (np.any(sample) or actual):
                 naive = _Naive(np.array(list(_past(known, plan, metric, where, period.first))))
-                unit = "count" if metric in ("opportunities", "won", "churned_customers") else currency
                 yield Forecast(str(day), metric, period.label, segment, 1, unit, sample, planned, actual), naive
+
+
+def _covered(history: History, plan: Plan) -> History:
+    """Without opportunities of other channels and segments than the plan's: nobody has forecast them."""
+    if "opportunities" not in history.tables:
+        return history
+    deals = history.table("opportunities")
+    served = {(name, segment) for name, channel in plan.funnel.channels.items() for segment in channel.segments}
+    inside = np.array([cell in served for cell in zip(deals["channel"], deals["segment"], strict=True)], bool)
+    return replace(history, tables={**history.tables, "opportunities": deals[inside].reset_index(drop=True)})
 
 
 def _past(known: History, plan: Plan, metric: str, where: dict[str, str], first: int) -> Iterator[float]:

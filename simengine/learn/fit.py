@@ -83,12 +83,18 @@ def fit(history: History, *, months_back: int = MONTHS_BACK, say: Say = silent) 
         needs = "opportunities, leads, contracts or people"
         raise SimengineError(f"nothing can be estimated: the history holds no table of {needs} with enough records")
     earlier = pd.Timestamp(history.as_of) - pd.DateOffset(months=months_back)
-    before = _estimates(history.cut(earlier.date()), silent) if months_back else {}
+    before = _estimates(_known(history, earlier.date()), silent) if months_back else {}
     checks = {name: _check(found, before[name], earlier.date(), months_back) for name in found if name in before}
     sources = {name: _source(history, name) for name in found}
     by_quarter = {assumption_name(name): values for name, values in together.quarterly_rates(history).items()}
     rates = {name: values for name, values in by_quarter.items() if name in found}
     return Fit(history.as_of, tuple(found.values()), tuple(together.correlations(rates)), checks, sources)
+
+
+def _known(history: History, day: date) -> History:
+    """What was known on an earlier day, of the tables that had begun by then."""
+    then = history.cut(day)
+    return replace(then, tables={name: each for name, each in then.tables.items() if then.since.get(name, day) <= day})
 
 
 def _estimates(history: History, say: Say) -> dict[str, Estimate]:

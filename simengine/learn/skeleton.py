@@ -208,18 +208,27 @@ def _market(history: History, found: Fit, say: Say) -> _Market:
         for cell in known
     }
     cells = {}
+    missing: dict[str, list[str]] = {}
     for cell in known:
         volume = _first(estimates, assumption_name("volume", *cell), assumption_name("volume", cell[0]))
         steps, last = rates[cell], closing[cell]
         if not cell[0] or volume is None or steps is None or last is None:
             what = (
-                "volume" if volume is None else "rates of its stages" if steps is None else "win rate, cycle and size"
+                "volume"
+                if volume is None
+                else "rates of its stages"
+                if steps is None
+                else "win rate"
+                if of_leads
+                else "win rate, cycle or size"
             )
-            say(f"plan: {cell[1]} by way of {cell[0] or 'no channel'} is left out: its {what} cannot be told.")
+            missing.setdefault(what, []).append(f"{cell[0] or 'no channel'} into {cell[1]}")
             continue
         growth = assumption_name("growth", *cell)
         grown = {"growth": growth} if growth in estimates else {}
         cells[cell] = {"volume": volume.name, **grown, **_nested(volume.also), **steps, **last}
+    for what, names_of in missing.items():
+        say(f"The plan leaves out what comes from {', '.join(names_of)}: no {what} can be told.")
     dead = any(assumption_name(DECIDED, segment) in estimates for _, segment in cells) and not of_leads
     if dead:
         for (_, segment), entry in cells.items():
@@ -335,7 +344,7 @@ def _ages(begun: pd.Series[Any], history: History) -> Array:
     return np.asarray(np.round(2 * days / DAYS_PER_MONTH) / 2, np.float64)
 
 
-def _whole(expected: Array) -> list[int]:
+def _whole(expected: NDArray[Any]) -> list[int]:
     """Rounded on their way up, so that the total is right.
 
     >>> _whole(np.array([0.4, 0.4, 0.4, 0.8]))
@@ -369,7 +378,7 @@ def _base(history: History, estimates: Mapping[str, Estimate], say: Say) -> Iter
     for segment, rows in alive[alive["arr"] > 0].groupby("segment"):
         renewal = estimates.get(assumption_name("renewal", str(segment)))
         if renewal is None:
-            say(f"plan: the {len(rows):,} contracts of {segment} are left out: their renewal cannot be told.")
+            say(f"The plan leaves out {len(rows):,} contracts of {segment}: no renewal can be told.")
             continue
         arr = rows.groupby("customer")["arr"].sum()
         spread = float(arr.std(ddof=1) / arr.mean()) if len(arr) > 1 else 0.0

@@ -119,7 +119,11 @@ def update(
         raise SimengineError(
             f"{target} is the plan itself, which later updates start from: choose another name with -o"
         )
-    before = plan_before(plan, file)
+    before, origin = plan_before(plan, file), before_file(plan, file)
+    if target.resolve() == origin.resolve():
+        raise SimengineError(
+            f"{target} is the plan that {file.name} was made of, and is needed as it is: choose another name with -o"
+        )
     batches = earlier(plan, before, file)
     if batches and as_of <= batches[-1].as_of:
         raise SimengineError(f"{file.name} knows what happened up to {batches[-1].as_of}: choose a later day")
@@ -128,7 +132,6 @@ def update(
     # What is refused is refused before the long part begins.
     stand = state(history, plan, stem=target.stem, assume=assume, before=before)
     posterior = learn(before, history, draws=draws, seed=seed)
-    origin = before_file(plan, file)
     return compose(plan, before, batches, stand, posterior, beliefs(before, posterior), target, file.parent, origin)
 
 

@@ -159,8 +159,9 @@ def _to_come(hires: Content, node: Node, clock: _Clock, moved: _Moved) -> Conten
     kept: Content = {}
     for month in months:
         planned = hires.get(month)
-        heads = (int(str(planned.value)) if planned is not None else 0) + moved.of(node.name, month)
-        if clock.later <= month <= clock.last and (heads or planned is not None):
+        more = moved.of(node.name, month)
+        heads = (int(str(planned.value)) if planned is not None else 0) + more
+        if clock.later <= month <= clock.last and (heads or not more):
             mark = (planned or node).mark
             kept[month] = Node(max(0, heads), mark, mark)
     return kept

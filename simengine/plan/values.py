@@ -221,12 +221,17 @@ def _number(value: float, unit: str) -> str:
     return f"x{value:.6g}" if unit == "factor" else plain(value)
 
 
+_DRIFT = ("source", "drift")
+_WIDENED_BY = (("source", "kind"), _DRIFT)
+
+
 def digest_simulated(plan: Plan) -> str:
     """SHA-256 of what is simulated: every value in force but names, targets, facts, sources and notes, in any order.
 
     Only the order of a seat group's territories matters: the first belongs to its first seat.
     """
-    lines = sorted(f"{_key(e.path)} = {_exact(e.value)}" for e in entries(plan) if _is_simulated(e.path))
+    values = (e for e in entries(plan) if _is_simulated(e.path) and (e.path[2:] != _DRIFT or e.value is not None))
+    lines = sorted(f"{_key(e.path)} = {_exact(e.value)}" for e in values)
     lines += _since_an_update(plan)
     by_seats = sorted(plan.team.territories, key=lambda territory: territory.seats)
     lines += [f"territory {territory.name}" for territory in by_seats]
@@ -260,7 +265,7 @@ def _is_simulated(path: Path) -> bool:
     if section == "plan":
         return path[1] not in ("name", "version", "as_of", "growth_from")
     if section == "assumptions":
-        return len(path) < 3 or path[2] in ("unit", "plan", "distribution") or path[2:] == ("source", "kind")
+        return len(path) < 3 or path[2] in ("unit", "plan", "distribution") or path[2:] in _WIDENED_BY
     if section in ("events", "shocks"):
         return len(path) < 3 or path[2] not in ("kind", "owner", "source", "success", "note")
     return not (section == "dependence" and "source" in path)

@@ -388,7 +388,8 @@ def test_the_quarter_after_an_earlier_day_is_forecast(
     known = lapses.cut(day)
     (found,) = leaving.estimates(known)
     assert left(lapses, known) == actual
-    drawn = next_quarter(known, found.drift or 0.0)
+    # The drift of an estimate is that of the share that stays; a forecast wants that of the hazard.
+    drawn = next_quarter(known, (found.drift or 0.0) / -np.log(found.value))
     low, high = np.quantile(drawn, [0.1, 0.9])
     assert (low <= actual <= high) == within_80
     low, high = np.quantile(drawn, [0.05, 0.95])

@@ -248,6 +248,10 @@ def test_nothing_is_written_over_unless_asked_for_and_never_the_plan_itself(upda
     write(found, folder, overwrite=True)
     with pytest.raises(SimengineError, match="is the plan itself"):
         done(folder, "small.yaml")
+    origin = (folder / "small.yaml").read_text(encoding="utf-8")
+    with pytest.raises(SimengineError, match=r"small\.yaml is the plan that small-q1\.yaml was made of"):
+        done(folder, "small.yaml", plan="small-q1.yaml", as_of=APRIL)
+    assert (folder / "small.yaml").read_text(encoding="utf-8") == origin
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
