@@ -54,6 +54,7 @@ KNOWN: dict[str, Known] = {
     "renewal.smb": Known(0.86, biased=True),
     "dollar_renewal.smb": Known(0.86),
     "contraction.smb": Known(0.03),
+    "price_increase.smb": Known(0.03, cautious=True),
     "expansion.smb": Known(0.25),
     "ramp_months.ae": Known(6.0, cautious=True, biased=True),
 }

@@ -252,6 +252,35 @@ def test_contraction_is_of_all_that_was_due() -> None:
     assert found.also["contraction_depth"] == pytest.approx(0.3, abs=0.001)
 
 
+@pytest.mark.parametrize("repetitions", TIERS)
+def test_intervals_of_contraction_contain_it_as_often_as_they_say(repetitions: int) -> None:
+    def make(rng: np.random.Generator) -> Interval:
+        found = renewals(rng, n=1500)["contraction.smb"]
+        return Interval(found.lower, found.upper)
+
+    assert as_often_as_said(covered(make, 0.1 * 0.3 * RENEWAL, repetitions), repetitions)
+
+
+def test_prices_that_rise_hide_no_contraction_and_are_paid_for_what_is_kept() -> None:
+    rows = contracts(np.random.default_rng(9), n=2000)
+    told = by_name(leaving.estimates(History(AS_OF.date(), {"contracts": rows})))["contraction.smb"]
+    renewed = rows[rows["outcome"] == RENEWED]
+    bookings = table(
+        "bookings",
+        date=renewed["decided"],
+        segment=renewed["segment"],
+        kind=["price"] * len(renewed),
+        amount=0.05 * renewed["arr_after"],
+        customer=renewed["customer"],
+    )
+    dearer = rows.assign(arr_after=1.05 * rows["arr_after"])
+    found = by_name(leaving.estimates(History(AS_OF.date(), {"contracts": dearer, "bookings": bookings})))
+    again = found["contraction.smb"]
+    assert (again.value, again.lower, again.upper) == pytest.approx((told.value, told.lower, told.upper))
+    assert again.also == told.also
+    assert found["price_increase.smb"].value == pytest.approx(0.05)
+
+
 def test_undecided_ones_are_told_with_what_they_could_change() -> None:
     rows = contracts(np.random.default_rng(8))
     old = rows["renews"] < AS_OF - pd.Timedelta(days=200)
