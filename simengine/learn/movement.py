@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.laws import Distribution
 from simengine.plan.schema import Plan
 
@@ -62,12 +61,6 @@ def law_of(plans: tuple[Plan, Plan]) -> Callable[[str, int, int], Distribution]:
         return plan.assumptions[name].widened(plan.source_policy)
 
     return law
-
-
-def copula_of(plan: Plan) -> Dependence:
-    """How the beliefs of a plan hang together: as the plan has it where it has learned, else as declared."""
-    copula: Dependence = getattr(plan, "copula", plan.dependence.copula)()
-    return copula
 
 
 def _same_unit(old: Plan, new: Plan, name: str) -> bool:

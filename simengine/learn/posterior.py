@@ -115,7 +115,7 @@ def learn(
         when the chains do not agree after thirty times as many steps as usual
     """
     laws = dict(sorted((plan.widened() if laws is None else laws).items()))
-    joined = plan.dependence.copula() if dependence is None else dependence
+    joined = plan.copula() if dependence is None else dependence
     return _posterior(evidence_of(plan, history), laws, joined, draws, seed)
 
 

@@ -16,7 +16,7 @@ from simengine.errors import PlanError, SimengineError
 from simengine.explain.intervals import Z95, Floats, Interval, beyond_noise
 from simengine.explain.ties import rank_groups
 from simengine.learn.bars import Bars, Reported, bars
-from simengine.learn.movement import MOVED, Beliefs, copula_of
+from simengine.learn.movement import MOVED, Beliefs
 from simengine.learn.orders import Ints, States, Walked, joined, walked
 from simengine.plan.mixed import mixed
 from simengine.plan.scalars import nearest
@@ -285,14 +285,14 @@ class _Table:
         return self._held[facts]
 
     def _at(self, names: tuple[str, ...], law: int, joint: int, facts: int) -> Floats:
-        copula = copula_of(self._beliefs.plans[joint])
+        copula = self._beliefs.plans[joint].copula()
         first, last = int(self._draws[0]), int(self._draws[-1]) + 1
         z = latent(names, copula, self._seed, first, last)[self._draws - first]
         return values_at({name: self._beliefs.law(name, law, facts) for name in names}, z)
 
 
 def _is_joined_otherwise(old: Plan, new: Plan, names: Sequence[str]) -> bool:
-    a, b = copula_of(old), copula_of(new)
+    a, b = old.copula(), new.copula()
     return any(a.loadings.get(n) != b.loadings.get(n) or a.residual.get(n) != b.residual.get(n) for n in names)
 
 
