@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from scipy import stats
 
@@ -31,32 +32,32 @@ LEVEL = 0.001
 
 
 class Known(NamedTuple):
-    """What is true of a number; whether its interval may hold it too often; whether its shortcut is biased here."""
+    """What is true of a number; whether its interval may hold it too often; how much its shortcut is biased here."""
 
     truth: float
     cautious: bool = False
-    biased: bool = False
+    biased: Literal["", "somewhat", "plainly"] = ""
 
 
 KNOWN: dict[str, Known] = {
-    "volume.inbound.smb": Known(55 * 1.25**2, biased=True),
+    "volume.inbound.smb": Known(55 * 1.25**2, biased="plainly"),
     "growth.inbound.smb": Known(0.25),
-    "lead_to_opportunity.inbound": Known(0.6, biased=True),
+    "lead_to_opportunity.inbound": Known(0.6, biased="plainly"),
     "lead_to_opportunity_months.inbound": Known(1.6),
-    "win_rate.smb": Known(0.25, biased=True),
-    "cycle.smb": Known(5.0, biased=True),
-    "cycle_lost.smb": Known(2.5, biased=True),
+    "win_rate.smb": Known(0.25, biased="somewhat"),
+    "cycle.smb": Known(5.0, biased="plainly"),
+    "cycle_lost.smb": Known(2.5, biased="plainly"),
     "cycle_spread.smb": Known(0.5),
     "deal_size.smb": Known(24_000.0),
     "attrition.ae": Known(0.18),
-    "attrition.csm": Known(0.25, biased=True),
-    "attrition.csm.involuntary": Known(0.06, biased=True),
-    "renewal.smb": Known(0.86, biased=True),
+    "attrition.csm": Known(0.25, biased="somewhat"),
+    "attrition.csm.involuntary": Known(0.06, biased="somewhat"),
+    "renewal.smb": Known(0.86, biased="plainly"),
     "dollar_renewal.smb": Known(0.86),
     "contraction.smb": Known(0.03),
     "price_increase.smb": Known(0.03, cautious=True),
     "expansion.smb": Known(0.25),
-    "ramp_months.ae": Known(6.0, cautious=True, biased=True),
+    "ramp_months.ae": Known(6.0, cautious=True, biased="plainly"),
 }
 """Every number that the plan states and its records tell."""
 
@@ -107,7 +108,7 @@ def many(count: int, workers: int = 1, start: int = 0) -> list[dict[str, Found]]
     numbers = range(start, start + count)
     if workers == 1:
         return [found(number) for number in numbers]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         return list(pool.map(found, numbers, chunksize=5))
 
 
