@@ -115,12 +115,12 @@ def _estimates(history: History, say: Say) -> dict[str, Estimate]:
     return {estimate.name: estimate for estimate in sorted(found, key=lambda estimate: estimate.name)}
 
 
-def cycles_of(history: History, closing: Collection[Estimate]) -> dict[str, tuple[float, float]]:
-    """Mean and coefficient of variation of the cycle by role: of the segments in which its people won, by wins.
+def cycles_of(history: History, closing: Collection[Estimate]) -> dict[str, ramp.Cycle]:
+    """How long deals take, by role: the mean over the segments in which its people won, by wins.
 
     Parameters
     ----------
-    closing : estimates of `deals`: cycles with the open deals, and their spread
+    closing : estimates of `deals`: win rates, and cycles with the open deals
     """
     known = {estimate.name: estimate.value for estimate in closing}
     people, opportunities = history.table("people"), history.table("opportunities")
@@ -128,14 +128,20 @@ def cycles_of(history: History, closing: Collection[Estimate]) -> dict[str, tupl
     found = {}
     for role, rows in people.groupby("role"):
         own = won.loc[won["owner"].isin(rows["id"]), "segment"].value_counts()
-        own = own[[f"cycle.{name}" in known and f"cycle_spread.{name}" in known for name in own.index]]
-        if own.sum():
-            mean, spread = (
-                sum(known[f"{kind}.{name}"] * count for name, count in own.items()) / float(own.sum())
-                for kind in ("cycle", "cycle_spread")
-            )
-            found[str(role)] = (mean, spread)
+        cycles = {name: _cycle(str(name), known) for name in own.index}
+        told = [(cycle, int(own[name])) for name, cycle in cycles.items() if cycle is not None]
+        if told:
+            wins = sum(count for _, count in told)
+            found[str(role)] = ramp.Cycle(*(sum(c[i] * n for c, n in told) / wins for i in range(4)))
     return found
+
+
+def _cycle(segment: str, known: Mapping[str, float]) -> tuple[float, float, float, float] | None:
+    """Of one segment; the lost take as long as the won where no more is known."""
+    mean, spread = (known.get(f"{kind}.{segment}") for kind in ("cycle", "cycle_spread"))
+    if mean is None or spread is None:
+        return None
+    return mean, spread, known.get(f"cycle_lost.{segment}", mean), known.get(f"win_rate.{segment}", 1.0)
 
 
 def back_check(found: Mapping[str, Estimate], then: Estimate, as_of: date, months: int) -> BackCheck:

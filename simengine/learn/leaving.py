@@ -33,6 +33,8 @@ SIGNIFICANCE = 0.05
 """Level of the test whether the hazard changes with tenure."""
 TAILS = (1 - LEVEL) / 2, (1 + LEVEL) / 2
 YEARS_OF_DRIFT = 6
+ROUNDING = 1e-3
+"""A renewal for less than that share less is one in full."""
 DECIDED_BY = 0.95
 """Renewals count from cohorts so old that this share of late decisions has been made."""
 
@@ -338,7 +340,7 @@ def renewal(segment: str, contracts: pd.DataFrame, history: History) -> list[Est
         drift=drift,
         notes=tuple(notes),
     )
-    return [logos, *_dollars(segment, decided, renewed, drift), *_contraction(segment, decided, renewed)]
+    return [logos, *_dollars(segment, decided, renewed, drift), *_contraction(segment, decided, renewed, history)]
 
 
 def _as_beta(alpha: float, beta: float) -> dict[str, Any]:
@@ -361,12 +363,13 @@ def ratio(parts: Array, wholes: Array) -> tuple[float, float]:
     return r, math.sqrt(n / max(1, n - 1) * float(((parts - r * wholes) ** 2).sum())) / total
 
 
-def share_as_beta(share: float, error: float, wholes: Array) -> tuple[float, float]:
+def share_as_beta(share: float, error: float, wholes: Array, part: float = 1.0) -> tuple[float, float]:
     """Shapes of a beta law of a share of money, by the number of equal customers that would tell as much.
 
-    `n = r (1 − r)/error²`; not more than Kish's `(Σ x)²/Σ x²`, which holds where all or none renewed.
+    `n = r (1 − r)/error²`; not more than Kish's `(Σ x)²/Σ x²`, which holds where all or none renewed. Where a customer
+    never gives up more than a part of theirs, more than that by as much.
     """
-    kish = float(wholes.sum() ** 2 / (wholes**2).sum())
+    kish = float(wholes.sum() ** 2 / (wholes**2).sum()) / part
     n = min(kish, share * (1 - share) / error**2) if error > 0 else kish
     return share * n + 0.5, (1 - share) * n + 0.5
 
@@ -391,20 +394,31 @@ def _dollars(segment: str, decided: pd.DataFrame, renewed: NDArray[np.bool_], dr
     ]
 
 
-def _contraction(segment: str, decided: pd.DataFrame, renewed: NDArray[np.bool_]) -> list[Estimate]:
-    """What renewed customers gave up, by the ARR that was due: the plan's contraction, in % of ATR."""
+def raises(renewed: pd.DataFrame, history: History) -> Array:
+    """ARR by which the price of each renewal rose: what is booked as that in the month of its decision, (n,)."""
+    bookings = history.table("bookings")
+    price = bookings[bookings["kind"] == "price"]
+    booked = price.groupby([price["customer"], price["date"].dt.to_period("M")])["amount"].sum()
+    renewals = pd.MultiIndex.from_arrays([renewed["customer"], renewed["decided"].dt.to_period("M")])
+    each = renewals.value_counts().reindex(renewals).to_numpy(np.float64)
+    return np.asarray(booked.reindex(renewals).fillna(0.0).to_numpy(np.float64) / each, np.float64)
+
+
+def _contraction(segment: str, decided: pd.DataFrame, renewed: NDArray[np.bool_], history: History) -> list[Estimate]:
+    """What renewed customers gave up before prices rose, by the ARR due: the plan's contraction, in % of ATR."""
     rows = decided[renewed & decided["arr_after"].notna().to_numpy() & (decided["arr"] > 0).to_numpy()]
     if len(rows) < 2:
         return []
     before, after = rows["arr"].to_numpy(np.float64), rows["arr_after"].to_numpy(np.float64)
-    lost = np.maximum(0.0, before - after)
+    lost = before - (after - raises(rows, history))
+    smaller = lost > ROUNDING * before
+    lost = np.where(smaller, lost, 0.0)
     # Of all that was due: who churned cannot contract.
     due = float(decided["arr"].sum())
     share, error = ratio(lost, before)
     factor = float(before.sum()) / due
-    smaller = lost > 0
     depth = float(lost[smaller].sum() / before[smaller].sum()) if smaller.any() else None
-    alpha, beta = share_as_beta(share * factor, error * factor, before)
+    alpha, beta = share_as_beta(share * factor, error * factor, before, depth or 1.0)
     return [
         Estimate(
             name=f"contraction.{segment}",
@@ -568,10 +582,12 @@ def movements(history: History) -> list[Estimate]:
 
 
 def _price(segment: str, price: pd.DataFrame, renewed: pd.DataFrame) -> Estimate:
-    by_customer = price.groupby("customer")["amount"].sum()
-    before = renewed.groupby("customer")["arr"].sum()
-    parts = by_customer.reindex(before.index).fillna(0.0).to_numpy(np.float64)
-    share, error = ratio(parts, before.to_numpy(np.float64))
+    by_customer = renewed.groupby("customer")
+    before, after = by_customer["arr"].sum(), by_customer["arr_after"].sum()
+    parts = price.groupby("customer")["amount"].sum().reindex(before.index).fillna(0.0)
+    # Of what is kept: who renews for less pays the higher price for less.
+    kept = (after - parts).where(by_customer["arr_after"].count() == by_customer.size(), before)
+    share, error = ratio(parts.to_numpy(np.float64), kept.to_numpy(np.float64))
     method = "Price increases by the ARR that was renewed."
     # On the logarithmic scale, as prices do not fall here: a law that could go below zero no plan would take.
     return positive(f"price_increase.{segment}", "fraction", share, max(error / share, 1e-4), len(before), method)

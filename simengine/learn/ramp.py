@@ -1,13 +1,13 @@
 """The workload ramp: in how many months a new seller comes to carry a full share of open opportunities.
 
 A seller of tenure k has room for C·w(k) open opportunities (docs/model.md, step 1), w being the share of a full
-workload in mid-month. Work is taken up to fill that room, and closes after its cycle: with S(j) the share that is still
-open j months after it was started,
+workload in mid-month. Work is taken up to fill that room, and closes after its cycle: with S(j) the share of all, won
+and lost, that is still open j months after it was started,
 
 `started(k) = max(0, C w(k) − Σ_{j ≥ 1} started(k − j) S(j)) / S(0)`, `booked(k) = Σ_j started(k − j) P(cycle = j)`,
 
-and P(cycle = j) as in the engine (`lag_shares`). Bookings so come later than the workload: who fits w to them takes the
-cycle for a part of the ramp.
+and P(cycle = j), of the won, as in the engine (`lag_shares`). Bookings so come later than the workload: who fits w to
+them takes the cycle for a part of the ramp.
 
 Counts of a person in the months seen are Poisson with mean p λ booked(k), p gamma of mean one and coefficient of
 variation s (persistent productivity). With Y and M the sums of counts and of λ booked(k), and a = 1/s²,
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from simengine.baseline.laws import lag_shares, mean_workload
 from simengine.learn.estimate import Estimate, rounded
 from simengine.learn.exposure import begin_of, month_numbers, number_of
-from simengine.learn.history import WON, History
+from simengine.learn.history import LOST, WON, History
 from simengine.learn.naming import Say, silent
 
 Array = NDArray[np.float64]
@@ -46,6 +46,34 @@ BETTER = 1.92
 PROFILE = 1.3527717
 """Half of chi-square's 90 % quantile of one degree of freedom: the profile likelihood interval."""
 SPREAD_LIMIT = 3.0
+
+
+class Cycle(NamedTuple):
+    """How long deals take, months: mean and coefficient of variation of the won; mean of the lost, and the win rate.
+
+    Without `lost` the lost ones take as long as the won.
+    """
+
+    mean: float
+    spread: float
+    lost: float | None = None
+    win_rate: float = 1.0
+
+    @property
+    def held(self) -> float:
+        """Mean of all deals: how long one takes a place.
+
+        >>> Cycle(5.0, 0.5, 2.5, 0.25).held
+        3.125
+        """
+        return self.mean if self.lost is None else self.win_rate * self.mean + (1 - self.win_rate) * self.lost
+
+    def shares(self, months: int) -> tuple[Array, Array]:
+        """Share of the won, and of all, that close after k whole months, (months,) each."""
+        won = lag_shares(self.mean, self.spread, months)
+        if self.lost is None:
+            return won, won
+        return won, self.win_rate * won + (1 - self.win_rate) * lag_shares(self.lost, self.spread, months)
 
 
 class Months(NamedTuple):
@@ -104,21 +132,20 @@ def workload(shape: str, months: float, count: int, spread: float = 0.0) -> Arra
     return np.array([mean_workload(shape, k + 0.5, months, spread) for k in range(count)])
 
 
-def flow(carried: Array, cycle: float, cycle_spread: float) -> tuple[Array, Array]:
+def flow(carried: Array, cycle: Cycle) -> tuple[Array, Array]:
     """What is started and what is booked in each month of tenure, relative to a full workload's, (months,) each.
 
-    >>> started, booked = flow(np.ones(12), 3.0, 0.0)
+    >>> started, booked = flow(np.ones(12), Cycle(3.0, 0.0))
     >>> started.round(2).tolist()[:5], booked.round(2).tolist()[:5]
     ([3.0, 0.0, 0.0, 3.0, 0.0], [0.0, 0.0, 0.0, 3.0, 0.0])
 
     Parameters
     ----------
     carried : share of a full workload, (months,)
-    cycle, cycle_spread : mean and coefficient of variation, months
     """
     count = len(carried)
-    shares = lag_shares(cycle, cycle_spread, count)
-    still_open = np.maximum(0.0, 1 - np.cumsum(shares))
+    won, closed = cycle.shares(count)
+    still_open = np.maximum(0.0, 1 - np.cumsum(closed))
     if still_open[0] < 0.05:
         return carried.copy(), carried.copy()
     started = np.zeros(count)
@@ -126,18 +153,18 @@ def flow(carried: Array, cycle: float, cycle_spread: float) -> tuple[Array, Arra
         held = float(started[:k] @ still_open[k:0:-1])
         started[k] = max(0.0, carried[k] - held) / still_open[0]
     # A full workload W starts W / cycle a month (Little's law): relative to that.
-    booked = np.convolve(started, shares)[:count]
-    return started * cycle, booked * cycle
+    booked = np.convolve(started, won)[:count]
+    return started * cycle.held, booked * cycle.held
 
 
-def booked_curve(cycle: float, cycle_spread: float, count: int) -> Curve:
+def booked_curve(cycle: Cycle, count: int) -> Curve:
     """Bookings by month of tenure, relative to those of a full workload."""
-    return lambda shape, months: flow(workload(shape, months, count), cycle, cycle_spread)[1]
+    return lambda shape, months: flow(workload(shape, months, count), cycle)[1]
 
 
-def started_curve(cycle: float, cycle_spread: float, count: int) -> Curve:
+def started_curve(cycle: Cycle, count: int) -> Curve:
     """Work taken up by month of tenure."""
-    return lambda shape, months: flow(workload(shape, months, count), cycle, cycle_spread)[0]
+    return lambda shape, months: flow(workload(shape, months, count), cycle)[0]
 
 
 def naive_curve(count: int) -> Curve:
@@ -298,15 +325,23 @@ def person_months(people: pd.DataFrame, deals: pd.DataFrame, day: str, history: 
     return Months(np.unique(person, return_inverse=True)[1], tenure, count.astype(np.float64))
 
 
-def cycle_of(opportunities: pd.DataFrame) -> tuple[float, float] | None:
-    """Mean and coefficient of variation of the cycle of won deals, months; for want of an estimate with open ones."""
-    won = opportunities[opportunities["outcome"] == WON]
-    begun = won["started"].fillna(won["created"])
-    spans = (won["closed"] - begun).dt.days.to_numpy(np.float64) * 12 / 365.25
-    spans = spans[np.isfinite(spans) & (spans > 0)]
-    if len(spans) < FEWEST_HIRES:
+def cycle_of(opportunities: pd.DataFrame) -> Cycle | None:
+    """The cycle of closed deals; for want of an estimate with open ones."""
+    won = _spans(opportunities, WON)
+    if len(won) < FEWEST_HIRES:
         return None
-    return float(spans.mean()), float(spans.std() / spans.mean())
+    mean, spread, lost = float(won.mean()), float(won.std() / won.mean()), _spans(opportunities, LOST)
+    if len(lost) < FEWEST_HIRES:
+        return Cycle(mean, spread)
+    return Cycle(mean, spread, float(lost.mean()), len(won) / (len(won) + len(lost)))
+
+
+def _spans(opportunities: pd.DataFrame, outcome: str) -> Array:
+    """Months that deals with an outcome took."""
+    rows = opportunities[opportunities["outcome"] == outcome]
+    begun = rows["started"].fillna(rows["created"])
+    spans = (rows["closed"] - begun).dt.days.to_numpy(np.float64) * 12 / 365.25
+    return np.asarray(spans[np.isfinite(spans) & (spans > 0)], np.float64)
 
 
 class Evidence(NamedTuple):
@@ -318,12 +353,12 @@ class Evidence(NamedTuple):
     what: str
 
 
-def evidence(role: str, history: History, cycle: tuple[float, float] | None = None) -> Evidence | None:
+def evidence(role: str, history: History, cycle: Cycle | None = None) -> Evidence | None:
     """What was taken up, where the day and the owner are kept, else what was won; None where there are too few hires.
 
     Parameters
     ----------
-    cycle : mean and coefficient of variation in months; None: of the won deals of the role's people
+    cycle : of the deals that take places; None: of the closed deals of the role's people
     """
     people = history.table("people")
     people = people[people["role"] == role].reset_index(drop=True)
@@ -342,18 +377,16 @@ def evidence(role: str, history: History, cycle: tuple[float, float] | None = No
     if not len(data.tenure) or len(np.unique(data.person[data.tenure < 12])) < FEWEST_HIRES:
         return None
     count = int(data.tenure.max()) + 1
-    curve = (started_curve if direct else booked_curve)(*cycle, count)
+    curve = (started_curve if direct else booked_curve)(cycle, count)
     return Evidence(data, curve, naive_curve(count), "opportunities taken up" if direct else "deals won")
 
 
-def estimates(
-    history: History, cycles: Mapping[str, tuple[float, float]] | None = None, *, say: Say = silent
-) -> list[Estimate]:
+def estimates(history: History, cycles: Mapping[str, Cycle] | None = None, *, say: Say = silent) -> list[Estimate]:
     """Ramp of every role whose people own opportunities.
 
     Parameters
     ----------
-    cycles : of a role, mean and coefficient of variation of its cycle in months; where it has none, that of won deals
+    cycles : of a role; where it has none, that of its closed deals
     say : told which roles are left out, and why
     """
     out = []
@@ -374,7 +407,7 @@ def _told(role: str, found: Evidence, given: bool) -> Estimate:
     best = max(fits.values(), key=lambda each: each.log_likelihood)
     if best.log_likelihood - fitted.log_likelihood > BETTER:
         fitted = best
-    notes = [] if given else ["The cycle is that of won deals: give the estimate that counts open ones as well."]
+    notes = [] if given else ["The cycle is that of closed deals: give the estimate that counts open ones as well."]
     if fitted.upper >= LONGEST:
         notes.append(f"The data do not bound the ramp below {LONGEST:.0f} months.")
     low, high = max(fitted.lower, 0.05), max(fitted.upper, 0.1)
@@ -420,7 +453,7 @@ def picture(name: str, found: Evidence, fitted: Fit, most: int = 24) -> Picture:
     )
 
 
-def pictures(history: History, cycles: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Picture]:
+def pictures(history: History, cycles: Mapping[str, Cycle] | None = None) -> dict[str, Picture]:
     """Ramp by role."""
     found = {}
     for role in sorted(set(history.table("people")["role"])):

@@ -30,8 +30,8 @@ def told() -> list[Estimate]:
         *leaving.estimates(few),
         *leaving.renewal("smb", due, History(AS_OF.date(), {"contracts": due})),
         *leaving.estimates(evergreen(rng, 500)),
-        *ramp.estimates(sellers(worked(rng), started=True), {"ae": (CYCLE, CYCLE_SPREAD)}),
-        *ramp.estimates(sellers(worked(rng), started=False), {"ae": (CYCLE, CYCLE_SPREAD)}),
+        *ramp.estimates(sellers(worked(rng), started=True), {"ae": ramp.Cycle(CYCLE, CYCLE_SPREAD)}),
+        *ramp.estimates(sellers(worked(rng), started=False), {"ae": ramp.Cycle(CYCLE, CYCLE_SPREAD)}),
     ]
 
 

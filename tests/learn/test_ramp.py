@@ -12,6 +12,7 @@ from tests.kernel.support import simulate
 from tests.learn.repeated import Interval, as_often_as_said, at_least_as_often, covered
 
 LENGTH, CYCLE, CYCLE_SPREAD, PLACES, WIN_RATE, SPREAD = 6.0, 3.0, 0.5, 12, 0.3, 0.4
+CYCLE_OF = ramp.Cycle(CYCLE, CYCLE_SPREAD)
 HORIZON = 36
 TIERS = [pytest.param(40, id="40"), pytest.param(1000, marks=pytest.mark.full, id="1000")]
 
@@ -57,8 +58,8 @@ def fitted(rows: pd.DataFrame, how: str) -> ramp.Fit:
     data = months(rows, "started" if how == "direct" else "closed")
     count = int(data.tenure.max()) + 1
     curve = {
-        "direct": ramp.started_curve(CYCLE, CYCLE_SPREAD, count),
-        "bookings": ramp.booked_curve(CYCLE, CYCLE_SPREAD, count),
+        "direct": ramp.started_curve(CYCLE_OF, count),
+        "bookings": ramp.booked_curve(CYCLE_OF, count),
         "naive": ramp.naive_curve(count),
     }[how]
     return ramp.fit(data, curve)
@@ -100,7 +101,7 @@ def test_productivity_between_people_is_found() -> None:
 @pytest.mark.parametrize("shape", ramp.SHAPES)
 def test_the_shape_is_found_with_many_people(shape: str) -> None:
     data = months(worked(np.random.default_rng(2), people=200, shape=shape), "started")
-    curve = ramp.started_curve(CYCLE, CYCLE_SPREAD, int(data.tenure.max()) + 1)
+    curve = ramp.started_curve(CYCLE_OF, int(data.tenure.max()) + 1)
     fits = [ramp.fit(data, curve, each) for each in ramp.SHAPES]
     assert max(fits, key=lambda each: each.log_likelihood).shape == shape
 
@@ -108,7 +109,7 @@ def test_the_shape_is_found_with_many_people(shape: str) -> None:
 @pytest.mark.parametrize("cycle_spread", [0.0, 0.5, 1.0])
 def test_what_is_carried_is_the_workload_and_a_full_one_closes_all_it_starts(cycle_spread: float) -> None:
     carried = ramp.workload("s-curve", 7.0, 120)
-    started, booked = ramp.flow(carried, 4.0, cycle_spread)
+    started, booked = ramp.flow(carried, ramp.Cycle(4.0, cycle_spread))
     still_open = np.cumsum(started - booked) / 4.0
     assert still_open == pytest.approx(carried, abs=1e-9)
     # Little's law: a full workload starts, and closes, itself by its cycle a month.
@@ -118,7 +119,7 @@ def test_what_is_carried_is_the_workload_and_a_full_one_closes_all_it_starts(cyc
 
 def test_without_a_cycle_bookings_are_workload() -> None:
     carried = ramp.workload("linear", 5.0, 12)
-    started, booked = ramp.flow(carried, 0.0, 0.0)
+    started, booked = ramp.flow(carried, ramp.Cycle(0.0, 0.0))
     assert started == pytest.approx(carried)
     assert booked == pytest.approx(carried)
 
@@ -173,24 +174,24 @@ def history(rows: pd.DataFrame, *, started: bool) -> History:
 @pytest.mark.parametrize(("started", "what"), [(True, "taken up"), (False, "deals won")])
 def test_the_ramp_of_a_role_from_records(started: bool, what: str) -> None:
     known = history(worked(np.random.default_rng(4), people=60), started=started)
-    (found,) = ramp.estimates(known, {"ae": (CYCLE, CYCLE_SPREAD)})
+    (found,) = ramp.estimates(known, {"ae": CYCLE_OF})
     assert found.name == "ramp_months.ae"
     assert what in found.method
     assert found.lower < LENGTH < found.upper
     assert found.notes == ()
     assert found.distribution["quantiles"]["P5"] < found.distribution["quantiles"]["P95"]
     assert found.also["ramp.shape"] == "s-curve"
-    drawn = ramp.pictures(known, {"ae": (CYCLE, CYCLE_SPREAD)})["ae"]
+    drawn = ramp.pictures(known, {"ae": CYCLE_OF})["ae"]
     assert np.mean((drawn.lower <= drawn.fitted) & (drawn.fitted <= drawn.upper)) > 0.6
     if not started:
         assert found.naive is not None
         assert found.naive > found.upper
 
 
-def test_without_a_cycle_given_that_of_won_deals_is_taken_and_said() -> None:
+def test_without_a_cycle_given_that_of_closed_deals_is_taken_and_said() -> None:
     known = history(worked(np.random.default_rng(5)), started=False)
     (found,) = ramp.estimates(known)
-    assert any("The cycle is that of won deals" in note for note in found.notes)
+    assert any("The cycle is that of closed deals" in note for note in found.notes)
 
 
 def test_too_few_hires_tell_no_ramp() -> None:
@@ -234,10 +235,25 @@ def test_what_a_hire_of_the_engine_wins_by_month_of_tenure_is_the_curve() -> Non
     run = simulate(loads(ENGINE), 40)
     won = run.segment["one_off_bookings"][:, :, 0]
     carried = ramp.workload("s-curve", LENGTH, 18)
-    expected = 400 / CYCLE * ramp.flow(carried, CYCLE, CYCLE_SPREAD)[1]
+    expected = 400 / CYCLE * ramp.flow(carried, CYCLE_OF)[1]
     error = won.std(axis=0, ddof=1) / np.sqrt(len(won))
     # Whole opportunities: less than one place is unused.
     assert np.all(np.abs(won.mean(axis=0) - expected) < 1 + 4 * error)
     # Not as if work were started, and not held open, in proportion to the workload: that is half a cycle later.
     late = 400 / CYCLE * np.convolve(carried, lag_shares(CYCLE, CYCLE_SPREAD, 18))[:18]
     assert not np.all(np.abs(won.mean(axis=0) - late) < 1 + 4 * error)
+
+
+LOST_SOONER = """win_rate: 40 %, cycle: 5 months, cycle_lost: 2 months"""
+
+
+def test_lost_deals_make_room_for_others_when_they_are_lost() -> None:
+    run = simulate(loads(ENGINE.replace("win_rate: 100 %, cycle: 3 months", LOST_SOONER)), 40)
+    won = run.segment["one_off_bookings"][:, :, 0]
+    carried, error = ramp.workload("s-curve", LENGTH, 18), won.std(axis=0, ddof=1) / np.sqrt(len(won))
+    cycle = ramp.Cycle(5.0, CYCLE_SPREAD, 2.0, 0.4)
+    expected = 400 / cycle.held * 0.4 * ramp.flow(carried, cycle)[1]
+    assert np.all(np.abs(won.mean(axis=0) - expected) < 1 + 4 * error)
+    # Not as if every deal took as long as a won one.
+    alike = ramp.flow(carried, ramp.Cycle(5.0, CYCLE_SPREAD))[1]
+    assert not np.all(np.abs(won.mean(axis=0) - 400 / cycle.held * 0.4 * alike) < 1 + 4 * error)

@@ -53,7 +53,7 @@ def survival() -> Figure:
 
 def workload() -> Figure:
     known = sellers(worked(np.random.default_rng(3), people=60), started=False)
-    return ramp_fit(ramp.pictures(known, {"ae": (CYCLE, CYCLE_SPREAD)})["ae"], SOURCE)
+    return ramp_fit(ramp.pictures(known, {"ae": ramp.Cycle(CYCLE, CYCLE_SPREAD)})["ae"], SOURCE)
 
 
 @pytest.mark.parametrize(
