@@ -13,7 +13,7 @@ from simengine.cli.records import as_of_option, fiscal_option, records
 @click.command("lookback", short_help="Attainment, productivity, win rates, forecasts of the year behind.")
 @click.argument("history")
 @as_of_option
-@click.option("--period", metavar="PERIOD", help="Like FY2026 or FY2026-Q4.  [default: the last twelve months, as far as sales are on record]")
+@click.option("--period", metavar="PERIOD", help="Like FY2026 or FY2026-Q4.  [default: the last year on record]")
 @fiscal_option
 @json_option
 def command(history: str, as_of: date | None, period: str | None, fiscal_year_start: int, as_json: bool) -> None:
