@@ -309,14 +309,14 @@ def evergreen(rng: np.random.Generator, n: int = 3000, yearly: float = 0.9) -> H
 @pytest.mark.parametrize("repetitions", TIERS)
 def test_intervals_without_a_term_contain_the_yearly_renewal(repetitions: int) -> None:
     def make(rng: np.random.Generator) -> Interval:
-        (found,) = leaving.estimates(evergreen(rng, 800))
+        found, *_ = leaving.estimates(evergreen(rng, 800))
         return Interval(found.lower, found.upper)
 
     assert as_often_as_said(covered(make, 0.9, repetitions), repetitions)
 
 
 def test_the_share_that_is_still_there_is_no_yearly_renewal() -> None:
-    (found,) = leaving.estimates(evergreen(np.random.default_rng(9)))
+    found, *_ = leaving.estimates(evergreen(np.random.default_rng(9)))
     assert found.naive is not None
     assert found.naive < found.lower
 
@@ -368,7 +368,7 @@ def lapses(shared_data) -> History:
 
 @pytest.mark.data
 def test_insurance_contracts_renew_at_a_plausible_rate_that_rises_with_tenure(lapses: History) -> None:
-    (found,) = leaving.estimates(lapses)
+    found, *_ = leaving.estimates(lapses)
     assert 0.94 < found.lower < found.upper < 0.955
     assert found.also["renewal_by_tenure"][0] < found.also["renewal_by_tenure"][36]
     assert found.naive == pytest.approx(0.646, abs=0.001)
@@ -386,7 +386,7 @@ def test_the_quarter_after_an_earlier_day_is_forecast(
     lapses: History, day: date, actual: int, within_80: bool, within_90: bool
 ) -> None:
     known = lapses.cut(day)
-    (found,) = leaving.estimates(known)
+    found, *_ = leaving.estimates(known)
     assert left(lapses, known) == actual
     # The drift of an estimate is that of the share that stays; a forecast wants that of the hazard.
     drawn = next_quarter(known, (found.drift or 0.0) / -np.log(found.value))
@@ -403,7 +403,7 @@ def test_seven_years_of_quarters_are_forecast_better_than_by_the_last_one(lapses
     days = pd.date_range("1998-12-31", "2005-09-30", freq="QE")
     for day in days:
         known = lapses.cut(day.date())
-        (found,) = leaving.estimates(known)
+        found, *_ = leaving.estimates(known)
         drawn, actual = np.sort(next_quarter(known, found.drift or 0.0)), left(lapses, known)
         low, high = np.quantile(drawn, [0.1, 0.9])
         inside += low <= actual <= high
