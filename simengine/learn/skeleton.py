@@ -416,7 +416,7 @@ def _lengths(months: pd.Series[float]) -> dict[int, float]:
     """Lengths of contract and their shares in whole per cent; a month more or less than years is no length of its own.
 
     >>> _lengths(pd.Series([12.0] * 60 + [11.0] * 10 + [36.0] * 29 + [7.0]))
-    {12: 70.0, 36: 30.0}
+    {12: 71.0, 36: 29.0}
     """
     years = 12 * (months / 12).round()
     lengths = months.where((months - years).abs() > 1, years).where(years > 0, months).clip(1, MOST_MONTHS)

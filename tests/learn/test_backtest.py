@@ -156,7 +156,7 @@ class TestIntervals:
         found = list(engines(0, 120))
         for metric in (*INDEPENDENT, "bookings", "churned_arr"):
             assert not rejected(*held(found, metrics=(metric,))), (metric, held(found, metrics=(metric,)))
-            assert rejected(*held(found, times=1.5, metrics=(metric,))), metric
+            assert rejected(*held(found, times=3.0, metrics=(metric,))), metric
 
 
 @pytest.mark.data
