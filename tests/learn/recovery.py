@@ -54,7 +54,7 @@ KNOWN: dict[str, Known] = {
     "attrition.csm.involuntary": Known(0.06, biased="somewhat"),
     "renewal.smb": Known(0.86, biased="plainly"),
     "dollar_renewal.smb": Known(0.86),
-    "contraction.smb": Known(0.03),
+    "contraction.smb": Known(0.03, cautious=True),
     "price_increase.smb": Known(0.03, cautious=True),
     "expansion.smb": Known(0.25),
     "ramp_months.ae": Known(6.0, cautious=True, biased="plainly"),

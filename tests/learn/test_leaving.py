@@ -253,12 +253,13 @@ def test_contraction_is_of_all_that_was_due() -> None:
 
 
 @pytest.mark.parametrize("repetitions", TIERS)
-def test_intervals_of_contraction_contain_it_as_often_as_they_say(repetitions: int) -> None:
+def test_intervals_of_contraction_contain_it_at_least_as_often_as_they_say(repetitions: int) -> None:
     def make(rng: np.random.Generator) -> Interval:
         found = renewals(rng, n=1500)["contraction.smb"]
         return Interval(found.lower, found.upper)
 
-    assert as_often_as_said(covered(make, 0.1 * 0.3 * RENEWAL, repetitions), repetitions)
+    # The error is not let fall below that of customers who all give up the same part.
+    assert at_least_as_often(covered(make, 0.1 * 0.3 * RENEWAL, repetitions), repetitions)
 
 
 def test_prices_that_rise_hide_no_contraction_and_are_paid_for_what_is_kept() -> None:

@@ -1,8 +1,9 @@
 """What a plan states comes back from the records that the engine makes of it, as often as the intervals say.
 
 Exact binomial tests of 90 % intervals, 0.1 % for all numbers together; one-sided where an interval is wide on purpose
-(of a ramp from work taken up, which varies less than the Poisson counts of its likelihood; of a price increase that is
-the same for everybody). The same test must reject the shortcuts that are biased here.
+(of a ramp from work taken up, which varies less than the Poisson counts of its likelihood; of contraction, whose error
+has a floor; of a price increase that is the same for everybody). The same test must reject the shortcuts that are
+biased here.
 """
 
 import pytest
