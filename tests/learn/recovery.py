@@ -50,7 +50,7 @@ KNOWN: dict[str, Known] = {
     "cycle_lost.smb": Known(2.5, biased="plainly"),
     "cycle_spread.smb": Known(0.5),
     "deal_size.smb": Known(24_000.0),
-    "attrition.ae": Known(0.18),
+    "attrition.ae": Known(0.18, biased="somewhat"),
     "attrition.csm": Known(0.25, biased="somewhat"),
     "attrition.csm.involuntary": Known(0.06, biased="somewhat"),
     "renewal.smb": Known(0.86, biased="plainly"),
