@@ -233,6 +233,8 @@ class Row(IntEnum):
     COUNT = 4
     OWNER = 5
     """Seat group; -1: anybody."""
+    WAITING = 6
+    """1 if nobody has started to work on it."""
 
 
 class Opening(IntEnum):

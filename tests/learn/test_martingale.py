@@ -154,7 +154,6 @@ def test_ages_matter() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.xfail(strict=True, reason="the format has no row that waits: sellers take all of them up at once")
 def test_who_waits_goes_on_waiting() -> None:
     text = changed(SMALL, ("capacity: {open_opportunities: 11}", "capacity: {open_opportunities: 6}"))
     years = expected_from_the_middle(text, 100, 6, 50)

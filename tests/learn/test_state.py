@@ -145,10 +145,10 @@ def test_territories_go_with_seats_that_nobody_fills() -> None:
 
 def test_open_opportunities_have_their_age_owner_and_value_and_late_leads_are_on_the_way() -> None:
     assert [tuple(r.values()) for r in rows(stand(), "pipeline")] == [
-        ("emea", "inbound", "opportunity", "1.02", "ae-emea", "1", "50000"),
-        ("smb", "inbound", "opportunity", "1.05", "ae-smb-new", "1", "30000"),
-        ("smb", "inbound", "opportunity", "0", "", "1", ""),
-        ("smb", "inbound", "lead", "0.6", "", "7", ""),
+        ("emea", "inbound", "opportunity", "1.02", "ae-emea", "1", "50000", ""),
+        ("smb", "inbound", "opportunity", "1.05", "ae-smb-new", "1", "30000", ""),
+        ("smb", "inbound", "opportunity", "0.39", "", "1", "", "true"),
+        ("smb", "inbound", "lead", "0.6", "", "7", "", ""),
     ]
 
 

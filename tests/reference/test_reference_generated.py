@@ -178,6 +178,7 @@ MECHANISMS: dict[str, Predicate] = {
     "stale": lambda plan: plan.funnel.stale != ZERO,
     "opening pipeline": lambda plan: bool(plan.funnel.opening_pipeline.rows),
     "early rows": lambda plan: any(row.stage != plan.funnel.stages[-1] for row in plan.funnel.opening_pipeline.rows),
+    "rows that wait": lambda plan: any(row.waiting and row.count for row in plan.funnel.opening_pipeline.rows),
     "rows with a value": lambda plan: any(row.value is not None for row in plan.funnel.opening_pipeline.rows),
     "rows with an owner": lambda plan: any(row.owner for row in plan.funnel.opening_pipeline.rows),
     # base
