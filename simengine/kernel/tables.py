@@ -128,7 +128,9 @@ class Seat(IntEnum):
     ORDINAL = 1
     PLANNED = 2
     """Absolute month; 0 if the seat is filled at the start."""
-    POOL = 3
+    EXPECTED = 3
+    """1 if its first occupant starts in that month without delay."""
+    POOL = 4
     """The pool whose opportunities it works; -1: it does not sell."""
 
 

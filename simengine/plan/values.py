@@ -242,7 +242,9 @@ def _says_nothing(entry: Entry) -> bool:
     """Whether it is a later addition to the format that is not used: plans without it keep their digest."""
     if entry.path[2:] == _DRIFT:
         return entry.value is None
-    return entry.path[:3] == PIPELINE and entry.path[4:] == ("waiting",) and not entry.value
+    is_new = entry.path[:3] == PIPELINE and entry.path[4:] == ("waiting",)
+    is_new = is_new or (entry.path[:2] == ("team", "seats") and entry.path[3:] == ("expected",))
+    return is_new and not entry.value
 
 
 def _since_an_update(plan: Plan) -> list[str]:

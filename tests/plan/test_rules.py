@@ -43,6 +43,7 @@ ROW = "funnel.opening_pipeline.rows=[{segment: smb, channel: inbound, stage: lea
 WAITS = ROW.replace("stage: lead", "stage: opportunity").replace("owner: @", "waiting: true")
 RULES = [
     # what must be there, what is just possible, what is not, and a word of the message
+    ((), "team.seats.ae-smb.expected.2027-12=2", "team.seats.ae-smb.expected.2028-01=2", "outside the plan"),
     ((), WAITS, WAITS.replace("opportunity", "lead"), "only what stands at stage opportunity waits"),
     ((), WAITS, WAITS.replace("}]", ", owner: ae-smb}]"), "has no owner yet"),
     (("funnel.channels.inbound.sold_by=nobody",), WAITS.replace("true", "false"), WAITS, "sold by nobody"),
