@@ -121,6 +121,18 @@ def test_seats_are_who_is_there_and_who_is_expected() -> None:
     assert any("nobody is to follow" in words for words in found.said)
 
 
+@pytest.mark.parametrize(("delay", "expected"), [("0.5 months", "2027-04"), ("3 months", "2027-05"), ("99", "2027-12")])
+def test_who_is_late_is_expected_when_the_delay_is_over_and_put_off_no_more(delay: str, expected: str) -> None:
+    text = PLAN.replace(
+        "hires: {2027-02: 2, 2027-06: 1}", f"hires: {{2027-02: 2, 2027-06: 1}}, time_to_fill_delay: {delay}"
+    )
+    after = updated(stand(text=text), text)
+    group = next(group for group in after.team.seats if group.name == "ae-smb-new")
+    assert {month_label(month): heads for month, heads in group.expected.items()} == {expected: 1}
+    again = {month_label(month) for month in group.hires}
+    assert again == {"2027-06"}
+
+
 def test_more_people_than_planned_came_early_or_are_more() -> None:
     people = tables()["people"]
     extra = pd.concat([people.iloc[[4]].assign(id=f"x{n}") for n in range(3)])
