@@ -35,6 +35,8 @@ HURTS = {
 NO_KEY = ("renewal_by_tenure",)
 """What records tell and no key of a plan can hold."""
 MONTHS_BACK = 3
+MOST_APART = 100.0
+"""Ends of an interval that are further apart, as a ratio, tell nothing that a plan could use."""
 
 
 class BackCheck(NamedTuple):
@@ -107,12 +109,21 @@ def _estimates(history: History, say: Say) -> dict[str, Estimate]:
         *leaving.estimates(history, say=say),
         *ramp.estimates(history, cycles_of(history, closing), say=say),
     ]
-    found = [replace(estimate, name=assumption_name(estimate.name)) for estimate in found]
+    found = [replace(estimate, name=assumption_name(estimate.name)) for estimate in found if _is_told(estimate, say)]
     twice = [name for name, count in Counter(estimate.name for estimate in found).items() if count > 1]
     if twice:
         words = "two segments, channels or roles would share the name of an assumption; rename one in the mapping file"
         raise SimengineError(f"{', '.join(twice)}: {words}")
     return {estimate.name: estimate for estimate in sorted(found, key=lambda estimate: estimate.name)}
+
+
+def _is_told(estimate: Estimate, say: Say) -> bool:
+    """Whether the records tell how large it is: the ends of its interval are not a hundredfold apart."""
+    if estimate.unit.startswith("fraction") or estimate.upper <= MOST_APART * estimate.lower:
+        return True
+    ends = " to ".join(str(told(end, estimate.unit)) for end in (estimate.lower, estimate.upper))
+    say(f"{estimate.name}: anything from {ends} {estimate.unit}, which the records do not tell; left out.")
+    return False
 
 
 def cycles_of(history: History, closing: Collection[Estimate]) -> dict[str, ramp.Cycle]:

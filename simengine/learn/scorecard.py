@@ -17,7 +17,7 @@ from simengine.learn.estimate import LEVEL
 from simengine.learn.happened import actual_value, last_day, last_month
 from simengine.learn.history import History
 from simengine.learn.posterior import Posterior
-from simengine.learn.readings import Reading, readings
+from simengine.learn.readings import Range, Reading, readings
 from simengine.plan.evidence import Trigger
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
@@ -68,7 +68,7 @@ def scorecard(
     plan : the plan that was approved
     history : actuals that reach into its months
     ds : a run of it
-    posterior : of `learn(plan, history)`: the others are held at its medians while one is read
+    posterior : of `learn(plan, history)`: the others stand within its P5 to P95 while one is read
     target : whose metric and period effects are of
     progress : called with (spreadsheets done, spreadsheets in all)
 
@@ -80,8 +80,7 @@ def scorecard(
         adverse, what (was read, or why nothing was), n. Along `figure`: `figure_plan`, `figure_p10`, `figure_p90`,
         `figure_actual`, from the plan's start to the last past month; coordinate figure_unit
     """
-    held = dict(zip(posterior.names, np.median(posterior.values, axis=0).tolist(), strict=True))
-    read = readings(plan, history, at=held)
+    read = readings(plan, history, at=_believed(posterior))
     effects = _effects(plan, ds, target, read, progress)
     declared = plan.declared
     names = [name for name in declared if name in plan.assumptions]
@@ -91,7 +90,7 @@ def scorecard(
     columns = {
         "plan": [declared[name].plan for name in names],
         **{key: [belief[name][k] for name in names] for k, key in enumerate(("p10", "p50", "p90"))},
-        "learned": [held[name] for name in names],
+        "learned": [float(np.median(posterior.column(name))) for name in names],
         "actual": [row.value for row in rows],
         "actual_lower": [row.lower for row in rows],
         "actual_upper": [row.upper for row in rows],
@@ -125,6 +124,11 @@ def scorecard(
 
 
 _ENDS = ("", "_lower", "_upper")
+
+
+def _believed(posterior: Posterior) -> dict[str, Range]:
+    low, middle, high = np.quantile(posterior.values, (0.05, 0.5, 0.95), axis=0).tolist()
+    return {name: (low[k], middle[k], high[k]) for k, name in enumerate(posterior.names)}
 
 
 def _effects(
@@ -186,7 +190,7 @@ def alarms(plan: Plan, history: History, posterior: Posterior) -> list[Alarm]:
     watched = {name: each.trigger for name, each in plan.assumptions.items() if each.trigger is not None}
     if not watched:
         return []
-    held = dict(zip(posterior.names, np.median(posterior.values, axis=0).tolist(), strict=True))
+    held = _believed(posterior)
     ends = [last_day(month).date() for month in range(plan.plan.start, last_month(history.as_of) + 1)]
     monthly = {day: readings(plan, history.cut(day), at=held, names=watched) for day in ends}
     return [_alarm(name, trigger, monthly) for name, trigger in sorted(watched.items())]

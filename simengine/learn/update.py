@@ -38,7 +38,11 @@ _LONGEST = 300
 
 
 class Moved(NamedTuple):
-    """A belief before and after: P10, P50 and P90 as simulated, and what spoke of it; `direct`: records did."""
+    """A belief before and after: P10, P50 and P90 as simulated, and what spoke of it; `direct`: records did.
+
+    `edge`: what is believed now was hardly thought possible before (its median lies outside P1 to P99), so that the
+    records may say more than a belief with such ends can follow.
+    """
 
     name: str
     unit: str
@@ -46,6 +50,7 @@ class Moved(NamedTuple):
     after: tuple[float, float, float]
     evidence: str
     direct: bool
+    edge: bool
 
 
 @dataclass(frozen=True)
@@ -363,7 +368,9 @@ def _moved(plan: Plan, posterior: Posterior) -> Iterator[Moved]:
         width = old[2] - old[0]
         distance = abs(new[1] - old[1]) / width if width else 0.0
         unit = plan.assumptions[name].unit
-        moved = Moved(name, unit, old, new, posterior.spoken[name], name in posterior.direct)  # type: ignore[arg-type]
+        least, most = laws[name].ppf((0.01, 0.99))
+        edge = not least <= new[1] <= most
+        moved = Moved(name, unit, old, new, posterior.spoken[name], name in posterior.direct, edge)  # type: ignore[arg-type]
         found.append((-distance, name, moved))
     yield from (moved for _, _, moved in sorted(found, key=lambda each: each[:2]))
 

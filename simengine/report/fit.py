@@ -43,14 +43,15 @@ def _facts(estimate: Estimate, found: Fit) -> dict[str, Any]:
 
 def fit_tables(found: Fit, currency: str) -> RenderableType:
     """Every estimate with its interval, the usual shortcut, drift, and what it would have been a quarter ago."""
-    made = table("", f"estimate, {LEVEL:.0%}", "n", "shortcut", "drift", "a quarter ago")
+    has_drift = any(estimate.drift is not None for estimate in found.estimates)
+    made = table("", f"estimate, {LEVEL:.0%}", "n", "shortcut", *["drift"] * has_drift, "a quarter\nago")
     for estimate in found.estimates:
         unit = _unit(estimate.unit, currency)
         naive = "" if estimate.naive is None else number(estimate.naive, unit)
-        drift = "" if estimate.drift is None else number(estimate.drift, "fraction")
+        drift = [] if not has_drift else ["" if estimate.drift is None else number(estimate.drift, "fraction")]
         interval = between(estimate.lower, estimate.upper, unit)
         value = under(number(estimate.value, unit), interval)
-        made.add_row(estimate.name, value, f"{estimate.n:,}", naive, drift, _back(estimate, found, unit))
+        made.add_row(estimate.name, value, f"{estimate.n:,}", naive, *drift, _back(estimate, found, unit))
     parts: list[RenderableType] = [heading(f"Assumptions from history as of {found.as_of}"), made]
     if any(estimate.also for estimate in found.estimates):
         parts += [heading("What else the same records say"), _also(found)]

@@ -66,6 +66,9 @@ def _beliefs(moved: list[Moved], updated: Updated) -> Iterator[RenderableType]:
         yield Text(f"{each.name:<{width}}  {' '.join(figures[:3])} → {' '.join(figures[3:])}")
         evidence = each.evidence if len(each.evidence) <= _LONGEST else f"{each.evidence[:_LONGEST]}…"
         yield Padding(Text(evidence, style="dim"), (0, 0, 0, 4))
+        if each.edge:
+            words = "hardly thought possible before: if the records are right, widen the belief, and update again"
+            yield Padding(Text(words, style="bold red"), (0, 0, 0, 4))
 
 
 def _figure(value: float, each: Moved, updated: Updated) -> str:
@@ -115,5 +118,6 @@ def _moved(each: Moved, updated: Updated) -> Facts:
         "after": dict(zip(levels, each.after, strict=True)),
         "evidence": each.evidence,
         "records": each.direct,
+        "edge": each.edge,
         "restated": each.name in updated.restated,
     }

@@ -37,19 +37,20 @@ class Known(NamedTuple):
     truth: float
     cautious: bool = False
     biased: Literal["", "somewhat", "plainly"] = ""
+    short: bool = False  # of its promise: known, and said in docs/learn/recovery.md
 
 
 KNOWN: dict[str, Known] = {
     "volume.inbound.smb": Known(55 * 1.25**2, biased="plainly"),
     "growth.inbound.smb": Known(0.25),
     "lead_to_opportunity.inbound": Known(0.6, biased="plainly"),
-    "lead_to_opportunity_months.inbound": Known(1.6),
+    "lead_to_opportunity_months.inbound": Known(1.6, short=True),
     "win_rate.smb": Known(0.25, biased="somewhat"),
     "cycle.smb": Known(5.0, biased="plainly"),
     "cycle_lost.smb": Known(2.5, biased="plainly"),
     "cycle_spread.smb": Known(0.5),
     "deal_size.smb": Known(24_000.0),
-    "attrition.ae": Known(0.18),
+    "attrition.ae": Known(0.18, biased="somewhat"),
     "attrition.csm": Known(0.25, biased="somewhat"),
     "attrition.csm.involuntary": Known(0.06, biased="somewhat"),
     "renewal.smb": Known(0.86, biased="plainly"),

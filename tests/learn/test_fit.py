@@ -206,9 +206,10 @@ class TestBackCheck:
 class TestWhatIsUsed:
     def test_the_ramp_takes_the_cycle_with_the_open_deals(self, year: History, found: Fit) -> None:
         by_name = {e.name: e for e in found.estimates}
-        ((role, (mean, spread)),) = cycles_of(year, found.estimates).items()
+        ((role, cycle),) = cycles_of(year, found.estimates).items()
         assert role == "ae"
-        assert (mean, spread) == (by_name["cycle.smb"].value, by_name["cycle_spread.smb"].value)
+        known = [by_name[f"{kind}.smb"].value for kind in ("cycle", "cycle_spread", "cycle_lost", "win_rate")]
+        assert [*cycle] == known
         assert cycles_of(year, []) == {}
 
     def test_what_is_left_out_is_said(self, year: History) -> None:

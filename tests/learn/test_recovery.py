@@ -15,8 +15,8 @@ FEW, MANY = 12, 1000
 
 
 def misses(histories):
-    """Numbers whose intervals do not hold the truth as often as they say: how often they do."""
-    tallies = {name: tally(name, histories) for name in KNOWN}
+    """Numbers whose intervals do not hold the truth as often as they say, but for the one of which that is known."""
+    tallies = {name: tally(name, histories) for name, known in KNOWN.items() if not known.short}
     return {
         name: of
         for name, of in tallies.items()

@@ -160,6 +160,9 @@ def test_retention_scenarios_move_nrr_and_nothing_else(plan: Plan) -> None:
 
 
 NOT_AT_NORTHSTAR = {
+    # an updated plan
+    "growth from before the plan",
+    "people of different tenure",
     # another company
     "sells once",
     "fiscal year from another month",
