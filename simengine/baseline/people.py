@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -142,6 +143,14 @@ class Rules:
         return np.asarray(np.minimum(cap, _integral(booked, 0.0, end, end + cycle) / cycle))
 
 
+class Planned(NamedTuple):
+    """People who are to start in a month of the plan, or later where they are not expected in it."""
+
+    month: int
+    is_expected: bool
+    heads: int
+
+
 class Seats:
     """Expected people on seats that are alike: `people[kind, 0]` exist, `people[kind, 1 + s]` started in month s.
 
@@ -150,15 +159,16 @@ class Seats:
     fills the expected number of open seats: less than that happens where one or the other is missing by chance.
     """
 
-    def __init__(self, rules: Rules, existing: int, hires: Mapping[int, int]) -> None:
+    def __init__(self, rules: Rules, existing: int, planned: Collection[Planned]) -> None:
         months, kinds = rules.months, rules.kinds.shape[1]
-        self.rules, self.count = rules, existing + sum(hires.values())
+        self.rules, self.count = rules, existing + sum(start.heads for start in planned)
         self.out = {name: np.zeros(months) for name in _OUTPUTS}
         self.people, self.ready = np.zeros((kinds, months + 1)), np.zeros((kinds, months + 1))
         self.people[rules.kind[0], 0] = existing
         self.due = np.zeros((months, rules.horizon))
-        for month, heads in hires.items():
-            self.due[month] += heads * rules.starts(month, float(rules.delay[month]), float(rules.delay_spread[month]))
+        for month, is_expected, heads in planned:
+            lag, spread = (0.0, 0.0) if is_expected else (float(rules.delay[month]), float(rules.delay_spread[month]))
+            self.due[month] += heads * rules.starts(month, lag, spread)
         self.moving_in = np.zeros(kinds)
         self.at_work, self.left = np.zeros((months, *self.people.shape)), np.zeros((months, *self.people.shape))
         """People in every month, and who of them leaves at its end."""
@@ -249,14 +259,15 @@ def people(numbers: Numbers) -> dict[str, list[Seats]]:
     for group in sorted(plan.team.seats, key=lambda entry: entry.name):
         runs = [(tenure, len(list(run))) for tenure, run in groupby(group.tenures)]
         rules = {tenure: Rules(numbers, group, plan.team.roles[group.role], tenure) for tenure, _ in runs or [(0.0, 0)]}
-        hires = {month - numbers.start: heads for month, heads in sorted(group.hires.items()) if heads}
+        count = Counter((month - numbers.start, is_expected) for month, _, is_expected in group.planned)
+        planned = [Planned(*start, heads) for start, heads in count.items()]
         *earlier, (tenure, last) = runs or [(0.0, 0)]
-        blocks = [Seats(rules[months], count, {}) for months, count in earlier]
+        blocks = [Seats(rules[months], heads, []) for months, heads in earlier]
         if group.name in apart:
-            blocks += [Seats(rules[tenure], last, {})] if last else []
-            blocks += [Seats(rules[tenure], 0, {month: heads}) for month, heads in hires.items()]
+            blocks += [Seats(rules[tenure], last, [])] if last else []
+            blocks += [Seats(rules[tenure], 0, [start]) for start in planned]
         else:
-            blocks.append(Seats(rules[tenure], last, hires))
+            blocks.append(Seats(rules[tenure], last, planned))
         found[group.name] = blocks
     for t in range(numbers.months):
         for seats in found.values():

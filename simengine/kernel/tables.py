@@ -128,7 +128,9 @@ class Seat(IntEnum):
     ORDINAL = 1
     PLANNED = 2
     """Absolute month; 0 if the seat is filled at the start."""
-    POOL = 3
+    EXPECTED = 3
+    """1 if its first occupant starts in that month without delay."""
+    POOL = 4
     """The pool whose opportunities it works; -1: it does not sell."""
 
 
@@ -233,6 +235,8 @@ class Row(IntEnum):
     COUNT = 4
     OWNER = 5
     """Seat group; -1: anybody."""
+    WAITING = 6
+    """1 if nobody has started to work on it."""
 
 
 class Opening(IntEnum):

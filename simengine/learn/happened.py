@@ -175,7 +175,7 @@ def seat_groups(people: pd.DataFrame, plan: Plan) -> pd.Series[Any]:
         segments = {g.segment for g in fitting}
         if len(segments) != 1:
             continue
-        then = [g for g in fitting if (g.existing if row["start"] < start else sum(g.hires.values()))]
+        then = [g for g in fitting if (g.existing if row["start"] < start else g.planned)]
         found[index] = (then or fitting)[0].name
     return found
 

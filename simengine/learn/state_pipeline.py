@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
 from simengine.learn.happened import month_of, seat_groups
@@ -15,7 +16,7 @@ from simengine.plan.market import Demand
 from simengine.units import MONTHS_PER_YEAR
 
 _DAYS_PER_MONTH = 365.2425 / MONTHS_PER_YEAR
-COLUMNS = ("segment", "channel", "stage", "age_months", "owner", "count", "value")
+COLUMNS = ("segment", "channel", "stage", "age_months", "owner", "count", "value", "waiting")
 Row = dict[str, object]
 
 
@@ -48,15 +49,17 @@ def _opportunities(standing: Standing) -> Iterator[Row]:
     table = table[table["outcome"] == OPEN].sort_values(["segment", "channel", "created", "id"], kind="stable")
     if not _is_placed(standing, table, "open opportunities"):
         return
-    waiting = table["started"].isna() & bool(standing.history.table("opportunities")["started"].notna().any())
-    ages = _age(standing, table["started"].where(table["started"].notna(), table["created"])).where(~waiting, 0.0)
+    sold = [plan.funnel.channels[name].sold_by == "sellers" for name in table["channel"]]
+    is_told = bool(standing.history.table("opportunities")["started"].notna().any())
+    waiting = table["started"].isna() & is_told & np.array(sold, bool)
+    ages = _age(standing, table["started"].where(table["started"].notna(), table["created"]))
     if number := int(waiting.sum()):
-        standing.said.append(f"opportunities that wait for a seller: {number}; they start with the plan, at age 0")
+        standing.said.append(f"opportunities that wait for a seller: {number}; they go on waiting")
     owners = _owners(standing)
-    for age, (_, deal) in zip(ages, table.iterrows(), strict=True):
+    for age, waits, (_, deal) in zip(ages, waiting, table.iterrows(), strict=True):
         channel, segment = plan.funnel.channels[deal["channel"]], deal["segment"]
         owner = owners.get(deal["owner"], ("", ""))
-        has_owner = channel.sold_by == "sellers" and owner[1] == segment
+        has_owner = channel.sold_by == "sellers" and owner[1] == segment and not waits
         yield {
             "segment": segment,
             "channel": deal["channel"],
@@ -65,6 +68,7 @@ def _opportunities(standing: Standing) -> Iterator[Row]:
             "owner": owner[0] if has_owner else "",
             "count": 1,
             "value": cents(deal["amount"]) if deal["amount"] > 0 else "",
+            "waiting": "true" if waits else "",
         }
 
 

@@ -64,7 +64,7 @@ class LearnedDependence(Model):
 class MovedHires(Model):
     """By how many the hires of a month are others than were planned before any actuals, because of who was there.
 
-    Seats of leavers and late hires are added; hires who came early are taken out.
+    Hires who came early are taken out. Seats of leavers and late hires are `expected` by their group.
     """
 
     seats: Annotated[str, Ref("seat group")]

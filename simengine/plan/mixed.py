@@ -15,7 +15,7 @@ FACTS = ("facts", "learned")
 """Sections that hold what happened and was learnt of it."""
 OF_HEADER = ("start", "months", "as_of", "version", "growth_from")
 OF_BASE = ("customers", "arr", "size_spread", "atr", "named_accounts", "history")
-OF_SEATS = ("existing", "tenure_months")
+OF_SEATS = ("existing", "tenure_months", "expected")
 _START = "start"
 
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -251,8 +251,23 @@ class Tenures(Constant):
         return tuple(found)
 
 
+FIRST_EXPECTED = 100_000
+"""Ordinal of the first of those who are expected in a month: no group plans to hire so many in one."""
+
+
+class Planned(NamedTuple):
+    """A seat that is filled after the start."""
+
+    month: int
+    ordinal: int
+    is_expected: bool
+
+
 class SeatGroup(Model):
-    """Seats of one role, by unique name: those filled at the start and those planned to be hired, by month."""
+    """Seats of one role, by unique name: those filled at the start and those planned to be hired, by month.
+
+    Who is `expected` in a month starts in it; whoever is hired may be late.
+    """
 
     name: Name
     role: Annotated[str, Ref("role")]
@@ -261,13 +276,23 @@ class SeatGroup(Model):
     existing: Heads = 0
     tenure_months: Annotated[float | tuple[float, ...], Tenures()] = 0.0
     hires: dict[Month, Heads] = {}
+    expected: dict[Month, Heads] = {}
     time_to_fill_delay: Months = ZERO
     delay_spread: Spread = ZERO
 
     @property
     def seats(self) -> int:
         """How many seats it has, filled and planned."""
-        return self.existing + sum(self.hires.values())
+        return self.existing + sum(self.hires.values()) + sum(self.expected.values())
+
+    @property
+    def planned(self) -> list[Planned]:
+        """The seats that are filled after the start, in order."""
+        hired = [Planned(month, i, False) for month, heads in self.hires.items() for i in range(heads)]
+        expected = (
+            Planned(month, FIRST_EXPECTED + i, True) for month, heads in self.expected.items() for i in range(heads)
+        )
+        return sorted([*hired, *expected])
 
     @property
     def tenures(self) -> tuple[float, ...]:
@@ -289,10 +314,11 @@ class SeatGroup(Model):
         if known.header is None:
             return
         first, last = known.header.start, known.header.end
-        for month in self.hires:
+        planned = [("hires", month) for month in self.hires] + [("expected", month) for month in self.expected]
+        for key, month in planned:
             if not first <= month <= last:
                 yield Fault(
-                    ("hires", month_label(month)),
+                    (key, month_label(month)),
                     f"this month is outside the plan, {month_label(first)} to {month_label(last)}",
                     "choose a month inside it; people who are there at the start are `existing`",
                 )

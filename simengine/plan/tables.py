@@ -25,7 +25,7 @@ def include(tree: Node, folder: Folder) -> None:
         assert isinstance(content, dict)
         reference = content.pop("file")
         if path == ("funnel", "opening_pipeline"):
-            _rows(path, content, reference, folder, PIPELINE, ("value", "owner"))
+            _rows(path, content, reference, folder, PIPELINE, ("value", "owner", "waiting"))
         elif path == ("facts",):
             _rows(path, content, reference, folder, FACTS, ("segment", "channel"))
         elif path == ("learned", "dependence"):

@@ -23,6 +23,17 @@ def test_hires_without_attrition_ramp_after_their_delay() -> None:
     assert by_month(found, "ramped") == pytest.approx([2, 2, 2 + 1 / 8, 2 + 4 / 8, 2 + 8 / 8, 2 + 12 / 8])
 
 
+def test_who_is_expected_starts_without_delay() -> None:
+    planned = {"hires": {"2027-02": 2}, "expected": {"2027-02": 1, "2027-04": 3}, "time_to_fill_delay": "1.5 months"}
+    seats = [{"existing": 2, "tenure_months": 10, **planned}]
+    found = baseline(plan_of(6, team=selling(seats)), {})
+    assert by_month(found, "starts") == pytest.approx([0, 1, 1, 1 + 3, 0, 0])
+    assert by_month(found, "headcount") == pytest.approx([2, 3, 4, 8, 8, 8])
+    territories = [{"name": name, "seats": "ae-0"} for name in "ABCDEFGH"]
+    apart = baseline(plan_of(6, team={**selling(seats), "territories": territories}), {})
+    assert by_month(apart, "starts") == pytest.approx(by_month(found, "starts"))
+
+
 def test_people_of_different_tenure_are_those_of_each_tenure_together() -> None:
     role = {
         "ramp": {"workload": "6 months", "shape": "linear"},

@@ -199,6 +199,21 @@ def test_an_open_opportunity_stays_with_the_group_that_owns_it():
     assert credited(10, 20, OPEN.replace("count", "owner: a, count")).tolist() == [900, 0]
 
 
+def test_what_waits_at_the_start_is_taken_up_before_what_arrives():
+    demand = "volume: 1000 per month, win_rate: 100 %, cycle: 0.5 months, deal_size: 1"
+    team = sellers("capacity: {open_opportunities: 100}", ("g", 1))
+    rows = OPEN.replace("count: 9", "waiting: true, count: 9")
+    of = {"months": 2, "team": team, "sold_by": "sellers", "more": "\n  stale: 50 % per month"}
+    paths = simulate(plan(demand, rows=rows, **of), 2_000)
+    # One after the other they take a place, or none if they close at once: all nine have one in the first month.
+    stale = paths.segment["stale"][:, 0, 0]
+    opening = paths.cell["bookings"][:, :, 0] - paths.cell["won"][:, :, 0]
+    assert np.allclose(opening.sum(axis=1), 99 * (9 - stale))
+    assert_binomial(stale.sum(), 9 * 2_000, 0.5, 0.45)
+    alone = simulate(plan(demand, **of), 2_000)
+    assert np.array_equal(paths.segment["opportunities"], alone.segment["opportunities"])
+
+
 SUBSCRIPTION = {"segment": "geo: NA", "base": "renewal_rate: 90 %"}
 
 

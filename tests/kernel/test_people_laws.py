@@ -67,6 +67,22 @@ def test_survival_follows_the_hazard_by_tenure():
     assert chi_square(observed, leaving(hazard(0.3) * (flat[1:] - flat[0]))) < LEVEL
 
 
+def test_who_is_expected_starts_in_that_month_and_moves_nobody_elses_chance():
+    text = """
+team:
+  roles: {rep: {attrition: {voluntary: 30 % per year}}}
+  seats: [{name: reps, role: rep, hires: {2027-02: 3}, WHO time_to_fill_delay: 2 months, delay_spread: 80 %}]
+"""
+    alone, both = (
+        simulate(plan_of(text.replace("WHO", who)), PATHS).group for who in ("", "expected: {2027-02: 4, 2027-05: 2},")
+    )
+    more = both["starts"][..., 0] - alone["starts"][..., 0]
+    assert (more == np.array([0, 4, 0, 0, 2, *[0] * 7])).all()
+    assert (both["recruited"] == both["starts"]).all()
+    late = alone["starts"][:, 1, 0].sum()
+    assert 0 < late < 3 * PATHS
+
+
 def test_each_of_those_who_are_there_leaves_by_a_tenure_of_their_own():
     tenures = [2.5] * 12 + [7.0] * 8
     text = BY_TENURE.replace("tenure_months: 2.5", f"tenure_months: {tenures}")

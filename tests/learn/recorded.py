@@ -191,6 +191,12 @@ class RecordedMarket(Market):
         for opportunity, (_, into) in zip(resumed[len(resumed) - count :], told[len(told) - count :], strict=True):
             self.deals[opportunity] = Deal(opportunity, age=age, started=-age, into=into)
 
+    def line_up(self, opening: OpeningRow) -> None:
+        """Write down what waited when the plan began."""
+        super().line_up(opening)
+        for pool in self.pools.values():
+            self.deals |= {o: Deal(o, age=opening.row.age_months) for o in pool.queue if o not in self.deals}
+
     def _hold(self, opportunity: Opportunity, pool: Pool, rooms: Rooms, month: int) -> None:
         super()._hold(opportunity, pool, rooms, month)
         self.held.append(opportunity)

@@ -154,7 +154,6 @@ def test_ages_matter() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.xfail(strict=True, reason="the format has no row that waits: sellers take all of them up at once")
 def test_who_waits_goes_on_waiting() -> None:
     text = changed(SMALL, ("capacity: {open_opportunities: 11}", "capacity: {open_opportunities: 6}"))
     years = expected_from_the_middle(text, 100, 6, 50)
@@ -162,7 +161,6 @@ def test_who_waits_goes_on_waiting() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.xfail(strict=True, reason="seats of leavers become hires, which the group's delay of hires puts off again")
 def test_seats_of_leavers_are_filled_when_they_would_have_been() -> None:
     text = changed(
         SMALL, ("plan: 20 % per year", "plan: 60 % per year"), ("time_to_fill_delay: 0.6", "time_to_fill_delay: 3")

@@ -108,14 +108,29 @@ def test_seats_are_who_is_there_and_who_is_expected() -> None:
     seats = {group.name: group for group in updated(found).team.seats}
     assert list(seats["ae-smb"].tenures) == [21, 15]
     # who left in February is followed two months after March begins
-    assert {month_label(month): n for month, n in seats["ae-smb"].hires.items()} == {"2027-05": 1}
+    assert {month_label(month): n for month, n in seats["ae-smb"].expected.items()} == {"2027-05": 1}
+    assert seats["ae-smb"].hires == {}
     assert list(seats["ae-smb-new"].tenures) == [1]
-    assert {month_label(month): n for month, n in seats["ae-smb-new"].hires.items()} == {"2027-04": 1, "2027-06": 1}
+    assert {month_label(month): n for month, n in seats["ae-smb-new"].hires.items()} == {"2027-06": 1}
+    # who was planned for earlier comes next month, or when the delay that the plan counts on is over
+    assert {month_label(month): n for month, n in seats["ae-smb-new"].expected.items()} == {"2027-04": 1}
     assert list(seats["ae-emea"].tenures) == [8]
     # a CSM is not followed
     assert list(seats["csm"].tenures) == [39]
     assert seats["csm"].seats == 1
     assert any("nobody is to follow" in words for words in found.said)
+
+
+@pytest.mark.parametrize(("delay", "expected"), [("0.5 months", "2027-04"), ("3 months", "2027-05"), ("99", "2027-12")])
+def test_who_is_late_is_expected_when_the_delay_is_over_and_put_off_no_more(delay: str, expected: str) -> None:
+    text = PLAN.replace(
+        "hires: {2027-02: 2, 2027-06: 1}", f"hires: {{2027-02: 2, 2027-06: 1}}, time_to_fill_delay: {delay}"
+    )
+    after = updated(stand(text=text), text)
+    group = next(group for group in after.team.seats if group.name == "ae-smb-new")
+    assert {month_label(month): heads for month, heads in group.expected.items()} == {expected: 1}
+    again = {month_label(month) for month in group.hires}
+    assert again == {"2027-06"}
 
 
 def test_more_people_than_planned_came_early_or_are_more() -> None:
@@ -145,10 +160,10 @@ def test_territories_go_with_seats_that_nobody_fills() -> None:
 
 def test_open_opportunities_have_their_age_owner_and_value_and_late_leads_are_on_the_way() -> None:
     assert [tuple(r.values()) for r in rows(stand(), "pipeline")] == [
-        ("emea", "inbound", "opportunity", "1.02", "ae-emea", "1", "50000"),
-        ("smb", "inbound", "opportunity", "1.05", "ae-smb-new", "1", "30000"),
-        ("smb", "inbound", "opportunity", "0", "", "1", ""),
-        ("smb", "inbound", "lead", "0.6", "", "7", ""),
+        ("emea", "inbound", "opportunity", "1.02", "ae-emea", "1", "50000", ""),
+        ("smb", "inbound", "opportunity", "1.05", "ae-smb-new", "1", "30000", ""),
+        ("smb", "inbound", "opportunity", "0.39", "", "1", "", "true"),
+        ("smb", "inbound", "lead", "0.6", "", "7", "", ""),
     ]
 
 

@@ -95,6 +95,13 @@ def test_the_old_state_with_the_new_intentions(old, later):
     assert spend(plan) == {"spend.start": 20_000, "spend.2027-03": 25_000, "spend.2027-08": 40_000}
 
 
+def test_who_is_expected_is_a_fact(old, later):
+    text = changed(("hires: {2027-06: 2}", "hires: {2027-06: 2}, expected: {2027-05: 1}"), text=LATER)
+    since = loads(text)
+    assert seats(mixed(since, old, "board ARR")).expected == {month_number("2027-05"): 1}
+    assert seats(mixed(old, since, "board ARR")) == seats(mixed(old, later, "board ARR"))
+
+
 def test_numbers_of_months_past_are_facts_and_no_edit(old):
     """What `start` says later is what held by then: nobody has edited it."""
     folded = loads(

@@ -94,6 +94,9 @@ class Course:
         """Go on with the opening pipeline; returns what becomes an opportunity in the first month."""
         early = []
         for row in opening_rows(self.plan, self.funnel.cells):
+            if row.row.waiting:
+                self.market.line_up(row)
+                continue
             if row.stage == len(self.plan.funnel.stages) - 1:
                 self.market.resume(row)
                 continue
