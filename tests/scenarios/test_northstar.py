@@ -174,8 +174,6 @@ NOT_AT_NORTHSTAR = {
     "all renewals contract",
     "billing",
     # a plan after an update
-    "growth from before the plan",
-    "people of different tenure",
     "people who are expected",
     "rows that wait",
     # the other way of saying or doing the same
