@@ -232,13 +232,13 @@ class Path:
             career=rng.standard_exponential(),
         )
 
-    def first_chair(self, group, _ordinal, planned, pool, before):
+    def first_chair(self, group, _ordinal, planned, expected, pool, before):
         """A seat with its first occupant."""
         row, v, starts = self.plan.groups[group], self.v, 0
         self.load_numbers(max(0, planned - self.plan.start))
         if planned:
             delay = v[row[Group.CLIMATE]] * v[row[Group.DELAY]] * factor(v[row[Group.DELAY_SIGMA]], self.rng)
-            starts = planned - self.plan.start + math.floor(delay + self.rng.random())
+            starts = planned - self.plan.start + (0 if expected else math.floor(delay + self.rng.random()))
         person = self.new_person(group, starts)
         person.first = True
         if not planned:
@@ -681,7 +681,14 @@ class Path:
     def resume(self):
         """Go on with what is open at the last stage when the plan starts."""
         for row, (age, stated) in zip(self.plan.pipeline, self.plan.pipeline_numbers, strict=True):
-            if row[Row.STAGE] == len(self.plan.rates[row[Row.CELL]]):
+            if row[Row.WAITING]:
+                stale = self.v[self.plan.calendar[Calendar.STALE]]
+                for _ in range(row[Row.COUNT]):
+                    deal = self.new_deal(row[Row.CELL], stated, opening=True)
+                    if stale > 0.0:
+                        deal.stale = int(self.rng.geometric(stale)) - 1
+                    self.queue[deal.pool].append(deal)
+            elif row[Row.STAGE] == len(self.plan.rates[row[Row.CELL]]):
                 for _ in range(row[Row.COUNT]):
                     self.go_on(self.new_deal(row[Row.CELL], stated, opening=True), age, row[Row.OWNER])
 

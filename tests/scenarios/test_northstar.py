@@ -163,6 +163,8 @@ NOT_AT_NORTHSTAR = {
     # an updated plan
     "growth from before the plan",
     "people of different tenure",
+    "people who are expected",
+    "rows that wait",
     # another company
     "sells once",
     "fiscal year from another month",
@@ -173,9 +175,6 @@ NOT_AT_NORTHSTAR = {
     "short term",
     "all renewals contract",
     "billing",
-    # a plan after an update
-    "people who are expected",
-    "rows that wait",
     # the other way of saying or doing the same
     "step",
     "pooled all the same",  # scenarios/northstar/pooled.yaml
