@@ -3,13 +3,14 @@ BIN := .venv/bin
 READY := .venv/ready
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full dieharder check bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile lock clean
+.PHONY: help setup demo test test-full test-system dieharder postgresql check bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
 	@echo "make demo       run the example plan and show what it says"
 	@echo "make test       check, then every test of the default tier"
 	@echo "make test-full  the slow tests"
+	@echo "make test-system  tests against a whole PostgreSQL (installed if it can be)"
 	@echo "make check      formatting, lint, types and the walls between the rooms"
 	@echo "make bench      measure speed and memory against rivals"
 	@echo "make bench-attribution, bench-coverage  shares of variance beside SALib and OpenTURNS; how often intervals are right"
@@ -52,9 +53,17 @@ test: check
 test-full: $(READY) dieharder
 	$(BIN)/pytest -n 2 -m full
 
+test-system: $(READY) postgresql
+	$(BIN)/pytest -m system tests/system
+
 dieharder:
 	@command -v dieharder >/dev/null || { apt-get update && apt-get install --yes dieharder; } >/dev/null 2>&1 \
 		|| echo "dieharder cannot be installed here: its tests are skipped. On Debian: sudo apt-get install dieharder"
+
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+		|| { apt-get update && apt-get install --yes postgresql; } >/dev/null 2>&1 \
+		|| echo "PostgreSQL cannot be installed here: its tests are skipped. On Debian: sudo apt-get install postgresql"
 
 bench: $(READY)
 	$(BIN)/python -m bench.northstar

@@ -58,7 +58,9 @@ class Plan:
         self.months, self.start = int(tables.calendar[Calendar.MONTHS]), int(tables.calendar[Calendar.START])
         for name in ("calendar", "groups", "seats", "pools", "cells", "segments", "pipeline", "pipeline_numbers"):
             setattr(self, name, getattr(tables, name).tolist())
-        for name in ("rates", "stage_lags", "season", "planned", "customers", "customer_numbers", "term_shares"):
+        for name in ("tenures", "rates", "stage_lags", "season", "planned"):
+            setattr(self, name, getattr(tables, name).tolist())
+        for name in ("customers", "customer_numbers", "term_shares"):
             setattr(self, name, getattr(tables, name).tolist())
         self.terms, self.varying = tables.terms[:, 0].tolist(), tables.varying[:, 0].tolist()
         members = tables.members[:, 0].tolist()
@@ -180,7 +182,7 @@ class Path:
         stages = len(plan.rates[0]) + 1 if plan.rates else 1
         self.reached = [[[0] * stages for _ in plan.cells] for _ in range(plan.months)]
         self.t = 0
-        self.chairs = [self.first_chair(*row) for row in plan.seats]
+        self.chairs = [self.first_chair(*row, before) for row, before in zip(plan.seats, plan.tenures, strict=True)]
         self.load_numbers(0)
         self.in_groups = [[chair for chair in self.chairs if chair.group == g] for g in range(len(plan.groups))]
         self.closing: list[list[Deal]] = [[] for _ in range(plan.months + 1)]
@@ -230,17 +232,17 @@ class Path:
             career=rng.standard_exponential(),
         )
 
-    def first_chair(self, group, _ordinal, planned, pool):
+    def first_chair(self, group, _ordinal, planned, expected, pool, before):
         """A seat with its first occupant."""
         row, v, starts = self.plan.groups[group], self.v, 0
         self.load_numbers(max(0, planned - self.plan.start))
         if planned:
             delay = v[row[Group.CLIMATE]] * v[row[Group.DELAY]] * factor(v[row[Group.DELAY_SIGMA]], self.rng)
-            starts = planned - self.plan.start + math.floor(delay + self.rng.random())
+            starts = planned - self.plan.start + (0 if expected else math.floor(delay + self.rng.random()))
         person = self.new_person(group, starts)
         person.first = True
         if not planned:
-            person.existing, person.before = True, v[row[Group.TENURE]]
+            person.existing, person.before = True, before
         return Chair(group, pool, planned, person)
 
     def fiscal_months(self, t):
@@ -503,7 +505,8 @@ class Path:
     def mean_arrivals(self, c, cell):
         """Expected arrivals at the first stage."""
         v, month = self.v, (self.plan.start + self.t) % YEAR
-        mean = v[cell[Cell.VOLUME]] * (1.0 + v[cell[Cell.GROWTH]]) ** (self.t / YEAR) * self.plan.season[c][month]
+        grown = self.plan.calendar[Calendar.GROWN] + self.t
+        mean = v[cell[Cell.VOLUME]] * (1.0 + v[cell[Cell.GROWTH]]) ** (grown / YEAR) * self.plan.season[c][month]
         if cell[Cell.SOURCE] == Source.RESPONSE:
             x, half = v[cell[Cell.SPEND]] / v[cell[Cell.AT_SPEND]], v[cell[Cell.HALF_SATURATION]]
             mean *= x * (1.0 + half) / (x + half) if x > 0.0 else 0.0
@@ -678,7 +681,14 @@ class Path:
     def resume(self):
         """Go on with what is open at the last stage when the plan starts."""
         for row, (age, stated) in zip(self.plan.pipeline, self.plan.pipeline_numbers, strict=True):
-            if row[Row.STAGE] == len(self.plan.rates[row[Row.CELL]]):
+            if row[Row.WAITING]:
+                stale = self.v[self.plan.calendar[Calendar.STALE]]
+                for _ in range(row[Row.COUNT]):
+                    deal = self.new_deal(row[Row.CELL], stated, opening=True)
+                    if stale > 0.0:
+                        deal.stale = int(self.rng.geometric(stale)) - 1
+                    self.queue[deal.pool].append(deal)
+            elif row[Row.STAGE] == len(self.plan.rates[row[Row.CELL]]):
                 for _ in range(row[Row.COUNT]):
                     self.go_on(self.new_deal(row[Row.CELL], stated, opening=True), age, row[Row.OWNER])
 

@@ -34,7 +34,9 @@ class Demand:
     def _mean(self, t, c, people, value):
         cell = self.tables.cells[c]
         month = (self.tables.calendar[Calendar.START] + t) % YEAR
-        mean = value[cell[Cell.VOLUME]] * (1.0 + value[cell[Cell.GROWTH]]) ** (t / YEAR) * self.tables.season[c, month]
+        grown = self.tables.calendar[Calendar.GROWN] + t
+        mean = value[cell[Cell.VOLUME]] * (1.0 + value[cell[Cell.GROWTH]]) ** (grown / YEAR)
+        mean = mean * self.tables.season[c, month]
         if cell[Cell.SOURCE] == Source.RESPONSE:
             x, half = value[cell[Cell.SPEND]] / value[cell[Cell.AT_SPEND]], value[cell[Cell.HALF_SATURATION]]
             return np.where(x > 0.0, mean * x * (1.0 + half) / np.where(x > 0.0, x + half, 1.0), 0.0)

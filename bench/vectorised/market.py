@@ -174,7 +174,10 @@ class Market:
         from scipy.special import ndtr, ndtri
 
         rows, stages = self.tables.pipeline, self.tables.rates.shape[1]
-        last = np.repeat(np.arange(len(rows)), rows[:, Row.COUNT] * (rows[:, Row.STAGE] == stages))
+        last = np.repeat(
+            np.arange(len(rows)), rows[:, Row.COUNT] * ((rows[:, Row.STAGE] == stages) & (rows[:, Row.WAITING] == 0))
+        )
+        self._line_up(value)
         path, row = (index.ravel() for index in np.meshgrid(np.arange(self.paths), last, indexing="ij"))
         age, stated = self.tables.pipeline_numbers[row, 0], self.tables.pipeline_numbers[row, 1]
         deals = self._place(self._arrivals(path, rows[row, Row.CELL], stated, opening=True), value)
@@ -201,6 +204,17 @@ class Market:
         self.taken += tally(self.taken.shape, path[sold], deals["pool"][sold], deals["load"][sold])
         deals["owner"] = self._owners(deals, self.people.ease, rows[row, Row.OWNER])
         self._keep(deals)
+
+    def _line_up(self, value):
+        """What waits for a seller when the plan starts."""
+        rows = self.tables.pipeline
+        line = np.repeat(np.arange(len(rows)), rows[:, Row.COUNT] * (rows[:, Row.WAITING] == 1))
+        path, row = (index.ravel() for index in np.meshgrid(np.arange(self.paths), line, indexing="ij"))
+        stated = self.tables.pipeline_numbers[row, 1]
+        deals = self._place(self._arrivals(path, rows[row, Row.CELL], stated, opening=True), value)
+        stale = value[self.tables.calendar[Calendar.STALE]][path]
+        patience = self.rng.geometric(np.where(stale > 0.0, stale, 1.0))
+        self.waiting = deals.plus(stale=np.where(stale > 0.0, patience - 1, NEVER))
 
     def _keep(self, deals):
         """Keep what is open in a frame of its own."""

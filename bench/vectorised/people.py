@@ -62,10 +62,11 @@ class People:
             if month:
                 delay = self._of(value, Group.CLIMATE, p, s) * self._of(value, Group.DELAY, p, s)
                 size = factor(self._of(value, Group.DELAY_SIGMA, p, s), self.rng.standard_normal(len(p)))
-                begins = month - start + np.floor(delay * size + self.rng.random(len(p))).astype(np.int64)
+                late = np.floor(delay * size + self.rng.random(len(p))) * (self.seats[s, Seat.EXPECTED] == 0)
+                begins = month - start + late.astype(np.int64)
             self._fill(p, s, begins, value)
             if not month:
-                self.before[p, s] = self._of(value, Group.TENURE, p, s)
+                self.before[p, s] = self.tables.tenures[s]
 
     def _of(self, value, column, p, s):
         """A number of the groups of seats s on paths p."""

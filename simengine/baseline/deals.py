@@ -35,6 +35,8 @@ class Stream:
     """How its customers spread over ranks of size."""
     arr: Array
     """How their ARR does."""
+    waiting: float = 0.0
+    """Those that wait for a seller when the plan starts."""
 
 
 class Resumed(NamedTuple):
@@ -108,7 +110,8 @@ class Pools:
         shares : of each pool in what arrives, (pool, month)
         stale : share of those waiting that leaves, by month of arrival
 
-        First come, first served by month of arrival, and by equal shares within one. A leaver's part of what owners of
+        First come, first served by month of arrival, and by equal shares within one; what waited before the plan comes
+        first and goes stale like what arrives in its first month. A leaver's part of what owners of
         their kind have open is their part of the room.
         """
         (pools, months), n = self.capacity.shape, len(streams)
@@ -123,24 +126,29 @@ class Pools:
         arriving = shares[:, None] * _stacked([s.arrivals for s in streams], months)
         deals = np.zeros((2, pools, self.room.shape[2], n, months + 1))
         totals = np.zeros((3, *deals.shape[1:3], months + 1))
-        queue = np.zeros((pools, n, months))
+        waiting = shares[:, :1] * np.array([s.waiting for s in streams])
+        before = int(waiting.any())  # places in the queue of what waited before the plan
+        queue = np.zeros((pools, n, before + months))
+        queue[..., :before] = waiting[..., None][..., :before]
+        stale = np.concatenate((stale[:before], stale))
         self.started, self.stale, self.waiting, self.taken, self.value = np.zeros((5, pools, months))
         self._resume(resumed, shares[:, 0], deals, totals)
         taken = totals[LOAD].sum(axis=(1, 2))
         for t in range(months):
-            gone = queue[..., :t] * stale[:t]
-            queue[..., :t] -= gone
+            fresh = before + t
+            gone = queue[..., :fresh] * stale[:fresh]
+            queue[..., :fresh] -= gone
             self.stale[:, t] = gone.sum(axis=(1, 2))
-            queue[..., t] = arriving[..., t]
+            queue[..., fresh] = arriving[..., t]
             taken = np.maximum(0.0, taken - totals[LOAD, ..., t].sum(axis=1))
-            begun, filled = self._begin(t, taken, queue[..., : t + 1], room[:, t])
+            begun, filled = self._begin(t, taken, queue[..., : fresh + 1], room[:, t])
             taken += filled
             owned = self._owned(self.room[t], totals[LOAD, ..., t:].sum(axis=2), (begun * loads[:, t]).sum(axis=1))
             added = by_stream[:, None, :, t, t:] * begun[:, :, None]
             deals[..., t:] += owned[..., None, None] * added[:, :, None]
             totals[..., t:] += owned[..., None] * np.einsum("pn,knm->kpm", begun, by_owner[:, :, t, t:])[:, :, None]
             self._hand_over(t, deals[..., t + 1 :], totals[..., t + 1 :])
-            waiting = queue[..., : t + 1].sum(axis=2)
+            waiting = queue[..., : fresh + 1].sum(axis=2)
             self.started[:, t], self.taken[:, t], self.waiting[:, t] = begun.sum(axis=1), taken, waiting.sum(axis=1)
             value = totals[EXPECTED, ..., t + 1 :].sum(axis=(1, 2))
             self.value[:, t] = value + (waiting * expected[:, t]).sum(axis=1)

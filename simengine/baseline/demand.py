@@ -92,7 +92,8 @@ def _hours(numbers: Numbers, people: Mapping[str, list[Seats]]) -> dict[str, Arr
 def _per_unit(numbers: Numbers, name: CellName, demand: Demand) -> Array:
     """Arrivals a month (per hour, per seller), grown and with their season."""
     volume = demand.from_hours.per_hour if demand.from_hours else demand.from_sellers or demand.volume
-    growth = (1 + numbers.of(demand.growth, low=LEAST_GROWTH)) ** (np.arange(numbers.months) / MONTHS_PER_YEAR)
+    grown = numbers.plan.plan.grown + np.arange(numbers.months)
+    growth = (1 + numbers.of(demand.growth, low=LEAST_GROWTH)) ** (grown / MONTHS_PER_YEAR)
     season = numbers.season(demand.seasonality.created)
     return np.asarray(numbers.of(volume, name.channel, f"{name.channel}/{name.segment}") * growth * season)
 

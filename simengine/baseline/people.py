@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,9 +49,9 @@ def _integral(steps: Steps, before: float, low: Array, high: Array) -> Array:
 
 
 class Rules:
-    """What a role says of the people of a group, by month."""
+    """What a role says of the people of a group, by month; `tenure` is that of who is there at the start."""
 
-    def __init__(self, numbers: Numbers, group: SeatGroup, role: Role) -> None:
+    def __init__(self, numbers: Numbers, group: SeatGroup, role: Role, tenure: float) -> None:
         of, fraction, attrition = numbers.of, numbers.fraction, role.attrition
         self.numbers, self.months, self.role = numbers, numbers.months, role
         self.voluntary = numbers.hazard(attrition.voluntary if attrition else None)
@@ -61,7 +63,7 @@ class Rules:
         climate = of(numbers.plan.team.recruiting_climate)
         self.delay, self.delay_spread = climate * of(group.time_to_fill_delay), of(group.delay_spread)
         self.backfill = climate * of(role.backfill.lag) if role.backfill.policy == "always" else None
-        self.tenure = group.tenure_months
+        self.tenure = tenure
         self.sure_months = role.commission_draw.months if role.commission_draw else 0
         ramp = role.ramp or Ramp()
         never = ramp.never
@@ -141,6 +143,14 @@ class Rules:
         return np.asarray(np.minimum(cap, _integral(booked, 0.0, end, end + cycle) / cycle))
 
 
+class Planned(NamedTuple):
+    """People who are to start in a month of the plan, or later where they are not expected in it."""
+
+    month: int
+    is_expected: bool
+    heads: int
+
+
 class Seats:
     """Expected people on seats that are alike: `people[kind, 0]` exist, `people[kind, 1 + s]` started in month s.
 
@@ -149,15 +159,16 @@ class Seats:
     fills the expected number of open seats: less than that happens where one or the other is missing by chance.
     """
 
-    def __init__(self, rules: Rules, existing: int, hires: Mapping[int, int]) -> None:
+    def __init__(self, rules: Rules, existing: int, planned: Collection[Planned]) -> None:
         months, kinds = rules.months, rules.kinds.shape[1]
-        self.rules, self.count = rules, existing + sum(hires.values())
+        self.rules, self.count = rules, existing + sum(start.heads for start in planned)
         self.out = {name: np.zeros(months) for name in _OUTPUTS}
         self.people, self.ready = np.zeros((kinds, months + 1)), np.zeros((kinds, months + 1))
         self.people[rules.kind[0], 0] = existing
         self.due = np.zeros((months, rules.horizon))
-        for month, heads in hires.items():
-            self.due[month] += heads * rules.starts(month, float(rules.delay[month]), float(rules.delay_spread[month]))
+        for month, is_expected, heads in planned:
+            lag, spread = (0.0, 0.0) if is_expected else (float(rules.delay[month]), float(rules.delay_spread[month]))
+            self.due[month] += heads * rules.starts(month, lag, spread)
         self.moving_in = np.zeros(kinds)
         self.at_work, self.left = np.zeros((months, *self.people.shape)), np.zeros((months, *self.people.shape))
         """People in every month, and who of them leaves at its end."""
@@ -237,21 +248,27 @@ class Seats:
 
 
 def people(numbers: Numbers) -> dict[str, list[Seats]]:
-    """Expected people of every seat group by month: one entry, or one for each planned month where seats differ.
+    """Expected people of every seat group by month: one entry, or one for each lot of seats that differ.
 
-    Seats differ where each has a territory of its own. Existing seats come first.
+    Seats differ by planned month where each has a territory of its own, and by the tenure of who is there at the start.
+    They are in order: existing ones, hires by planned month.
     """
     plan = numbers.plan
     apart = {territory.seats for segment in plan.segments for territory in plan.team.territories_of(segment)}
     found: dict[str, list[Seats]] = {}
     for group in sorted(plan.team.seats, key=lambda entry: entry.name):
-        rules = Rules(numbers, group, plan.team.roles[group.role])
-        hires = {month - numbers.start: heads for month, heads in sorted(group.hires.items()) if heads}
+        runs = [(tenure, len(list(run))) for tenure, run in groupby(group.tenures)]
+        rules = {tenure: Rules(numbers, group, plan.team.roles[group.role], tenure) for tenure, _ in runs or [(0.0, 0)]}
+        count = Counter((month - numbers.start, is_expected) for month, _, is_expected in group.planned)
+        planned = [Planned(*start, heads) for start, heads in count.items()]
+        *earlier, (tenure, last) = runs or [(0.0, 0)]
+        blocks = [Seats(rules[months], heads, []) for months, heads in earlier]
         if group.name in apart:
-            existing = [Seats(rules, group.existing, {})] if group.existing else []
-            found[group.name] = existing + [Seats(rules, 0, {month: heads}) for month, heads in hires.items()]
+            blocks += [Seats(rules[tenure], last, [])] if last else []
+            blocks += [Seats(rules[tenure], 0, [start]) for start in planned]
         else:
-            found[group.name] = [Seats(rules, group.existing, hires)]
+            blocks.append(Seats(rules[tenure], last, planned))
+        found[group.name] = blocks
     for t in range(numbers.months):
         for seats in found.values():
             for block in seats:

@@ -44,9 +44,9 @@ def cell_streams(numbers: Numbers, index: int, name: CellName, opportunities: Ar
     for band in range(law.bands):
         cell.streams.append(law.stream(index, band, False, opportunities * law.share[band]))
     drawn: dict[int, int] = {}
-    stated: dict[int, int] = {}
+    stated: dict[tuple[int, bool], int] = {}
     for row in sorted(
-        _rows(numbers, name), key=lambda r: (r.stage, r.age_months, r.value or 0.0, r.count, r.owner or "")
+        _rows(numbers, name), key=lambda r: (r.stage, r.age_months, r.value or 0.0, r.count, r.owner or "", r.waiting)
     ):
         stage = plan.funnel.stages.index(row.stage)
         passing = row.count * np.cumprod([numbers.fraction(rate)[0] for rate in law.demand.rates[stage:]])
@@ -60,14 +60,14 @@ def cell_streams(numbers: Numbers, index: int, name: CellName, opportunities: Ar
                 law.add(cell, row, drawn[band], band, count * law.share[band][0], law.size[band][0], law.mean[0])
             continue
         value = row.value * law.rate / row.count
-        band = law.band_of(value)
-        if band not in stated:
-            stated[band] = len(cell.streams)
+        kind = band, _ = law.band_of(value), row.waiting
+        if kind not in stated:
+            stated[kind] = len(cell.streams)
             blank = law.stream(index, band, True, np.zeros(months))
             middle = spread_over(grid, np.array([MIDDLE]), np.ones(1))
             nothing = np.zeros(months)
             cell.streams.append(replace(blank, expected=nothing, size=nothing, customers=middle, arr=middle))
-        law.add(cell, row, stated[band], band, count, value, value)
+        law.add(cell, row, stated[kind], band, count, value, value)
     return cell
 
 
@@ -157,23 +157,29 @@ class _Law:
     def add(
         self, cell: Cell, row: PipelineRow, stream: int, band: int, count: float, size: float, expected: float
     ) -> None:
-        """Add opportunities of a row: to those open at the start, or to what arrives in the first month."""
+        """Add opportunities of a row: to those open or waiting at the start, or to what arrives in the first month."""
         target = cell.streams[stream]
-        if row.stage == self.numbers.plan.funnel.stages[-1]:
+        if not row.waiting and row.stage == self.numbers.plan.funnel.stages[-1]:
             won, lost = self._resumed(row.age_months, band)
             cell.resumed.append(Resumed(stream, row.owner, count, size, expected, won, lost))
             return
-        arrivals = target.arrivals.copy()
-        before, arrivals[0] = arrivals[0], arrivals[0] + count
+        before = target.arrivals[0] + target.waiting
+        arrivals, waiting = target.arrivals.copy(), target.waiting
+        if row.waiting:
+            waiting += count
+        else:
+            arrivals[0] += count
+        after = arrivals[0] + waiting
 
         def mixed(old: Array, new: float) -> Array:
-            if row.value is None or arrivals[0] == 0:
+            if row.value is None or after == 0:
                 return old
-            return np.full_like(old, (old[0] * before + new * count) / arrivals[0])
+            return np.full_like(old, (old[0] * before + new * count) / after)
 
         cell.streams[stream] = replace(
             target,
             arrivals=arrivals,
+            waiting=waiting,
             expected=mixed(target.expected, expected),
             size=mixed(target.size, size),
         )

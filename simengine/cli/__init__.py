@@ -31,7 +31,15 @@ _COMMANDS = {
         "averages",
         "triggers",
         "voi",
+        "walk",
         "figures",
+        "history",
+        "lookback",
+        "fit",
+        "backtest",
+        "scorecard",
+        "score",
+        "update",
         "warmup",
     )
 }

@@ -247,7 +247,7 @@ class _Asked:
         laws = plan.widened()
         self.varies = np.array([laws[name].support()[0] < laws[name].support()[1] for name in self._points.names], bool)
         self.inputs = [name for name, varies in zip(self._points.names, self.varies, strict=True) if varies]
-        self.correlation = plan.dependence.copula().correlation_matrix(self.inputs)
+        self.correlation = plan.copula().correlation_matrix(self.inputs)
         self.shocks = self._points.shocks
         self.chances = 1 + len(self.shocks)
 

@@ -18,7 +18,7 @@ from simengine.plan.schema import Plan
 from simengine.results.books import Chart, Ledger
 from simengine.results.economics import metric
 from simengine.results.outputs import OUTPUTS
-from simengine.results.targets import months_of
+from simengine.results.targets import months_from_start
 
 SPREADSHEETS = 64
 FEWEST_SPREADSHEETS = 30
@@ -145,10 +145,10 @@ class _Amounts:
     def __init__(self, ds: xr.Dataset, plan: Plan, question: Question) -> None:
         self._ds, self._plan, self._question, self._chart = ds, plan, question, Chart(plan)
         self._where = {target.name: target.where for target in plan.targets}.get(question.target, {})
-        self._first, self._last = months_of(ds, question.period)
+        self._first, self._last = months_from_start(ds, question.period)
         arr = question.metric in ("ending_arr", "net_new_arr") and not self._where
         self.flows = ("total", *FLOWS) if arr else ("total",)
-        self._since = 0 if question.metric == "ending_arr" else self._first
+        self._since = 0 if question.metric == "ending_arr" else max(self._first, 0)
 
     def of(self, values: Values) -> Floats:
         """Total and signed flows of one spreadsheet, (flow,)."""

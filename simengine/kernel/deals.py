@@ -225,6 +225,12 @@ def draw_lucks(cell, opening, draw, ordinal, count, arrival, lucks):
         neighbours(k0, k1, draw, ordinal, count, arrival, QUEUE, lucks[_PLACE:])
 
 
+@inlined
+def draw_paces(cell, count, lucks):
+    """Cycles of neighbours over the mean, in place of their uniforms."""
+    lognormal_factors(cell.cycle_sigma, count, lucks[_PACE], lucks[_ROOM])
+
+
 @step
 def resume_row(
     row, firm, opportunities, cells, segments, pools, bands, clock, owners, seats, closing, freed, lucks,
@@ -278,7 +284,7 @@ def arrive(
         count = min(WIDTH, total - first)
         ordinal = first_ordinal + first
         draw_lucks(cell, opening, draw, ordinal, count, arrival, lucks)
-        lognormal_factors(cell.cycle_sigma, count, lucks[_PACE], lucks[_ROOM])
+        draw_paces(cell, count, lucks)
         for k in range(count):
             n = record(
                 c, opening, arrival, ordinal + k, value, expected, k, lucks, firm, opportunities, cell, segment, pools

@@ -25,14 +25,14 @@ def saturating(spend, at_spend, half_saturation):
 
 
 @step
-def mean_arrivals(t, cell, season, hours_for_one, sellers):
+def mean_arrivals(t, cell, season, hours_for_one, firm, sellers):
     """Expected arrivals at the first stage in month t, cut off at 1e12.
 
     `hours_for_one` is what a weight of one gets of its budget.
     """
     mean = cell.volume * season
     if cell.growth != 0.0:
-        mean *= (1.0 + cell.growth) ** (t / _YEAR)
+        mean *= (1.0 + cell.growth) ** ((firm.grown + t) / _YEAR)
     if cell.source == _RESPONSE:
         mean *= saturating(cell.spend, cell.at_spend, cell.half_saturation)
     elif cell.source == _HOURS:
@@ -46,7 +46,7 @@ def mean_arrivals(t, cell, season, hours_for_one, sellers):
 def arrive(t, cell, season, hours_for_one, firm, segments, draw, reached):
     """What arrives at the first stage of a cell in month t; `reached` and `season` (by month) are the cell's."""
     month = firm.start + t
-    mean = mean_arrivals(t, cell, season[month % _YEAR], hours_for_one, segments[cell.segment].sellers)
+    mean = mean_arrivals(t, cell, season[month % _YEAR], hours_for_one, firm, segments[cell.segment].sellers)
     if mean > 0.0:
         u, _, _, _ = uniforms(cell.k0, cell.k1, draw, ZERO, month, ARRIVALS, ONCE)
         reached[t, 0] = negative_binomial(mean, cell.overdispersion, u)

@@ -148,7 +148,9 @@ def simulate_paths(world, slots, varying, draws, results):
             for c in range(cells.shape[0]):
                 out_c[c].opportunities = reached[t, c, last_stage]
             for r in range(pipeline.shape[0] if t == 0 else 0):
-                if pipeline[r].stage == last_stage:
+                if pipeline[r].waiting == 1:
+                    queue.line_up(pipeline[r], firm, opportunities, cells, segments, pools, lucks, draw)
+                elif pipeline[r].stage == last_stage:
                     deals.resume_row(
                         pipeline[r], firm, opportunities, cells, segments, pools, bands, clock, owners, seats_,
                         closing, freed, lucks, draw,
@@ -163,10 +165,10 @@ def simulate_paths(world, slots, varying, draws, results):
                         closing, freed, order.picked, lucks, draw, out, out_p,
                     )  # fmt: skip
                 for r in range(pipeline.shape[0] if t == 0 else 0):
-                    waiting = pipeline[r]
-                    if waiting.stage < last_stage and cells[waiting.cell].segment == s:
+                    early = pipeline[r]
+                    if early.stage < last_stage and cells[early.cell].segment == s:
                         deals.arrive(
-                            t, waiting.cell, ONE, waiting.arrival, waiting.ordinal, waiting.passing, waiting.value,
+                            t, early.cell, ONE, early.arrival, early.ordinal, early.passing, early.value,
                             firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
                             closing, freed, order.picked, lucks, draw, out, out_p,
                         )  # fmt: skip

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
-from simengine.kernel.deals import start_in_order
-from simengine.kernel.jit import NONE, ZERO, step
-from simengine.kernel.market import NEGLIGIBLE, append, expected_value, give_row_back, load_of, sort
-from simengine.kernel.random import NEVER, months_until
+from simengine.kernel.deals import draw_lucks, draw_paces, record, start_in_order
+from simengine.kernel.jit import NONE, ONE, ZERO, integer, step
+from simengine.kernel.market import NEGLIGIBLE, append, divide, expected_value, give_row_back, load_of, sort
+from simengine.kernel.random import NEVER, WIDTH, months_until
+
+_BEFORE = integer(-1)
+"""The month before the plan."""
 
 
 @step
@@ -87,6 +90,31 @@ def wait(t, first, last, fresh, pool, stale, opportunities, picked):
         if fresh:
             opportunities[n].stale = goes_stale(t, stale, staying, opportunities[n].patience)
         pool.queue_head, pool.queue_tail = append(n, pool.queue_head, pool.queue_tail, opportunities)
+
+
+@step
+def line_up(row, firm, opportunities, cells, segments, pools, lucks, draw):
+    """Let a row of the opening pipeline stand in the queue when the plan starts, patient as what came just before."""
+    c = row.cell
+    cell = cells[c]
+    segment = segments[cell.segment]
+    divide(segment, pools)
+    expected = expected_value(cell, row.value)
+    stale = firm.stale
+    staying = math.log1p(-stale) if 0.0 < stale < 1.0 else 0.0
+    for first in range(0, row.count, WIDTH):
+        count = min(WIDTH, row.count - first)
+        ordinal = row.ordinal + first
+        draw_lucks(cell, ONE, draw, ordinal, count, row.arrival, lucks)
+        draw_paces(cell, count, lucks)
+        for k in range(count):
+            n = record(
+                c, ONE, row.arrival, ordinal + k, row.value, expected, k, lucks,
+                firm, opportunities, cell, segment, pools,
+            )  # fmt: skip
+            pool = pools[opportunities[n].pool]
+            opportunities[n].stale = goes_stale(_BEFORE, stale, staying, opportunities[n].patience)
+            pool.queue_head, pool.queue_tail = append(n, pool.queue_head, pool.queue_tail, opportunities)
 
 
 @step

@@ -16,7 +16,7 @@ from simengine.kernel.tables import Band, Calendar, Cell, Group, Pool, Row, Seat
 
 SLOTS: dict[type[IntEnum], frozenset[IntEnum]] = {
     Calendar: frozenset(column for column in Calendar if column >= Calendar.STALE),
-    Group: frozenset(column for column in Group if column >= Group.TENURE),
+    Group: frozenset(column for column in Group if column >= Group.DELAY),
     Band: frozenset({Band.SINCE, Band.TIMES, Band.CYCLE}),
     Pool: frozenset({Pool.POTENTIAL}),
     Cell: frozenset(column for column in Cell if column >= Cell.VOLUME),
@@ -50,18 +50,19 @@ GROUP = _record(
 SEAT = _record(
     Seat,
     whole="occupant starts leaves existing internal rated_below worked never_ramps ready next_starts next_internal",
-    real="before ramp_months productivity life career choice quota booked annual_quota draw ease owned",
+    real="tenure before ramp_months productivity life career choice quota booked annual_quota draw ease owned",
 )
 """A seat and who sits on it.
 
 occupant: number of the present or next one. starts: their first month. leaves: NEVER, or the month at whose end they
 leave. existing: there before the plan. internal: promoted into the seat. rated_below: in the fiscal year after one
 with a missed quota. worked: months worked in this fiscal year. ready: for promotion. next_starts: of a seat whose
-occupant leaves this month, when the next one starts; -1 if none does. before: tenure at the start. life, career:
-cumulated hazard left until they leave, or are ready for promotion. choice: the uniform that says how they leave.
-quota, booked: of this fiscal year so far. draw: guaranteed commission of the month that is not earned yet. ease: 1
-over the seat's room in the month; 0 where nobody works, or is worked for before their first day. owned: load of the
-open opportunities of the seat. burden: (owned + load)/room with the next opportunity.
+occupant leaves this month, when the next one starts; -1 if none does. tenure: in months, of who is there when the plan
+starts. before: tenure when the occupant starts. life, career: cumulated hazard left until they leave, or are ready for
+promotion. choice: the uniform that says how they leave. quota, booked: of this fiscal year so far. draw: guaranteed
+commission of the month that is not earned yet. ease: 1 over the seat's room in the month; 0 where nobody works, or is
+worked for before their first day. owned: load of the open opportunities of the seat.
+burden: (owned + load)/room with the next opportunity.
 """
 BAND = _record(Band)
 POOL = _record(

@@ -82,7 +82,7 @@ def fill(seat, group, start, draw):
     seat.rated_below = 0
     seat.never_ramps = 0
     seat.ready = 0
-    seat.before = group.tenure if existing else 0.0
+    seat.before = seat.tenure if existing else 0.0
     begin_year(seat)
     u_productivity, u_ramp, u_life, u_choice = uniforms(
         group.k0, group.k1, draw, seat.ordinal, seat.planned, PERSON, seat.occupant
@@ -99,14 +99,14 @@ def fill(seat, group, start, draw):
 
 @step
 def fill_first(seat, group, firm, draw):
-    """Seat the first occupant: existing people at once, hires after their delay."""
+    """Seat the first occupant: existing people at once, those expected in their month, hires after their delay."""
     seat.occupant = 0
     seat.owned = 0.0
     start = 0
     if seat.planned > 0:
         start = seat.planned - firm.start
         delay = group.climate * group.delay
-        if delay > 0.0:
+        if delay > 0.0 and seat.expected == 0:
             u_size, u_round, _, _ = uniforms(group.k0, group.k1, draw, seat.ordinal, seat.planned, START, ONCE)
             start += whole_months(delay, group.delay_sigma, u_size, u_round)
     fill(seat, group, start, draw)

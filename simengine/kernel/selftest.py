@@ -74,7 +74,6 @@ def smallest_plan() -> tuple[Tables, Any, Any]:
         Group.PROMOTED_INTO: _NONE,
         Group.QUOTA_OF_TEAM: _NONE,
         Group.TEAM: _NONE,
-        Group.TENURE: _TWENTY,
         Group.ROOM: _TWENTY,
     }
     cell = {
@@ -92,6 +91,7 @@ def smallest_plan() -> tuple[Tables, Any, Any]:
         groups=_row(Group, _HALF, group)[None],
         bands=_row(Band, _HALF, {Band.KIND: BandKind.DEAL})[None],
         seats=_row(Seat, 0)[None],
+        tenures=np.full(1, _NUMBERS[_TWENTY]),
         pools=_row(Pool, 0, {Pool.SEATS: 1})[None],
         members=np.zeros((1, 1), np.int64),
         cells=_row(Cell, _HALF, cell)[None],

@@ -24,11 +24,13 @@ class Calendar(IntEnum):
     FREEZE_AFTER = 4
     """Months of the fiscal year before hiring can be frozen; -1: it never is."""
     FREEZE_BACKFILLS = 5
-    STALE = 6
+    GROWN = 6
+    """Months of growth at t = 0."""
+    STALE = 7
     """Slot, as are all that follow: share of waiting opportunities that go stale in a month."""
-    FREEZE_BEHIND = 7
-    ACCELERATOR_ABOVE = 8
-    ACCELERATOR_RATE = 9
+    FREEZE_BEHIND = 8
+    ACCELERATOR_ABOVE = 9
+    ACCELERATOR_RATE = 10
     """Multiple of the commission rate above `ACCELERATOR_ABOVE` of the annual quota."""
 
 
@@ -56,35 +58,34 @@ class Group(IntEnum):
     """-1: none."""
     DRAW_MONTHS = 12
     REASSIGNED_AFTER = 13
-    TENURE = 14
-    """Slot, as are all that follow: months in the job at the start, of existing people."""
-    DELAY = 15
-    DELAY_SIGMA = 16
-    RAMP = 17
+    DELAY = 14
+    """Slot, as are all that follow."""
+    DELAY_SIGMA = 15
+    RAMP = 16
     """Months of the ramp; of a bookings ramp the cycle that it contains."""
-    RAMP_SIGMA = 18
-    NEVER_SHARE = 19
-    NEVER_LEVEL = 20
-    PRODUCTIVITY_SIGMA = 21
-    VOLUNTARY = 22
+    RAMP_SIGMA = 17
+    NEVER_SHARE = 18
+    NEVER_LEVEL = 19
+    PRODUCTIVITY_SIGMA = 20
+    VOLUNTARY = 21
     """Hazards per month."""
-    INVOLUNTARY = 23
-    PROMOTION = 24
-    PROMOTION_AFTER = 25
-    MISSED_BELOW = 26
-    MISSED_TIMES = 27
-    LAG = 28
-    ROOM = 29
+    INVOLUNTARY = 22
+    PROMOTION = 23
+    PROMOTION_AFTER = 24
+    MISSED_BELOW = 25
+    MISSED_TIMES = 26
+    LAG = 27
+    ROOM = 28
     """Opportunities, or money, that a ramped person of average productivity carries."""
-    HOURS = 30
-    CARRIES = 31
-    LEAVER_WIN_RATE = 32
-    QUOTA = 33
+    HOURS = 29
+    CARRIES = 30
+    LEAVER_WIN_RATE = 31
+    QUOTA = 32
     """Per year; 0: none."""
-    VARIABLE = 34
+    VARIABLE = 33
     """Variable pay per year, of those on commission; 0 otherwise."""
-    DRAW_SHARE = 35
-    CLIMATE = 36
+    DRAW_SHARE = 34
+    CLIMATE = 35
 
 
 class Shape(IntEnum):
@@ -127,7 +128,9 @@ class Seat(IntEnum):
     ORDINAL = 1
     PLANNED = 2
     """Absolute month; 0 if the seat is filled at the start."""
-    POOL = 3
+    EXPECTED = 3
+    """1 if its first occupant starts in that month without delay."""
+    POOL = 4
     """The pool whose opportunities it works; -1: it does not sell."""
 
 
@@ -232,6 +235,8 @@ class Row(IntEnum):
     COUNT = 4
     OWNER = 5
     """Seat group; -1: anybody."""
+    WAITING = 6
+    """1 if nobody has started to work on it."""
 
 
 class Opening(IntEnum):
@@ -349,6 +354,8 @@ class Tables(NamedTuple):
     groups: Any
     bands: Any
     seats: Any
+    tenures: Any
+    """(seat,): months in the job at the start, of who is there; 0 where nobody is."""
     pools: Any
     members: Any
     """(n, 1): seats of the pools, in order."""

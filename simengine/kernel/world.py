@@ -344,7 +344,9 @@ def _spans(tables: Tables, kind: BandKind, owners: int) -> NDArray[np.int64]:
 
 
 def _seats(tables: Tables) -> NDArray[Any]:
-    return _with_facts(np.zeros(len(tables.seats), SEAT), Seat, tables.seats)
+    seats = _with_facts(np.zeros(len(tables.seats), SEAT), Seat, tables.seats)
+    seats["tenure"] = tables.tenures
+    return seats
 
 
 def _terms(tables: Tables) -> NDArray[Any]:

@@ -145,12 +145,14 @@ class History:
     origins : where each comes from
     since : of a table the first day from which on it is complete, where an older record may be missing because what
         ended before was not kept (left truncation)
+    currency : of money, unless a segment has its own; "" where there is no money
     """
 
     as_of: date
     tables: Mapping[str, pd.DataFrame]
     origins: Mapping[str, Origin] = field(default_factory=dict)
     since: Mapping[str, date] = field(default_factory=dict)
+    currency: str = ""
 
     def table(self, name: str) -> pd.DataFrame:
         """A table; one without records where none was given."""

@@ -58,13 +58,15 @@ def lookback(history: History, *, period: str | None = None, fiscal_year_start: 
     ----------
     history : needs people with quotas, and bookings or won opportunities, for attainment and productivity;
         opportunities for win rates and cycles; forecasts for their accuracy
-    period : a fiscal year or quarter that has ended; by default the twelve months up to the as-of date
+    period : a fiscal year or quarter that has ended; by default the twelve months up to the as-of date, or those of
+        them of which the tables tell what was sold
     fiscal_year_start : first month of the fiscal year, 1 to 12
 
     Raises
     ------
     SimengineError
-        when the period is none, or has not ended by the as-of date
+        when the period is none, has not ended by the as-of date, or begins before the tables tell what was sold: quotas
+        of months without sales on record would look missed
     """
     window = _window(history, period, fiscal_year_start)
     sections = (*_attainment(history, window), *_deals(history, window), *_accuracy(history, fiscal_year_start))
@@ -75,8 +77,10 @@ def _window(history: History, period: str | None, fiscal_year_start: int) -> Per
     last = history.last.year * MONTHS_PER_YEAR + history.last.month - 1
     if (history.last + pd.Timedelta(days=1)).day != 1:
         last -= 1  # the month of the as-of date has not ended
+    begin = _told_from(history)
     if period is None:
-        return Period(f"{month_label(last - 11)} to {month_label(last)}", last - 11, last)
+        first = min(max(last - 11, begin), last)
+        return Period(f"{month_label(first)} to {month_label(last)}", first, last)
     try:
         window = fiscal_period(period, fiscal_year_start)
     except ValueError:
@@ -85,7 +89,22 @@ def _window(history: History, period: str | None, fiscal_year_start: int) -> Per
         raise SimengineError(
             f"{period} ends with {month_label(window.last)}, the records on {history.as_of}; choose an earlier period"
         )
+    if window.first < begin:
+        raise SimengineError(
+            f"{period} begins with {month_label(window.first)}, and what was sold is on record from "
+            f"{month_label(begin)} on; choose a later period, or export the records from its first day on"
+        )
     return window
+
+
+def _told_from(history: History) -> int:
+    """The first month (since year 0) of which the tables tell what was sold; 0 where they tell nothing."""
+    name = "bookings" if len(history.table("bookings")) else "opportunities"
+    since = history.since.get(name)
+    if since is not None:
+        return since.year * MONTHS_PER_YEAR + since.month - 1 + (since.day > 1)
+    first = sales(history)["date"].min()
+    return 0 if pd.isna(first) else int(first.year * MONTHS_PER_YEAR + first.month - 1)
 
 
 def _days(window: Period) -> tuple[pd.Timestamp, pd.Timestamp]:

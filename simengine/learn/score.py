@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from simengine.learn.readings import Reading
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import every_path, hit_probability, period_values
 from simengine.units import fiscal_period, fiscal_quarter, month_number
@@ -65,14 +66,14 @@ def pit(sample: Floats, happened: float, u: float) -> float:
 
 
 def brier(probability: Floats, hit: Floats) -> float:
-    """Mean squared error of probabilities: 0 is perfect, 0.25 is what "one in two" always gets.
+    """Mean squared error of probabilities: 0 is perfect, 0.25 is what "one in two" always gets; NaN of none.
 
     Source: G. W. Brier, Monthly Weather Review 78, 1950, 1-3.
 
     >>> brier(np.array([0.9, 0.2]), np.array([1.0, 0.0]))
     0.025
     """
-    return float(np.mean((probability - hit) ** 2))
+    return float(np.mean((probability - hit) ** 2)) if len(hit) else math.nan
 
 
 def exact_share(successes: int, trials: int, level: float = 0.95) -> tuple[float, float, float]:
@@ -122,7 +123,7 @@ def forecasts(runs: Mapping[str, xr.Dataset], actual: Actual, until: str) -> Ite
             ahead = 1 + (_last(ds, period) - month_number(ds.attrs["start"])) // 3
             for metric in MEASURED:
                 unit = OUTPUTS[metric].attributes(ds.attrs["currency"])["units"]
-                for segment, sample, plan in _samples(ds, metric, period):
+                for segment, sample, plan in samples(ds, metric, period):
                     happened = actual(metric, period, {"segment": segment} if segment else {})
                     if math.isfinite(happened) and (np.any(sample) or happened):
                         yield Forecast(run, metric, period, segment, ahead, unit, sample, plan, happened)
@@ -147,8 +148,8 @@ def _last(ds: xr.Dataset, period: str) -> int:
     return fiscal_period(period, int(ds.attrs["fiscal_year_start"])).last
 
 
-def _samples(ds: xr.Dataset, metric: str, period: str) -> Iterator[tuple[str, Floats, float]]:
-    """Segment ("" for the company), values path by path, and the operating plan's value."""
+def samples(ds: xr.Dataset, metric: str, period: str) -> Iterator[tuple[str, Floats, float]]:
+    """Segment ("" for the company), values of a metric in a period path by path, and the operating plan's value."""
     planned = period_values(ds, metric, period, "_baseline").sel(case="operating plan")
     yield "", period_values(ds, metric, period).values, float(planned)
     by_segment = ds.get(f"{metric}_by_segment")
@@ -242,18 +243,6 @@ def _skill(scored: xr.Dataset) -> float:
     return 1.0 - float(scored["crps"].values[known].sum() / error) if error > 0 else math.nan
 
 
-class Reading(NamedTuple):
-    """What the records show of an assumption, as a company would report it.
-
-    `value` with its `error` (standard error), in the assumption's unit; `n` observations; `what` they are.
-    """
-
-    value: float
-    error: float
-    n: int
-    what: str
-
-
 def belief_scores(ds: xr.Dataset, readings: Mapping[str, Reading], run: str = "", seed: int = 7) -> xr.Dataset:
     """How what was believed of each assumption did against what the records show of it.
 
@@ -316,8 +305,14 @@ def target_scores(runs: Mapping[str, xr.Dataset], actual: Actual, until: str) ->
             "run": ("forecast", np.array([row[0] for row in rows], str)),
             "target": ("forecast", np.array([row[1] for row in rows], str)),
         },
-        {"brier": brier(p, hit) if rows else math.nan},
+        {"brier": brier(p, hit)},
     )
+
+
+def joined(parts: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Scores of several runs one after the other; of targets the Brier score is that of all."""
+    whole = xr.concat(list(parts), "forecast", combine_attrs="drop")
+    return whole.assign_attrs(brier=brier(whole["p"].values, whole["hit"].values)) if "p" in whole else whole
 
 
 def _judged(

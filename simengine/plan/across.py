@@ -6,17 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simengine.assumptions.dependence import DependenceError
+from simengine.assumptions.spec import Key as SpecPath
 from simengine.plan.beliefs import fault_of
-from simengine.plan.customers import Base
-from simengine.plan.evidence import Dependence, Event
+from simengine.plan.customers import RECONCILED, Base
+from simengine.plan.evidence import Assumption, Dependence, Event
+from simengine.plan.facts import Facts, untold
 from simengine.plan.fields import ZERO
 from simengine.plan.header import Header
+from simengine.plan.learned import Learned
 from simengine.plan.market import Channel, Funnel
+from simengine.plan.money import Economics
 from simengine.plan.people import Team
-from simengine.plan.scalars import nearest
+from simengine.plan.scalars import nearest, plain
 from simengine.plan.schema import Segment
 from simengine.plan.source import Path
-from simengine.plan.targets import COHORT_METRICS, QUOTA_METRICS, ROLE, TEAM, Target, too_early
+from simengine.plan.targets import COHORT_METRICS, OUTSIDE, QUOTA_METRICS, ROLE, TEAM, Target, outside, too_early
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_label
 
 
@@ -40,7 +44,10 @@ def across(sections: Mapping[str, Any]) -> Iterator[Finding]:
         (_owners, ("team", "funnel")),
         (_service, ("segments", "team", "base")),
         (_additions, ("funnel", "events")),
-        (_correlations, ("dependence",)),
+        (_correlations, ("dependence", "learned")),
+        (_learned, ("assumptions", "learned")),
+        (_agree, ("plan", "base", "economics", "facts")),
+        (_past, ("plan", "segments", "facts", "targets")),
     )
     for rule, needed in rules:
         if all(section in sections for section in needed):
@@ -88,6 +95,8 @@ def _cohorts(
             continue
         asked = {name for name, segment in segments.items() if target.covers(name, segment.labels)}
         before = fiscal_period(target.period, header.fiscal_year_start).last - MONTHS_PER_YEAR
+        if before + MONTHS_PER_YEAR < header.start:
+            continue  # which only facts could tell
         is_of_opening = before < header.start
         if not any(segments[name].sells == "subscription" for name in asked):
             message = f"{target.metric} is about subscription customers, and nobody sells subscriptions here"
@@ -199,8 +208,14 @@ def _additions(funnel: Funnel, events: Mapping[str, Event]) -> Iterator[Finding]
                     yield Finding("events", (name, "effect", affected), message, "expected a factor like x1.3")
 
 
-def _correlations(dependence: Dependence) -> Iterator[Finding]:
-    """Loadings and rank correlations are possible together."""
+def _correlations(dependence: Dependence, learned: Learned | None) -> Iterator[Finding]:
+    """Loadings and rank correlations are possible together, and so are learned ones."""
+    try:
+        if learned is not None:
+            learned.dependence.copula()
+    except DependenceError as error:
+        for problem in error.problems:
+            yield Finding("learned", *fault_of(problem)._replace(at=_at_row(problem.path)))
     try:
         dependence.copula()
     except DependenceError as error:
@@ -208,3 +223,54 @@ def _correlations(dependence: Dependence) -> Iterator[Finding]:
             kind, *rest = problem.path
             at = (kind, rest[0], "loadings", *rest[1:]) if kind == "factors" else problem.path
             yield Finding("dependence", *fault_of(problem)._replace(at=at))
+
+
+def _at_row(path: SpecPath) -> tuple[str | int, ...]:
+    """Where in `learned` a problem of ("rank_correlations", row, "between", side) stands."""
+    row = [step for step in path[1:2] if isinstance(step, int)]
+    key = ["ab"[path[3:] != (0,)] if step == "between" else "rho" for step in path[2:3]]
+    return ("dependence", "rows", *row, *key)
+
+
+def _learned(assumptions: Mapping[str, Assumption], learned: Learned | None) -> Iterator[Finding]:
+    """Where a belief has changed it is said by what."""
+    for name, assumption in assumptions.items():
+        if assumption.before is not None and learned is None:
+            words = "a belief of before is given, and the plan does not say what it has learned since"
+            yield Finding("assumptions", (name, "before"), words, "add learned, or remove this")
+
+
+def _agree(header: Header, base: Mapping[str, Base], economics: Economics, facts: Facts) -> Iterator[Finding]:
+    """What facts end with is what the plan starts with."""
+    for index, row in enumerate(facts.rows):
+        if row.month != header.start - 1:
+            continue
+        terms = base.get(row.segment or "")
+        starts = {
+            "cash": ("economics.opening_cash", economics.opening_cash),
+            "ending_arr": (f"base.{row.segment}.arr", terms.arr if terms else 0.0),
+            "customers": (f"base.{row.segment}.customers", terms.customers if terms else 0.0),
+        }
+        place, value = starts.get(row.output, ("", row.value))
+        if abs(row.value - value) > RECONCILED * abs(value):
+            words = f"{row.output} ends with {plain(row.value)}, and the plan starts with {plain(value)} ({place})"
+            yield Finding("facts", ("rows", index, "value"), words, "correct one of them")
+
+
+def _past(
+    header: Header, segments: Mapping[str, Segment], facts: Facts, targets: Sequence[Target]
+) -> Iterator[Finding]:
+    """A target of a period that begins before the plan is about what facts can tell."""
+    for index, target in enumerate(targets):
+        period = fiscal_period(target.period, header.fiscal_year_start)
+        if period.first >= header.start:
+            continue
+        words, remedy = outside(period, header.start, header.end), OUTSIDE
+        if facts.first is not None and facts.first > period.first:
+            words += f", and facts from {month_label(facts.first)}"
+            remedy = f"add the months from {month_label(period.first)} on to facts, or choose a later period"
+        elif facts.first is not None:
+            meant = {name: entry.sells for name, entry in segments.items() if target.covers(name, entry.labels)}
+            words, remedy = untold(facts, target.metric, target.where, meant, period.last < header.start)
+        if words:
+            yield Finding("targets", (index, "period"), words, remedy)

@@ -61,6 +61,19 @@ def loads(
     return _load(lambda: Folder(None, Problems(), {**(files or {}), name: text}), name, tuple(overrides))
 
 
+def of_tree(tree: Node) -> Plan:
+    """Check a tree that is put together of trees of plans; raise PlanError as `load` does.
+
+    It may declare what it does not use.
+    """
+    problems = Problems()
+    plan = _Reader(tree, problems).plan()
+    if plan is None or problems.found:
+        raise PlanError(problems.found)
+    plan.remember(Origin(tree, {}, ()))
+    return plan
+
+
 def _load(new_folder: Callable[[], Folder], name: str, overrides: tuple[str, ...]) -> Plan:
     try:
         return _read(new_folder(), name, overrides)
@@ -225,8 +238,11 @@ class _Reader:
     def check_use(self, file: str, extends: bool) -> None:
         """Every assumption that `file` declares is used; looked up in the text, so that no mistake hides a use.
 
-        A scenario may put a number in the place of its base's assumption, whose column stays: draws stay comparable.
+        A scenario may put a number in the place of its base's assumption, whose column stays: draws stay comparable. So
+        does that of one whose months have passed when a plan is updated.
         """
+        if "learned" in self.raw:
+            return
         used, acted_on = self._words(HOLDING_NUMBERS), set[str]()
         for section, key in ACTING:
             for entry in _mapping(self.raw.get(section)):

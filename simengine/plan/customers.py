@@ -13,7 +13,7 @@ from simengine.plan.scalars import Constant, Fault, Key, Q, Quantity
 from simengine.units import MONTHS_PER_YEAR, month_label
 
 Term = Annotated[int, Constant("months", 1, 120, whole=True, example="12 months")]
-_ROUNDING, _RECONCILED = 1e-9, 0.005
+_ROUNDING, RECONCILED = 1e-9, 0.005
 """How far sums may be off, relative: of shares, and of money from two reports."""
 TermLength = Annotated[int, Key("months", 1, 120, whole=True)]
 
@@ -153,7 +153,7 @@ class Base(Model):
             words = f"falls into {months} months, more than there are customers ({self.customers})"
             yield Fault(("atr",), words, "each month needs a customer who renews in it")
         total = sum(atr.values())
-        if abs(total - self.arr) > _RECONCILED * self.arr:
+        if abs(total - self.arr) > RECONCILED * self.arr:
             yield Fault(
                 ("atr",),
                 f"adds up to {total:,.0f}, and arr is {self.arr:,.0f}",
@@ -216,7 +216,7 @@ class Base(Model):
     def _history_faults(self, header: Header | None) -> Iterator[Fault]:
         """Each of the twelve months before the plan at most once, with numbers that can be true of one base."""
         seen: set[int] = set()
-        most = self.arr * (1 + _RECONCILED)
+        most = self.arr * (1 + RECONCILED)
         for index, row in enumerate(self.history):
             at = ("history", index)
             if row.month in seen:
@@ -245,7 +245,7 @@ class Base(Model):
             )
         elif row.month == last:
             for key in ("arr", "net", "gross"):
-                if abs(getattr(row, key) - self.arr) > _RECONCILED * self.arr:
+                if abs(getattr(row, key) - self.arr) > RECONCILED * self.arr:
                     words = f"is not the segment's arr at the start, {self.arr:,.0f}"
                     yield Fault((*at, key), words, "the plan starts with the customers of the end of this month")
                     return

@@ -1,8 +1,8 @@
 """What nobody knows yet, and who says what of it: assumptions, events, shocks, and how they hang together."""
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -64,6 +64,10 @@ class SourcePolicy(Model):
     benchmark: Widening = Widening(widen=1.5)
     judgment: Widening = Widening(widen=1.25)
 
+    def of(self, source: "Source") -> "SourcePolicy":
+        """The policy for one source: a drift that history has told of a quantity replaces the one assumed of all."""
+        return self if source.drift is None else self.model_copy(update={"historical": Historical(drift=source.drift)})
+
 
 class Source(Model):
     """Where an assumption comes from."""
@@ -72,13 +76,17 @@ class Source(Model):
     reference: Title
     n: Annotated[int, Constant("count", 1, 1e12, whole=True, example="412")] | None = None
     as_of: Day | None = None
+    drift: Annotated[float, Constant("fraction", 0, 2, example="8 %")] | None = None
     url: Text = ""
     grade: Literal["A", "B", "C"] | None = None
 
     def faults(self, known: Known) -> Iterator[Fault]:
-        """History says how much of it there is."""
+        """History says how much of it there is, and it alone drifts."""
         if self.kind == "historical" and self.n is None:
             yield Fault((), "a historical source needs n", "add n: the number of observations behind it")
+        if self.kind != "historical" and self.drift is not None:
+            words = f"a {self.kind} source does not drift; source_policy.{self.kind}.widen makes it wider"
+            yield Fault(("drift",), words, "remove it, or say kind: historical")
 
 
 class Risk(Model):
@@ -125,11 +133,15 @@ def _trigger(raw: object, info: ValidationInfo) -> object:
 
 
 class Assumption(Model):
-    """A number nobody knows yet. `distribution` is an object of simengine.assumptions.distributions in unit `unit`."""
+    """A number nobody knows yet. `distribution` is an object of simengine.assumptions.distributions in unit `unit`.
+
+    `before` is what was believed before any actuals: where it is given, `distribution` is what they have made of it.
+    """
 
     unit: Unit
     plan: Annotated[float, BeforeValidator(_in_own_unit)]
     distribution: Annotated[Any, BeforeValidator(_distribution)]
+    before: Annotated[Any, BeforeValidator(_distribution)] = None
     source: Source
     risk: Risk
     owner: Text = ""
@@ -150,8 +162,19 @@ class Assumption(Model):
             )
 
     def widened(self, policy: SourcePolicy) -> Distribution:
-        """The distribution as it is simulated: wider than stated, as the source policy says for this kind of source."""
-        return widened(self.distribution, self.unit, self.source.kind, policy)
+        """The distribution as it is simulated: wider than stated, as the source policy says for this kind of source.
+
+        Where actuals have been learned from it was widened before that, and is not again.
+        """
+        if self.before is not None:
+            return cast(Distribution, self.distribution)
+        return widened(self.distribution, self.unit, self.source.kind, policy.of(self.source))
+
+    def widened_before(self, policy: SourcePolicy) -> Distribution | None:
+        """What was simulated before any actuals; None where nothing has been learned."""
+        return (
+            None if self.before is None else widened(self.before, self.unit, self.source.kind, policy.of(self.source))
+        )
 
 
 class Effect(NamedTuple):
@@ -340,9 +363,15 @@ class Dependence(Model):
     factors: dict[Name, FactorLoadings] = {}
     rank_correlations: tuple[RankCorrelation, ...] = ()
 
-    def copula(self) -> Copula:
-        """What is declared here as a Gaussian copula; raises DependenceError where it is impossible."""
-        factors = {name: factor.loadings for name, factor in self.factors.items()}
-        stated = [(*entry.between, entry.rho) for entry in self.rank_correlations]
+    def copula(self, but: Collection[str] = ()) -> Copula:
+        """What is declared here as a Gaussian copula; raises DependenceError where it is impossible.
+
+        What is said of the names in `but` is left out.
+        """
+        factors = {
+            name: {loaded: value for loaded, value in factor.loadings.items() if loaded not in but}
+            for name, factor in self.factors.items()
+        }
+        stated = [(*e.between, e.rho) for e in self.rank_correlations if not any(name in but for name in e.between)]
         names = {name for loadings in factors.values() for name in loadings}
         return Copula.build(names | {name for a, b, _ in stated for name in (a, b)}, factors, stated)

@@ -74,6 +74,12 @@ def _assumption_name(raw: object) -> str:
     return name
 
 
+def _flag(raw: object) -> bool:
+    if raw in (True, "true") or raw in (False, "false"):
+        return raw in (True, "true")
+    raise mistake(f"{shown(raw)} is neither true nor false", "expected true or false")
+
+
 def _currency(raw: object) -> str:
     if not isinstance(raw, str) or not re.fullmatch("[A-Z]{3}", raw):
         raise mistake(f"{shown(raw)} is not a currency", "expected a code of three capital letters like USD")
@@ -155,5 +161,6 @@ Weight = Annotated[float, Constant("", 0, 1000, example="1.2")]
 ZERO = Quantity(0.0)
 ONE = Quantity(1.0)
 
+Flag = Annotated[bool, BeforeValidator(_flag)]
 Currency = Annotated[str, BeforeValidator(_currency)]
 Unit = Annotated[str, BeforeValidator(_unit)]

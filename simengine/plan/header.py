@@ -7,6 +7,7 @@ from simengine.plan.entry import Model
 from simengine.plan.fields import Currency, Day, Month, Text, Title
 from simengine.plan.known import Known
 from simengine.plan.scalars import Constant, Fault
+from simengine.units import month_label
 
 
 class Header(Model):
@@ -20,13 +21,22 @@ class Header(Model):
     rates: dict[Currency, Annotated[float, Constant("", 1e-9, 1e9, example="1.08")]] = {}
     version: Text = ""
     as_of: Day | None = None
+    growth_from: Month | None = None
 
     def faults(self, known: Known) -> Iterator[Fault]:
-        """One unit of the plan's currency is one."""
+        """One unit of the plan's currency is one; growth has begun when the plan starts."""
         if self.currency in self.rates:
             yield Fault(("rates", self.currency), "is the plan's own currency", "remove it: its rate is 1")
+        if self.growth_from is not None and self.growth_from > self.start:
+            message = f"{month_label(self.growth_from)} is after the start, {month_label(self.start)}"
+            yield Fault(("growth_from",), message, "choose the start or a month before it, or remove it")
 
     @property
     def end(self) -> int:
         """The last month of the plan, counted from year 0."""
         return self.start + self.months - 1
+
+    @property
+    def grown(self) -> int:
+        """Months of growth when the plan starts."""
+        return 0 if self.growth_from is None else self.start - self.growth_from

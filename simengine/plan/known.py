@@ -94,9 +94,10 @@ class Known:
                 return Fault((), message, f"add {', '.join(ends)} to its quantiles")
             return Fault((), message, f"cut it off: {{truncated: {{{', '.join(ends)}, distribution: …}}}}")
         dist, unit, kind = assumption.distribution, assumption.unit, assumption.source.kind
-        if self.policy is None or surely_stays_within(dist, unit, kind, self.policy, low, high):
+        policy = self.policy and self.policy.of(assumption.source)
+        if policy is None or surely_stays_within(dist, unit, kind, policy, low, high):
             return None
-        least, most = assumption.widened(self.policy).support()
+        least, most = assumption.widened(policy).support()
         if low <= least and most <= high:
             return None
         message = f"assumption {name}, widened by source_policy, can be {span(least, most)}"

@@ -14,6 +14,7 @@ from simengine.plan.fields import (
     Amount,
     Count,
     Factor,
+    Flag,
     Fraction,
     Money,
     MoneyPerMonth,
@@ -160,7 +161,7 @@ class PipelineRow(Model):
     """Opportunities (or earlier-stage leads) that are open when the plan starts.
 
     `value` is the total of the row; where it is missing, won deals get a size from the channel's deal size. `owner` is
-    the seat group that works it.
+    the seat group that works it. Opportunities that are `waiting` stand in the queue for a seller.
     """
 
     segment: SegmentRef
@@ -170,6 +171,7 @@ class PipelineRow(Model):
     owner: Annotated[str, Ref("seat group")] | None = None
     count: Annotated[int, Constant("count", 0, 1_000_000, whole=True)]
     value: Amount | None = None
+    waiting: Flag = False
 
 
 class OpeningPipeline(Model):
@@ -199,3 +201,15 @@ class Funnel(Model):
                     f"channel {row.channel} does not serve segment {row.segment}",
                     f"add it to the channel, for its win rate and cycle; {nearest(row.segment, served)}",
                 )
+            if row.waiting and (fault := self._waits_in_vain(row)):
+                yield Fault(("opening_pipeline", "rows", index, "waiting"), *fault)
+
+    def _waits_in_vain(self, row: PipelineRow) -> tuple[str, str] | None:
+        """Why a row cannot wait for a seller, and what to do about it."""
+        if row.stage != self.stages[-1]:
+            return f"only what stands at stage {self.stages[-1]} waits for a seller", "remove it"
+        if self.channels[row.channel].sold_by == "nobody":
+            return f"channel {row.channel} is sold by nobody, so that nothing waits for a seller", "remove it"
+        if row.owner is not None:
+            return "what waits for a seller has no owner yet", "remove the owner, or this"
+        return None

@@ -4,9 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from simengine.plan.entry import Model, choice
 from simengine.plan.fields import (
@@ -29,7 +30,7 @@ from simengine.plan.fields import (
     Text,
 )
 from simengine.plan.known import Known
-from simengine.plan.scalars import Constant, Fault, Key, Q, Quantity, nearest
+from simengine.plan.scalars import Constant, Fault, Key, Q, Quantity, faults_of, nearest, wrong
 from simengine.units import month_label
 
 GroupRef = Annotated[str, Ref("seat group")]
@@ -229,26 +230,81 @@ class Role(Model):
         return self.sells and isinstance(self.quota, Quantity)
 
 
+class Tenures(Constant):
+    """Annotation of months in the job: one number for all, or a list with one for each."""
+
+    def __init__(self) -> None:
+        super().__init__("months", 0, 600)
+
+    def validate(self, raw: object, info: ValidationInfo) -> Any:
+        """Turn what stands in the plan into a number, or a tuple of numbers."""
+        if not isinstance(raw, list | tuple):
+            return super().validate(raw, info)
+        found, faults = [], []
+        for index, item in enumerate(raw):
+            try:
+                found.append(super().validate(item, info))
+            except PydanticCustomError as error:
+                faults += [Fault((index, *fault.at), fault.message, fault.expected) for fault in faults_of(error)]
+        if faults:
+            raise wrong(*faults)
+        return tuple(found)
+
+
+FIRST_EXPECTED = 100_000
+"""Ordinal of the first of those who are expected in a month: no group plans to hire so many in one."""
+
+
+class Planned(NamedTuple):
+    """A seat that is filled after the start."""
+
+    month: int
+    ordinal: int
+    is_expected: bool
+
+
 class SeatGroup(Model):
-    """Seats of one role, by unique name: those filled at the start and those planned to be hired, by month."""
+    """Seats of one role, by unique name: those filled at the start and those planned to be hired, by month.
+
+    Who is `expected` in a month starts in it; whoever is hired may be late.
+    """
 
     name: Name
     role: Annotated[str, Ref("role")]
     segment: SegmentRef | None = None
     team: Text = ""
     existing: Heads = 0
-    tenure_months: Annotated[float, Constant("months", 0, 600)] = 0.0
+    tenure_months: Annotated[float | tuple[float, ...], Tenures()] = 0.0
     hires: dict[Month, Heads] = {}
+    expected: dict[Month, Heads] = {}
     time_to_fill_delay: Months = ZERO
     delay_spread: Spread = ZERO
 
     @property
     def seats(self) -> int:
         """How many seats it has, filled and planned."""
-        return self.existing + sum(self.hires.values())
+        return self.existing + sum(self.hires.values()) + sum(self.expected.values())
+
+    @property
+    def planned(self) -> list[Planned]:
+        """The seats that are filled after the start, in order."""
+        hired = [Planned(month, i, False) for month, heads in self.hires.items() for i in range(heads)]
+        expected = (
+            Planned(month, FIRST_EXPECTED + i, True) for month, heads in self.expected.items() for i in range(heads)
+        )
+        return sorted([*hired, *expected])
+
+    @property
+    def tenures(self) -> tuple[float, ...]:
+        """Months in the job at the start, of each who is there."""
+        months = self.tenure_months
+        return months if isinstance(months, tuple) else (months,) * self.existing
 
     def faults(self, known: Known) -> Iterator[Fault]:
-        """Sellers have a segment; hires fall into the plan."""
+        """Sellers have a segment; a list of tenures is of all who are there; hires fall into the plan."""
+        if len(self.tenures) != self.existing:
+            words = f"{len(self.tenures)} given, of {self.existing} who are there"
+            yield Fault(("tenure_months",), words, "expected one for each of existing, or one number for all")
         if self.segment is None and self.role in known.selling_roles:
             yield Fault(
                 (),
@@ -258,10 +314,11 @@ class SeatGroup(Model):
         if known.header is None:
             return
         first, last = known.header.start, known.header.end
-        for month in self.hires:
+        planned = [("hires", month) for month in self.hires] + [("expected", month) for month in self.expected]
+        for key, month in planned:
             if not first <= month <= last:
                 yield Fault(
-                    ("hires", month_label(month)),
+                    (key, month_label(month)),
                     f"this month is outside the plan, {month_label(first)} to {month_label(last)}",
                     "choose a month inside it; people who are there at the start are `existing`",
                 )

@@ -15,9 +15,9 @@ from simengine.plan.scalars import is_month, nearest
 from simengine.plan.source import Key, Mark, Node, Path, Problems, key_of, parse
 
 SET = Mark("--set")
-WHOLE = frozenset({"distribution", "starts"})
+WHOLE = frozenset({"distribution", "before", "starts"})
 """Keys whose value is replaced, never merged."""
-TABLES = frozenset({"opening_pipeline", "atr", "history"})
+TABLES = frozenset({"opening_pipeline", "atr", "history", "facts", "dependence"})
 """Keys of tables, which stand in a file or here: one form replaces the other."""
 
 

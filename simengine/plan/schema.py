@@ -13,13 +13,16 @@ from typing import Literal, NamedTuple
 from pydantic import ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
+from simengine.assumptions.dependence import Dependence as Copula
 from simengine.assumptions.laws import Distribution
 from simengine.plan.customers import Base
 from simengine.plan.entry import Model
 from simengine.plan.evidence import Assumption, Dependence, Event, Shock, Source, SourcePolicy
+from simengine.plan.facts import Facts
 from simengine.plan.fields import AssumptionName, Currency, Name, SegmentRef, Text, Title, checked_name
 from simengine.plan.header import Header
 from simengine.plan.known import Known
+from simengine.plan.learned import Learned
 from simengine.plan.market import Funnel
 from simengine.plan.money import Economics
 from simengine.plan.people import Team
@@ -44,7 +47,7 @@ RESERVED_LABELS = frozenset(
         *("target_value", "assumption_value", "assumption_z", "score_correlation", "observed", "observed_count"),
         # what they are laid along
         *("draw", "twin", "case", "month", "year", "part", "segment", "channel", "stage", "role", "team", "seat"),
-        *("territory", "territory_segment", "event", "assumption", "other", "target", "scenario", "name"),
+        *("past_month", "territory", "territory_segment", "event", "assumption", "other", "target", "scenario", "name"),
         # what is known of assumptions, events and targets
         *("plan_value", "unit", "source_kind", "owner", "adverse", "grade", "observations", "source_as_of", "acts_on"),
         *("trigger_below", "trigger_above", "kind", "event_owner", "success"),
@@ -54,7 +57,7 @@ RESERVED_LABELS = frozenset(
 )
 """Words of results (docs/outputs.md), which no label may take; nor with an ending like `_by_segment` or `_twin`."""
 _FORM = re.compile(
-    "(_(by|of)_(segment|role|team|channel|territory))?(_twin|_baseline|_unwidened|_streamed|_histogram)?$"
+    "(_(by|of)_(segment|role|team|channel|territory))?(_twin|_baseline|_unwidened|_streamed|_histogram|_past)?$"
 )
 
 
@@ -129,6 +132,8 @@ class Plan(Model):
     assumptions: dict[AssumptionName, Assumption] = {}
     source_policy: SourcePolicy = SourcePolicy()
     dependence: Dependence = Dependence()
+    learned: Learned | None = None
+    facts: Facts = Facts()
     team: Team = Team()
     funnel: Funnel = Funnel()
     base: dict[SegmentRef, Base] = {}
@@ -178,6 +183,14 @@ class Plan(Model):
         header = self.plan
         events = {name: event.occurrence(header.start, header.months) for name, event in self.events.items()}
         return dict(sorted({**laws, **events}.items()))
+
+    def copula(self) -> Copula:
+        """How the normal scores hang together: as declared, and as learned where actuals have said more."""
+        if self.learned is None:
+            return self.dependence.copula()
+        learned = self.learned.dependence
+        declared, since = self.dependence.copula(but=learned.names), learned.copula()
+        return Copula({**declared.loadings, **since.loadings}, {**declared.residual, **since.residual})
 
     @property
     def planned(self) -> dict[str, float]:

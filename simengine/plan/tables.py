@@ -14,6 +14,8 @@ from simengine.plan.source import Key, Node, Path, Problems, key_of
 PIPELINE = ("segment", "channel", "stage", "age_months", "count")
 RENEWALS = ("segment", "month", "arr")
 HISTORY = ("segment", "month", "arr", "net", "gross")
+FACTS = ("month", "output", "value")
+LEARNED = ("a", "b", "rho")
 
 
 def include(tree: Node, folder: Folder) -> None:
@@ -23,7 +25,11 @@ def include(tree: Node, folder: Folder) -> None:
         assert isinstance(content, dict)
         reference = content.pop("file")
         if path == ("funnel", "opening_pipeline"):
-            _pipeline(path, content, reference, folder)
+            _rows(path, content, reference, folder, PIPELINE, ("value", "owner", "waiting"))
+        elif path == ("facts",):
+            _rows(path, content, reference, folder, FACTS, ("segment", "channel"))
+        elif path == ("learned", "dependence"):
+            _rows(path, content, reference, folder, LEARNED, ())
         elif path[0] == "base" and path[-1] == "atr":
             if content:
                 folder.problems.add(reference.mark, key_of(path), "months and a file are given", "keep one of them")
@@ -48,11 +54,19 @@ def _holders(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
             yield from _holders(child, (*path, index))
 
 
-def _pipeline(path: Path, content: dict[Key, Node], reference: Node, folder: Folder) -> None:
+def _rows(
+    path: Path,
+    content: dict[Key, Node],
+    reference: Node,
+    folder: Folder,
+    required: tuple[str, ...],
+    optional: tuple[str, ...],
+) -> None:
+    """Put the rows of a file where rows may stand."""
     if "rows" in content:
         folder.problems.add(reference.mark, key_of((*path, "file")), "rows and a file are given", "keep one of them")
         return
-    table = _read(path, reference, folder, PIPELINE, ("value", "owner"))
+    table = _read(path, reference, folder, required, optional)
     items = [Node(row, next(iter(row.values())).mark) for row in table or ()]
     content["rows"] = Node(list(items), reference.mark, reference.key_mark)
 

@@ -115,7 +115,7 @@ class Target(Model):
         return is_meant(self.where, segment, labels)
 
     def faults(self, known: Known) -> Iterator[Fault]:
-        """Exactly one bound; a group that exists, of a metric that is known by it; a period inside the plan."""
+        """Exactly one bound; a group that exists, of a metric that is known by it; a period that ends in the plan."""
         if self.at_least is None and self.at_most is None:
             yield Fault((), "neither at_least nor at_most is given", "expected one of them")
         if self.at_least is not None and self.at_most is not None:
@@ -166,18 +166,26 @@ class Target(Model):
         except ValueError:
             yield Fault(("period",), f"{shown(self.period)} is not a period", expected)
             return
-        if period.first < header.start or period.last > header.end:
-            yield Fault(
-                ("period",),
-                f"{self.period} runs from {month_label(period.first)} to {month_label(period.last)}, "
-                f"the plan from {month_label(header.start)} to {month_label(header.end)}",
-                "choose a period inside the plan, or change plan.months",
-            )
+        if period.last > header.end:
+            yield Fault(("period",), outside(period, header.start, header.end), OUTSIDE)
+        elif period.first < header.start:
+            return  # what is known of it stands in facts
         elif self.metric in GROWTH_METRICS and period.first < header.start + MONTHS_PER_YEAR:
             yield Fault(("period",), too_early(self.metric, header.start), "choose a later period")
         elif self.metric in RATED_METRICS and not has_rating(period, header.fiscal_year_start, header.end):
             message = f"{self.metric} is of seats rated at the end of a fiscal year, and none ends in {self.period}"
             yield Fault(("period",), message, "choose a fiscal year, or its last quarter")
+
+
+OUTSIDE = "choose a period inside the plan, or change plan.months"
+
+
+def outside(period: Period, start: int, end: int) -> str:
+    """Why a period is not one of a plan of the months `start` to `end`."""
+    return (
+        f"{period.label} runs from {month_label(period.first)} to {month_label(period.last)}, "
+        f"the plan from {month_label(start)} to {month_label(end)}"
+    )
 
 
 def too_early(metric: str, start: int) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from simengine.assumptions.laws import Distribution
 from simengine.plan.evidence import Assumption, Effect
+from simengine.plan.facts import Fact
 from simengine.plan.fields import InMonths
 from simengine.plan.scalars import Quantity, plain
 from simengine.plan.schema import Plan
@@ -93,8 +94,10 @@ def _entries(value: object, path: Path, unit: str, keys_are_months: bool) -> Ite
 
 def _units(model: type[BaseModel], field: str, instance: BaseModel) -> tuple[str, bool]:
     """Unit of a field, and whether it is a mapping by month."""
-    if isinstance(instance, Assumption) and field in ("plan", "distribution"):
+    if isinstance(instance, Assumption) and field in ("plan", "distribution", "before"):
         return instance.unit, False
+    if isinstance(instance, Fact) and field == "value":
+        return METRIC_UNITS[instance.output], False
     if isinstance(instance, Target) and field in ("at_least", "at_most"):
         return METRIC_UNITS[instance.metric], False
     return _declared_units(model, field)
@@ -120,37 +123,49 @@ def _flat(annotation: Any) -> Iterator[Any]:
 def explain(plan: Plan) -> list[Row]:
     """Every value in force and where it comes from; under each assumption, what the source policy does to it.
 
-    A long opening pipeline is one line.
+    A long table, like the opening pipeline, is one line.
     """
-    rows = []
-    is_long = len(plan.funnel.opening_pipeline.rows) > MOST_ROWS_SHOWN
+    rows, long, told = [], _long_tables(plan), set()
     for entry in entries(plan):
-        if is_long and entry.path[:3] == PIPELINE:
-            if entry.path[3:] == (0, "segment"):
-                rows.append(_pipeline_row(plan))
+        table = next((path for path in long if entry.path[: len(path)] == path), None)
+        if table is not None:
+            if table not in told:
+                told.add(table)
+                rows.append(Row(_key(table), long[table], "", _where(plan, table)))
             continue
         rows.append(Row(_key(entry.path), in_words(entry.value, entry.unit), entry.unit, _where(plan, entry.path)))
-        if isinstance(entry.value, Distribution) and entry.path[0] == "assumptions":
+        if isinstance(entry.value, Distribution) and entry.path[0] == "assumptions" and entry.path[2] == "distribution":
             rows.append(_policy_row(plan, str(entry.path[1])))
     return rows
 
 
-def _pipeline_row(plan: Plan) -> Row:
-    rows = plan.funnel.opening_pipeline.rows
-    words = f"{len(rows):,} rows with {sum(row.count for row in rows):,} opportunities or leads"
-    return Row(_key(PIPELINE), words, "", _where(plan, PIPELINE))
+def _long_tables(plan: Plan) -> dict[Path, str]:
+    """Tables that are too long to be shown, and what is in them."""
+    pipeline, facts = plan.funnel.opening_pipeline.rows, plan.facts.rows
+    learned = plan.learned.dependence.rows if plan.learned else ()
+    months = len({row.month for row in facts})
+    words = {
+        PIPELINE: (pipeline, f"{sum(row.count for row in pipeline):,} opportunities or leads"),
+        ("facts", "rows"): (facts, f"{len(plan.facts.outputs)} outputs of {months} month{'s' * (months > 1)}"),
+        ("learned", "dependence", "rows"): (learned, "correlations"),
+    }
+    return {path: f"{len(rows):,} rows with {of}" for path, (rows, of) in words.items() if len(rows) > MOST_ROWS_SHOWN}
 
 
 def _policy_row(plan: Plan, name: str) -> Row:
-    assumption, policy = plan.assumptions[name], plan.source_policy
-    kind = assumption.source.kind
+    assumption = plan.assumptions[name]
+    policy, kind = plan.source_policy.of(assumption.source), assumption.source.kind
+    if assumption.before is not None:
+        return Row(f"assumptions.{name} as simulated", "learned: not widened again", "", "default")
     if assumption.distribution.is_discrete:
         return Row(f"assumptions.{name} as simulated", f"{kind}: single values are not widened", "", "default")
     if kind == "historical":
         words, path = f"drift of {in_words(policy.historical.drift, 'fraction')} a year added", "drift"
     else:
         words, path = f"widened x{getattr(policy, kind).widen:g}", "widen"
-    return Row(f"assumptions.{name} as simulated", f"{kind}: {words}", "", _where(plan, ("source_policy", kind, path)))
+    of_all, own = ("source_policy", kind, path), ("assumptions", name, "source", "drift")
+    where = _where(plan, of_all if assumption.source.drift is None else own)
+    return Row(f"assumptions.{name} as simulated", f"{kind}: {words}", "", where)
 
 
 def _key(path: Path) -> str:
@@ -206,15 +221,38 @@ def _number(value: float, unit: str) -> str:
     return f"x{value:.6g}" if unit == "factor" else plain(value)
 
 
+_DRIFT = ("source", "drift")
+_WIDENED_BY = (("source", "kind"), _DRIFT)
+
+
 def digest_simulated(plan: Plan) -> str:
-    """SHA-256 of what is simulated: every value in force but names, targets, sources and notes, in any order.
+    """SHA-256 of what is simulated: every value in force but names, targets, facts, sources and notes, in any order.
 
     Only the order of a seat group's territories matters: the first belongs to its first seat.
     """
-    lines = sorted(f"{_key(e.path)} = {_exact(e.value)}" for e in entries(plan) if _is_simulated(e.path))
+    values = (e for e in entries(plan) if _is_simulated(e.path) and not _says_nothing(e))
+    lines = sorted(f"{_key(e.path)} = {_exact(e.value)}" for e in values)
+    lines += _since_an_update(plan)
     by_seats = sorted(plan.team.territories, key=lambda territory: territory.seats)
     lines += [f"territory {territory.name}" for territory in by_seats]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _says_nothing(entry: Entry) -> bool:
+    """Whether it is a later addition to the format that is not used: plans without it keep their digest."""
+    if entry.path[2:] == _DRIFT:
+        return entry.value is None
+    is_new = entry.path[:3] == PIPELINE and entry.path[4:] == ("waiting",)
+    is_new = is_new or (entry.path[:2] == ("team", "seats") and entry.path[3:] == ("expected",))
+    return is_new and not entry.value
+
+
+def _since_an_update(plan: Plan) -> list[str]:
+    """What is simulated otherwise than in a plan that was never updated."""
+    grown, learned = plan.plan.grown, plan.learned.dependence.rows if plan.learned else ()
+    lines = [f"growth since {grown} months"] if grown else []
+    lines += [f"{name} is not widened" for name, entry in sorted(plan.assumptions.items()) if entry.before is not None]
+    return lines + sorted(f"{min(row.a, row.b)} with {max(row.a, row.b)} = {_exact(row.rho)}" for row in learned)
 
 
 def digest_document(plan: Plan) -> str:
@@ -231,12 +269,17 @@ def _exact(value: object) -> str:
 
 def _is_simulated(path: Path) -> bool:
     section = path[0]
-    if section in ("scenario", "targets"):
+    if section in ("scenario", "targets", "facts", "learned"):
         return False
     if section == "plan":
-        return path[1] not in ("name", "version", "as_of")
+        return path[1] not in ("name", "version", "as_of", "growth_from")
     if section == "assumptions":
-        return len(path) < 3 or path[2] in ("unit", "plan", "distribution") or path[2:] == ("source", "kind")
+        return len(path) < 3 or path[2] in ("unit", "plan", "distribution") or path[2:] in _WIDENED_BY
     if section in ("events", "shocks"):
         return len(path) < 3 or path[2] not in ("kind", "owner", "source", "success", "note")
     return not (section == "dependence" and "source" in path)
+
+
+def simulated_entries(plan: Plan) -> Iterator[Entry]:
+    """Every value in force that a path depends on: what `digest_simulated` stands for, and facts of months past."""
+    return (e for e in entries(plan) if _is_simulated(e.path) or e.path[0] == "facts" or e.path[1:] == ("growth_from",))

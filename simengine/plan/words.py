@@ -9,6 +9,7 @@ from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from simengine.plan.scalars import nearest, shown
 from simengine.plan.source import Path
@@ -70,9 +71,15 @@ def _keys(model: type[BaseModel] | None) -> list[str]:
     return [] if model is None else [info.alias or name for name, info in model.model_fields.items()]
 
 
+def _field(model: type[BaseModel] | None, key: object) -> FieldInfo | None:
+    """The field of a key."""
+    fields = {} if model is None else model.model_fields
+    return next((info for name, info in fields.items() if (info.alias or name) == key), None)
+
+
 def _wanted(model: type[BaseModel] | None, field: object) -> str:
     """What to write for a missing key."""
-    info = None if model is None else model.model_fields.get(str(field))
+    info = _field(model, field)
     wanted = next((m.expected for m in (info.metadata if info else ()) if hasattr(m, "expected")), "")
     return str(wanted) or "add it: it has no default"
 
@@ -82,7 +89,7 @@ def _model_at(annotation: Any, loc: Iterable[int | str]) -> type[BaseModel] | No
     for step in loc:
         model = _model_in(annotation)
         if model is not None:
-            info = model.model_fields.get(str(step))
+            info = _field(model, step)
             annotation = None if info is None else info.annotation
         else:
             annotation = next((arg for arg in reversed(get_args(annotation)) if arg is not Ellipsis), None)

@@ -242,7 +242,7 @@ class OperatingPlan:
 
     def metric(self, name: str, span: Span, where: Mapping[str, str] = EVERYTHING) -> float:
         """A metric of the operating plan over a span, of the company or of a group."""
-        return float(metric(self._ledger.books(where), name, span.first, span.last)[0])
+        return float(np.broadcast_to(metric(self._ledger.books(where), name, span.first, span.last), 1)[0])
 
     def needs(self, span: Span) -> dict[str, float]:
         """What sellers must book in a fiscal year to reach each of its targets, everything else as planned."""

@@ -9,7 +9,7 @@ from simengine.plan.targets import MEASURES, METRIC_UNITS
 from simengine.reading import customers, market, people, uncertain
 from simengine.reading.operating import OperatingPlan, Span
 from simengine.reading.parts import Cell, Figure, Phrase, Section, Table, money, month, say, share, table, whole
-from simengine.units import fiscal_period
+from simengine.units import fiscal_period, month_label
 
 
 def describe(plan: Plan) -> list[Section]:
@@ -58,6 +58,13 @@ def _title(plan: Plan) -> Iterator[str]:
     if header.rates:
         rates = ", ".join(f"1 {code} = {rate:g} {header.currency}" for code, rate in header.rates.items())
         yield f"Budget rates: {rates}."
+    if plan.learned is not None:
+        records = ", ".join(f"{entry.file} until {entry.as_of.isoformat()}" for entry in plan.learned.evidence)
+        yield f"Learned from {records}; the plan before is {plan.learned.origin.file}."
+    if header.grown:
+        yield f"Growth of arrivals counts from {month_label(header.start - header.grown)} on."
+    if plan.facts.first is not None:
+        yield f"Facts are of {month_label(plan.facts.first)} to {month_label(header.start - 1)}."
 
 
 def _targets(op: OperatingPlan) -> Section | None:

@@ -96,11 +96,12 @@ def _ramp(op: OperatingPlan, ramp: Ramp | None) -> Phrase:
 def _seats(op: OperatingPlan) -> Table:
     rows = []
     for group in op.plan.team.seats:
-        hires = sorted(group.hires)
+        hires = sorted({*group.hires, *group.expected})
         when = joined([say("{}", month(end)) for end in dict.fromkeys(hires[:1] + hires[-1:])] or [say("–")], " to ")
-        planned = whole(sum(group.hires.values()))
-        tenure = months(group.tenure_months) if group.existing else "–"
-        delay = op.figure(group.time_to_fill_delay, "months") if hires else "–"
+        planned = whole(len(group.planned))
+        tenures = sorted({min(group.tenures), max(group.tenures)}) if group.existing else []
+        tenure = joined([say("{}", months(end)) for end in tenures] or [say("–")], " to ")
+        delay = op.figure(group.time_to_fill_delay, "months") if group.hires else "–"
         rows.append(
             (
                 *(group.name, group.role, group.segment or "–", group.team or "–", when),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -124,8 +125,22 @@ def register(op: OperatingPlan) -> Section | None:
         (
             table("As planned, and as simulated after the source policy", columns, numbers, texts=3),
             table("Where they come from, and where they are used", _SOURCES, sources, texts=len(_SOURCES)),
+            *_learned(op.plan),
         ),
     )
+
+
+def _learned(plan: Plan) -> Iterator[Table]:
+    """What actuals have made of beliefs."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, entry in sorted(plan.assumptions.items()):
+        before = entry.widened_before(plan.source_policy)
+        if before is not None:
+            numbers = (*before.ppf(QUANTILES), *entry.distribution.ppf(QUANTILES))
+            rows.append((name, entry.unit, *(Figure(float(x), entry.unit) for x in numbers)))
+    if rows:
+        columns = (f"{level}\n{when}" for when in ("before", "since") for level in ("P10", "P50", "P90"))
+        yield table("What actuals have made of them", ("assumption", "unit", *columns), rows, texts=2)
 
 
 def uses(plan: Plan) -> dict[str, list[str]]:

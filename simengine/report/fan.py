@@ -126,15 +126,17 @@ def _from(paths: Floats, planned: Floats, opening: float | Floats) -> Course:
 
 
 def _goals(ds: xr.Dataset, metrics: tuple[str, ...]) -> list[Facts]:
-    """The company's targets on any of these metrics."""
+    """The company's targets on any of these metrics that are not decided when the plan starts."""
     told = [target_facts(ds, str(name)) for name in ds["target"].values]
-    return [goal for goal in told if goal["metric"] in metrics and not goal["where"]]
+    return [
+        goal for goal in told if goal["metric"] in metrics and not goal["where"] and _months(ds, goal["period"])[1] >= 0
+    ]
 
 
 def _months(ds: xr.Dataset, label: str) -> tuple[int, int]:
-    """First and last month of a period, from 0."""
+    """First and last month of a period, from 0; the first one is not before the plan."""
     start, period = month_number(ds.attrs["start"]), fiscal_period(label, int(ds.attrs["fiscal_year_start"]))
-    return period.first - start, period.last - start
+    return max(0, period.first - start), period.last - start
 
 
 def _end(name: str, height: float, currency: str) -> Label:

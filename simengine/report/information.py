@@ -144,10 +144,15 @@ def rule(row: Facts, unit: str) -> str:
     """When to choose which scenario, in words; empty where there is no single value at which the choice changes."""
     if not math.isfinite(row["switch_at"]):
         return ""
-    return f"{row['best_high']} above {_value(row['switch_at'], row['unit'], unit)}, else {row['best_low']}"
+    return f"{row['best_high']} above {in_unit(row['switch_at'], row['unit'], unit)}, else {row['best_low']}"
 
 
-def _value(value: float, unit: str, currency: str) -> str:
+def in_unit(value: float, unit: str, currency: str) -> str:
+    """A value of an assumption in its unit.
+
+    >>> in_unit(0.155, "fraction", "USD"), in_unit(159.6, "count per month", "USD"), in_unit(32e3, "currency", "EUR")
+    ('15.5%', '160 per month', '€32.0k')
+    """
     quantity, _, period = unit.partition(" per ")
     every = f" per {period}" if period else ""
     if quantity in ("fraction", "currency", "months"):

@@ -15,6 +15,7 @@ from simengine.results.allocation import spend_by_cell
 from simengine.results.cash import Cash, cash_of, opening_bills
 from simengine.results.costs import Costs, amortised, costs, groups_of
 from simengine.results.outputs import KERNEL_NAMES, OUTPUTS
+from simengine.results.past import Past
 from simengine.results.paths import Array, Paths, added, cells_of, over_period, summed
 from simengine.timeline import Timeline
 from simengine.units import MONTHS_PER_YEAR, Period, fiscal_period
@@ -42,6 +43,7 @@ class Books:
         ("opening_arr") is (draw,) or one number
     spend : S&M spend of the months from … to …, where it is known by period only
     parts : of a channel's books: for each segment, the books of the segment and the channel's books in it
+    past : gives what facts say of an output before the plan, (month,); the last month is the one before the plan
     """
 
     def __init__(
@@ -49,8 +51,9 @@ class Books:
         load: Callable[[str], Array],
         spend: Callable[[int, int], Array] | None = None,
         parts: Callable[[], list[tuple[Books, Books]]] = list,
+        past: Callable[[str], Array] | None = None,
     ) -> None:
-        self._load, self._spend, self.parts = load, spend, parts
+        self._load, self._spend, self.parts, self._past = load, spend, parts, past
         self._loaded: dict[str, Array] = {}
         self._periods: dict[tuple[str, int, int], Array] = {}
 
@@ -62,6 +65,12 @@ class Books:
     def before(self, name: str, month: int) -> Array:
         """A stock when `month` begins."""
         return self[name][..., month - 1] if month > 0 else self[_OPENING[name]]
+
+    def past(self, name: str, first: int, last: int) -> Array:
+        """What facts say of an output in the months `first` to `last`, as far as they are before the plan, (month,)."""
+        assert self._past is not None
+        known = self._past(name)
+        return known[len(known) + first : len(known) + min(last, -1) + 1]
 
     def over(self, name: str, first: int, last: int) -> Array:
         """A flow or stock over the months `first` to `last`."""
@@ -93,7 +102,7 @@ class Chart:
         self.plan = plan
         self.segments, self.cells, self.groups = sorted(plan.segments), cells_of(plan), groups_of(plan)
         self.channels, self.bills = sorted(plan.funnel.channels), opening_bills(plan)
-        self.years = whole_years(plan)
+        self.years, self.past = whole_years(plan), Past(plan)
         self._members: dict[Key, Members] = {}
         self._history: dict[tuple[bool, tuple[str, ...]], Array] = {}
 
@@ -218,7 +227,10 @@ class Ledger:
             names = [self.chart.segments[s] for s in members.segments] if CHANNEL in where else []
             return [(self.books({SEGMENT: name}), self.books({**where, SEGMENT: name})) for name in names]
 
-        books = Books(load, self._spend_of(where, members) if where else None, parts)
+        def past(name: str) -> Array:
+            return self.chart.past.of(name, where)
+
+        books = Books(load, self._spend_of(where, members) if where else None, parts, past)
         return books
 
     def _spend_of(self, where: Where, members: Members) -> Callable[[int, int], Array]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from simengine.results.targets import months_of
+from simengine.errors import SimengineError
+from simengine.results.targets import months_from_start
 
 _OF_TEAMS = ("people_cost", "recruiting_cost", "commission")
 
@@ -29,7 +30,9 @@ def budget(ds: xr.Dataset, period: str) -> xr.Dataset:
     SimengineError
         when there is no such period in the plan
     """
-    first, last = months_of(ds, period)
+    first, last = months_from_start(ds, period)
+    if first < 0:
+        raise SimengineError(f"facts do not tell what was spent before {ds.attrs['start']}; choose a later period")
     months = slice(first, last + 1)
 
     def total(variable: str) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from simengine.plan.evidence import SourcePolicy
 from simengine.plan.schema import Plan
 from simengine.plan.values import sections
-from simengine.results.books import Ledger, history, opening, whole_years
+from simengine.results.books import EVERYTHING, Ledger, history, opening, whole_years
 from simengine.results.composition import PARTS
 from simengine.results.costs import groups_of
 from simengine.results.histogram import middles
 from simengine.results.observed import Statistic, observed, statistics_of, unseen
 from simengine.results.outputs import FORMS, OUTPUTS, PATH_DIMS, Form, stored
+from simengine.results.past import Past
 from simengine.results.paths import Array, Paths, cells_of, pools_of
 from simengine.results.reduction import Detail, Pass, Reduced, company_columns, target_values
 from simengine.units import Period, month_label
@@ -75,7 +76,13 @@ class Collector:
         for name in stored("opening"):
             values = np.array([opening(plan, segment)[name] for segment in names.segments])
             variables[name] = _variable(plan, name, FORMS["opening"][1], values)
-        correlation = plan.dependence.copula().correlation_matrix(names.assumptions)
+        past = Past(plan)
+        for form in _OF_THE_PAST:
+            suffix, dims = FORMS[form]
+            for name in set(stored(form)) & set(past.outputs):
+                values = past.by_segment(name) if form == "past" else past.of(name, EVERYTHING)
+                variables[name + suffix] = _variable(plan, name, dims, values)
+        correlation = plan.copula().correlation_matrix(names.assumptions)
         text = "Correlation of the normal scores of two assumptions"
         variables["score_correlation"] = xr.Variable(("assumption", "other"), correlation, {"long_name": text})
         coords = _coordinates(plan, names, list(self._cases), self._draws)
@@ -83,6 +90,8 @@ class Collector:
             coords |= _known_of_statistics(plan, self._statistics, names.assumptions)
         if self._counts:
             coords["bin"] = middles()
+        if past.months:
+            coords["past_month"] = [month_label(plan.plan.start - back) for back in range(past.months, 0, -1)]
         return xr.Dataset(variables, coords, {**self._attributes(), **attrs})
 
     def _mean_variables(self, names: _Names) -> dict[str, xr.Variable]:
@@ -155,6 +164,9 @@ _BESIDE = {
 }
 _COUNT = "Observations from the plan's start to the month's end"
 """Columns by path that hold no output: what they are laid along, and what they are."""
+
+
+_OF_THE_PAST: tuple[Form, ...] = ("past", "past of the company")
 
 
 class _Names(NamedTuple):

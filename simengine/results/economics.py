@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from simengine.plan.targets import COHORT_METRICS
 from simengine.results.books import Books
+from simengine.results.outputs import OUTPUTS
 from simengine.results.paths import Array, added, over_period
 from simengine.units import MONTHS_PER_YEAR
 
@@ -30,13 +33,29 @@ def metric(books: Books, name: str, first: int, last: int) -> Array:
     books : of the company, or of a group
     name : one of `plan.targets.METRICS`
     first, last : months of the plan, from 0, both included; last ≥ 11 for nrr and grr without history, first ≥ 12 for
-        rule_of_40
+        rule_of_40. Months before the plan count down from −1: what they hold is told by facts
     """
+    if first < 0:
+        return _since_before(books, name, first, last)
     formula = _FORMULAS.get(name)
     if formula is None:
         return books.over(name, first, last)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(formula(books, first, last), dtype=np.float64)
+
+
+def _since_before(books: Books, name: str, first: int, last: int) -> Array:
+    """A metric of a period that begins before the plan: facts, and what is simulated of it."""
+    is_over, is_lowest = last < 0, name == "lowest_cash"
+    if not (is_over or is_lowest) and (name in COHORT_METRICS or OUTPUTS[name].kind == "stock"):
+        return metric(books, name, 0, last)
+    known = books.past("cash" if is_lowest else name, first, last)
+    if is_lowest:
+        return np.asarray(known.min() if is_over else np.minimum(known.min(), metric(books, name, 0, last)))
+    if OUTPUTS[name].kind == "stock":
+        return np.asarray(known[-1])
+    told = math.fsum(known)
+    return np.asarray(told if is_over else told + metric(books, name, 0, last))
 
 
 Formula = Callable[[Books, int, int], Array]

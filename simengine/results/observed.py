@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from simengine.plan.scalars import Quantity, is_month
+from simengine.plan.places import Place
+from simengine.plan.places import places as places_of
 from simengine.plan.schema import Plan
-from simengine.plan.source import Path
-from simengine.plan.values import entries
 from simengine.results.costs import groups_of
 from simengine.results.paths import Array, Paths, cells_of
-from simengine.units import MONTHS_PER_YEAR, month_number
+from simengine.units import MONTHS_PER_YEAR
 
 Parts = tuple[tuple[str, float], ...]
 """Outputs, each with its weight in a sum."""
@@ -154,14 +152,6 @@ _REASONS = {
 """Why nothing is observed of what stands in a field."""
 
 
-class _Place(NamedTuple):
-    """Where an assumption stands in the plan: the field, and the months in which it holds."""
-
-    path: tuple[str, ...]
-    first: int
-    last: int
-
-
 def statistics_of(plan: Plan) -> list[Statistic]:
     """What is observed of each assumption of which anything is, names sorted.
 
@@ -169,7 +159,7 @@ def statistics_of(plan: Plan) -> list[Statistic]:
     the first of them counts.
     """
     book, found = _Book(plan), []
-    for name, places in sorted(_places(plan).items()):
+    for name, places in sorted(places_of(plan).items()):
         seen = [each for place in places if (each := book.seen(name, place)) is not None]
         same = [each for each in seen if each.recipe == seen[0].recipe]
         if same:
@@ -193,7 +183,7 @@ def observed(statistic: Statistic, paths: Paths) -> tuple[Array, Array]:
 
 def unseen(plan: Plan, watched: Sequence[str]) -> dict[str, str]:
     """Why nothing is observed of the other assumptions, events and shocks."""
-    reasons, places = {}, _places(plan)
+    reasons, places = {}, places_of(plan)
     for name in plan.declared:
         if name in plan.events:
             reasons[name] = "it shows when it happens"
@@ -223,31 +213,6 @@ def _monthly(term: Term, paths: Paths) -> Array:
     return outputs[term.output][:, :, term.place]
 
 
-def _places(plan: Plan) -> dict[str, list[_Place]]:
-    """Where each assumption stands, and from which month until before which."""
-    steps: dict[tuple[str, ...], dict[int, str | None]] = defaultdict(dict)
-    for entry in entries(plan):
-        if isinstance(entry.value, Quantity):
-            path, first = _dated(entry.path, plan.plan.start)
-            steps[path][first] = entry.value.assumption
-    found: dict[str, list[_Place]] = defaultdict(list)
-    for path, held in steps.items():
-        firsts = sorted(held)
-        for first, last in zip(firsts, [*firsts[1:], plan.plan.months], strict=True):
-            name = held[first]
-            if name is not None:
-                found[name].append(_Place(path, first, last))
-    return found
-
-
-def _dated(path: Path, start: int) -> tuple[tuple[str, ...], int]:
-    """The path of a field, and the month of the plan from which on the value at its end holds."""
-    *steps, last = map(str, path)
-    if last == "start":
-        return tuple(steps), 0
-    return (tuple(steps), month_number(last) - start) if is_month(last) else ((*steps, last), 0)
-
-
 class _Book:
     """Which outputs of a plan tell of which of its fields."""
 
@@ -255,7 +220,7 @@ class _Book:
         self._plan = plan
         self._cells, self._segments, self._groups = cells_of(plan), sorted(plan.segments), groups_of(plan)
 
-    def seen(self, name: str, place: _Place) -> Statistic | None:
+    def seen(self, name: str, place: Place) -> Statistic | None:
         """What is observed of an assumption at one place of the plan; None where nothing is."""
         match place.path:
             case ("funnel", "channels", channel, "segments", segment, *field):
@@ -272,7 +237,7 @@ class _Book:
                 return recipe and self._made(name, recipe, place, self._of_segments(self._segments))
         return None
 
-    def _of_cell(self, name: str, cell: tuple[str, str], field: str, place: _Place) -> Statistic | None:
+    def _of_cell(self, name: str, cell: tuple[str, str], field: str, place: Place) -> Statistic | None:
         segment, stages = cell[1], self._plan.funnel.stages
         if field == "win_rate" and self._has_one_rate(segment):
             return self._made(name, _OF_DECIDED, place, self._of_segments([segment]))
@@ -283,7 +248,7 @@ class _Book:
             recipe = Recipe(f"{stages[at + 1]} / {stages[at]}", "fraction", stages[at], after, before, before)
         return recipe and self._made(name, recipe, place, self._in_cell(cell), self._plan.rate_of(segment))
 
-    def _made(self, name: str, recipe: Recipe, place: _Place, where: _Where, rate: float = 1.0) -> Statistic:
+    def _made(self, name: str, recipe: Recipe, place: Place, where: _Where, rate: float = 1.0) -> Statistic:
         def terms(parts: Parts, scale: float = 1.0) -> tuple[Term, ...]:
             return tuple(
                 Term(kind, output, at, place.first, place.last, weight * scale)

@@ -29,6 +29,8 @@ Form = Literal[
     "opening",
     "history",
     "watched",
+    "past",
+    "past of the company",
 ]
 
 
@@ -77,6 +79,8 @@ FORMS: dict[Form, tuple[str, tuple[str, ...]]] = {
     "start": ("_by_segment", ("segment",)),
     "opening": ("", ("segment",)),
     "history": ("", ("month",)),
+    "past": ("_past", ("past_month", "segment")),
+    "past of the company": ("_past", ("past_month",)),
 }
 """Suffix of the variable's name, and its dimensions. Without `draw`, it is the mean over draws, or known."""
 
@@ -102,6 +106,7 @@ KERNEL_NAMES = {
 """What the kernel calls outputs whose name here is that of a metric."""
 
 _BOTH: tuple[Form, ...] = ("company", "segment")
+_TOLD: tuple[Form, ...] = (*_BOTH, "past")
 _PEOPLE: tuple[Form, ...] = ("role", "team")
 _SEATS: tuple[Form, ...] = ("company", *_PEOPLE)
 _YEARLY: tuple[Form, ...] = ("of_channel", "of_segment")
@@ -110,27 +115,27 @@ OUTPUTS: dict[str, Output] = {
     output.name: output
     for output in (
         # ARR
-        Output("new_arr", "currency", "flow", (*_BOTH, "channel"), "ARR of new customers"),
-        Output("expansion_arr", "currency", "flow", _BOTH, "ARR added by upsell and cross-sell"),
-        Output("price_arr", "currency", "flow", _BOTH, "ARR added by price increases at renewal"),
-        Output("contraction_arr", "currency", "flow", _BOTH, "ARR lost at renewal by customers who stay"),
-        Output("churned_arr", "currency", "flow", _BOTH, "ARR of customers who leave"),
-        Output("net_new_arr", "currency", "flow", ("company",), "Change of ARR"),
-        Output("ending_arr", "currency", "stock", _BOTH, "ARR at the end of the month"),
+        Output("new_arr", "currency", "flow", (*_TOLD, "channel"), "ARR of new customers"),
+        Output("expansion_arr", "currency", "flow", _TOLD, "ARR added by upsell and cross-sell"),
+        Output("price_arr", "currency", "flow", _TOLD, "ARR added by price increases at renewal"),
+        Output("contraction_arr", "currency", "flow", _TOLD, "ARR lost at renewal by customers who stay"),
+        Output("churned_arr", "currency", "flow", _TOLD, "ARR of customers who leave"),
+        Output("net_new_arr", "currency", "flow", ("company", "past"), "Change of ARR"),
+        Output("ending_arr", "currency", "stock", _TOLD, "ARR at the end of the month"),
         Output("live_arr", "currency", "stock", ("company",), "ARR at the end of the month that is live"),
         Output("went_live", "currency", "flow", ("segment",), "New ARR that goes live"),
         Output("opening_arr", "currency", "stock", ("opening",), "ARR when the plan starts"),
-        Output("one_off_bookings", "currency", "flow", _BOTH, "Won deals that are no subscription"),
-        Output("bookings", "currency", "flow", ("company", "channel"), "New ARR and one-off bookings"),
+        Output("one_off_bookings", "currency", "flow", _TOLD, "Won deals that are no subscription"),
+        Output("bookings", "currency", "flow", ("company", "channel", "past"), "New ARR and one-off bookings"),
         Output("new_from_pipeline", "currency", "flow", _BOTH, "New ARR from the opening pipeline"),
         Output("new_from_existing", "currency", "flow", _BOTH, "New ARR, not in pipeline yet, of existing people"),
         Output("new_from_hires", "currency", "flow", _BOTH, "New ARR, not in pipeline yet, of hires not yet made"),
         Output("new_without_seller", "currency", "flow", _BOTH, "New ARR, not in pipeline yet, that nobody sells"),
         Output("composition", "currency", "flow", ("part",), "Ending ARR of the fiscal year by what it is made of"),
         # customers and retention
-        Output("customers", "count", "stock", _BOTH, "Customers at the end of the month"),
-        Output("new_customers", "count", "flow", _BOTH, "New customers"),
-        Output("churned_customers", "count", "flow", _BOTH, "Customers who leave"),
+        Output("customers", "count", "stock", _TOLD, "Customers at the end of the month"),
+        Output("new_customers", "count", "flow", _TOLD, "New customers"),
+        Output("churned_customers", "count", "flow", _TOLD, "Customers who leave"),
         Output("opening_customers", "count", "stock", ("opening",), "Customers when the plan starts"),
         Output("nrr", "fraction", "ratio", (), "Net revenue retention: ARR of last year's customers, now / then"),
         Output("grr", "fraction", "ratio", (), "Gross revenue retention: NRR with each customer capped at then"),
@@ -149,10 +154,10 @@ OUTPUTS: dict[str, Output] = {
         # demand and pipeline
         Output("reached", "count", "flow", ("stage",), "Arrivals at a stage of the funnel"),
         Output("dropped", "count", "flow", ("channel",), "Arrivals that nobody had the hours to qualify"),
-        Output("opportunities", "count", "flow", (*_BOTH, "channel"), "Opportunities that arrive"),
+        Output("opportunities", "count", "flow", (*_TOLD, "channel"), "Opportunities that arrive"),
         Output("started", "count", "flow", ("segment", "territory"), "Opportunities taken up, or in self-service"),
         Output("stale", "count", "flow", ("segment", "territory"), "Opportunities that waited too long"),
-        Output("won", "count", "flow", (*_BOTH, "channel"), "Won deals"),
+        Output("won", "count", "flow", (*_TOLD, "channel"), "Won deals"),
         Output("lost", "count", "flow", _BOTH, "Lost deals"),
         Output("open", "count", "stock", ("segment",), "Opportunities being worked at the end of the month"),
         Output("waiting", "count", "stock", ("segment", "territory"), "Opportunities waiting at the end of the month"),
@@ -208,7 +213,7 @@ OUTPUTS: dict[str, Output] = {
         Output("deferred_revenue", "currency", "stock", ("company",), "Billed and not earned yet"),
         Output("collections", "currency", "flow", ("company",), "Bills paid"),
         Output("receivables", "currency", "stock", ("company",), "Billed and not paid yet"),
-        Output("cash", "currency", "stock", ("company",), "Cash at the end of the month"),
+        Output("cash", "currency", "stock", ("company", "past of the company"), "Cash at the end of the month"),
         Output("opening_cash", "currency", "stock", ("path",), "Cash when the plan starts"),
         Output("lowest_cash", "currency", "stock", (), "The least cash at the end of a month"),
         Output("net_burn", "currency", "flow", ("company",), "Cash before less cash after"),
@@ -263,6 +268,9 @@ _BESIDE = (
     "  (month, bin) count every path on a fixed grid, and `bin` is the middle of each bin.",
     "- `assumption_value`, `assumption_z` (draw, assumption): what was drawn for each path, in the assumption's unit",
     "  and as a normal score. Events (months in force) and shocks (mean level over the plan) stand among them.",
+    "- `..._past` (past_month, segment), of cash (past_month), is what the facts of the plan say of the months before",
+    "  it, in its currency; it is there where facts tell the output. `past_month` is written like `month`; the last is",
+    "  the month before the plan. A metric of a period that begins before the plan takes them in.",
     "- `score_correlation` (assumption, other): the correlation of two normal scores, as the plan states it.",
     "- With the detail `segment`, `observed` (draw, month, watched) is what a report would show of an assumption, from",
     "  the plan's start to the end of the month: won deals of those decided, renewals of those due, arrivals a month.",

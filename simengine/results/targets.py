@@ -15,10 +15,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
+from simengine.plan.facts import SUMS, needed
 from simengine.plan.targets import COHORT_METRICS, GROWTH_METRICS, METRICS, too_early
 from simengine.results.books import Books
 from simengine.results.economics import metric
 from simengine.results.outputs import OUTPUTS, PATH_DIMS, PathSuffix
+from simengine.results.past import TOLD
 from simengine.results.paths import Array
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_label, month_number
 
@@ -52,8 +54,8 @@ def period_values(ds: xr.Dataset, name: str, period: str | None, suffix: PathSuf
 def values_so_far(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "") -> xr.DataArray:
     """A metric of the company month by month until a period ends, path by path.
 
-    Flows and ratios are of the period so far, and begin with it; stocks begin with the plan. In the last month all are
-    what `period_values` gives.
+    Flows and ratios are of the period so far, and begin with it, or with the plan where it begins before; stocks begin
+    with the plan. In the last month all are what `period_values` gives.
 
     Parameters
     ----------
@@ -72,8 +74,10 @@ def values_so_far(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "
     """
     first, last = _months(ds, name, period)
     books, dim = _books(ds, suffix), PATH_DIMS[suffix]
-    begin = 0 if OUTPUTS[name].kind == "stock" else first
-    if name in COHORT_METRICS and np.isnan(ds["net_history"].values[first:last]).any():
+    if last < 0:
+        raise SimengineError(f"{period} is over when the plan starts, in {ds.attrs['start']}; choose a later period")
+    begin = 0 if OUTPUTS[name].kind == "stock" else max(first, 0)
+    if name in COHORT_METRICS and np.isnan(ds["net_history"].values[max(first, 0) : last]).any():
         begin = last  # of customers of a year ago, who are not known
     so_far = [metric(books, name, min(first, month), month) for month in range(begin, last + 1)]
     values = np.stack([np.broadcast_to(column, ds.sizes[dim]) for column in so_far])
@@ -89,7 +93,11 @@ def _books(ds: xr.Dataset, suffix: PathSuffix) -> Books:
             return np.asarray(ds[output].sum().values)
         return np.asarray(ds.variables[output if "history" in kept else output + suffix].values)
 
-    return Books(load)
+    def past(output: str) -> Array:
+        known = ds.variables[f"{output}_past"].values
+        return np.asarray(known.sum(axis=1) if known.ndim > 1 else known)
+
+    return Books(load, past=past)
 
 
 def every_path(ds: xr.Dataset) -> PathSuffix:
@@ -342,9 +350,20 @@ def whole_plan(ds: xr.Dataset) -> str:
 
 
 def months_of(ds: xr.Dataset, period: str | None) -> tuple[int, int]:
-    """First and last month of a period, or of the whole plan, from 0.
+    """First and last month of a period, or of the whole plan, from 0; of one that begins before it those inside.
 
-    Raises SimengineError where the period is not inside the plan.
+    Raises SimengineError where the period is not inside the plan and its facts, or is over when the plan starts.
+    """
+    first, last = months_from_start(ds, period)
+    if last < 0:
+        raise SimengineError(f"{period} is over when the plan starts, in {ds.attrs['start']}; choose a later period")
+    return max(first, 0), last
+
+
+def months_from_start(ds: xr.Dataset, period: str | None) -> tuple[int, int]:
+    """First and last month of a period, or of the whole plan, from 0; months before the plan count down from −1.
+
+    Raises SimengineError where the period is not inside the plan and its facts.
     """
     if period is None:
         return 0, ds.sizes["month"] - 1
@@ -353,20 +372,34 @@ def months_of(ds: xr.Dataset, period: str | None) -> tuple[int, int]:
     except ValueError:
         raise SimengineError(f"{period!r} is not a period like FY2027, FY2027-Q3 or 2027-03") from None
     start, months = month_number(ds.attrs["start"]), ds.sizes["month"]
-    if window.first < start or window.last >= start + months:
+    if window.first < start - ds.sizes.get("past_month", 0) or window.last >= start + months:
+        facts = f", and facts from {ds['past_month'].values[0]}" if "past_month" in ds.sizes else ""
         raise SimengineError(
             f"{period} runs from {month_label(window.first)} to {month_label(window.last)}, "
-            f"the plan from {ds.attrs['start']} to {month_label(start + months - 1)}"
+            f"the plan from {ds.attrs['start']} to {month_label(start + months - 1)}{facts}"
         )
     return window.first - start, window.last - start
 
 
 def _months(ds: xr.Dataset, name: str, period: str | None) -> tuple[int, int]:
-    """First and last month of a period in which a metric is known."""
+    """First and last month of a period in which a metric is known, as `months_from_start`."""
     if name not in METRICS:
         raise SimengineError(f"{name!r} is not a metric; choose one of {', '.join(METRICS)}")
-    first, last = months_of(ds, period)
-    unknown = name in COHORT_METRICS and bool(np.isnan(ds["net_history"].values[last]))
+    first, last = months_from_start(ds, period)
+    unknown = name in COHORT_METRICS and last >= 0 and bool(np.isnan(ds["net_history"].values[last]))
     if unknown or (name in GROWTH_METRICS and first < MONTHS_PER_YEAR):
         raise SimengineError(too_early(name, month_number(ds.attrs["start"])))
+    if first < 0:
+        _check_past(ds, name, is_over=last < 0)
     return first, last
+
+
+def _check_past(ds: xr.Dataset, name: str, *, is_over: bool) -> None:
+    """Refuse a metric of a period that begins before the plan where facts do not tell it."""
+    told = {output for output in TOLD if f"{output}_past" in ds.variables}
+    needs = (name,) if name in (*SUMS, "net_new_arr") else needed(name, is_over, told, ())
+    if needs is None or not told.issuperset(needs):
+        raise SimengineError(
+            f"facts do not tell {name} of months before the plan, which starts in {ds.attrs['start']}; choose a period "
+            "inside it"
+        )

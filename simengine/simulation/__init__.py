@@ -195,9 +195,7 @@ def _passes(
 ) -> list[tuple[Run, int]]:
     """The passes of a run and their numbers of paths: the draws, their twins, and draws without the source policy."""
     reduction = Reduction(plan, "draw", detail, NAMES)
-    draws = Run(
-        plan, packed, plan.widened(), plan.dependence.copula(), seed, reduction, block or paths_at_once(reduction)
-    )
+    draws = Run(plan, packed, plan.widened(), plan.copula(), seed, reduction, block or paths_at_once(reduction))
     twins = replace(draws, packed=packed.with_luck(seed, OTHER_LUCK), reduction=Reduction(plan, "twin", detail, NAMES))
     unwidened = replace(
         draws, beliefs=plan.widened(policy=False), reduction=Reduction(plan, "draw_unwidened", detail, NAMES)

@@ -106,7 +106,10 @@ def pipeline_tables(
     rates: dict[str, float],
     names: Names,
 ) -> tuple[Table, Column]:
-    """Rows of the opening pipeline; ordinals count on within a cell and month of arrival, in an order of their own."""
+    """Rows of the opening pipeline; ordinals count on within a cell and month of arrival, in an order of their own.
+
+    Those that wait come last, in the order in which they are taken up.
+    """
     rows = sorted(
         (
             cells.index(CellName(row.channel, row.segment)),
@@ -116,15 +119,17 @@ def pipeline_tables(
             _DRAWN if row.value is None else row.value * rates[row.segment],
             row.owner or "",
             row.count,
+            row.waiting,
         )
         for row in opening.rows
         if row.count
     )
     taken: dict[tuple[int, int], int] = {}
     found, ages_and_values = [], []
-    for cell, arrival, stage, age, value, owner, count in rows:
+    for cell, arrival, stage, age, value, owner, count, waiting in rows:
         ordinal = taken.get((cell, arrival), 0)
         taken[cell, arrival] = ordinal + count
-        found.append((cell, stage, arrival, ordinal, count, names.group(owner or None)))
+        found.append((cell, stage, arrival, ordinal, count, names.group(owner or None), int(waiting)))
         ages_and_values.append((age, value / count if value >= 0 else _DRAWN))
-    return table(found, len(Row)), numbers(ages_and_values, 2)
+    order = sorted(range(len(found)), key=lambda i: found[i][Row.ARRIVAL] if found[i][Row.WAITING] else 0)
+    return table([found[i] for i in order], len(Row)), numbers([ages_and_values[i] for i in order], 2)

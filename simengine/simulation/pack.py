@@ -13,7 +13,7 @@ from simengine.plan.money import MONTHS_BILLED
 from simengine.plan.schema import Plan
 from simengine.simulation.customers import customer_tables, segment_row, term_tables
 from simengine.simulation.market import CellName, cell_row, deal_band_rows, pipeline_tables, season_row, stage_rows
-from simengine.simulation.people import BandRow, Names, band_rows, group_row, pool_tables, seat_rows
+from simengine.simulation.people import BandRow, Names, band_rows, group_row, pool_tables, seat_rows, tenures
 from simengine.simulation.slots import Column, Keys, Slots, Table, table
 from simengine.units import MONTHS_PER_YEAR
 
@@ -80,6 +80,7 @@ def pack(plan: Plan, seed: int, stream: int = 0, operating_plan: Baseline | None
         groups=table((group_row(group, team, names, slots, keys) for group in groups), len(Group)),
         bands=table(bands, len(Band)),
         seats=pools.seats,
+        tenures=tenures(groups),
         pools=pools.pools,
         members=pools.members,
         cells=table(
@@ -138,6 +139,7 @@ def _calendar(plan: Plan, slots: Slots) -> Table:
         Calendar.BILLING: MONTHS_BILLED[plan.economics.billing],
         Calendar.FREEZE_AFTER: freeze.after_months if freeze else _NEVER_FROZEN,
         Calendar.FREEZE_BACKFILLS: int(freeze is not None and freeze.backfills == "put off"),
+        Calendar.GROWN: plan.plan.grown,
         Calendar.STALE: slots.fraction(plan.funnel.stale),
         Calendar.FREEZE_BEHIND: slots.fraction(freeze.when_behind if freeze else ZERO),
         Calendar.ACCELERATOR_ABOVE: slots.add(accelerator.above if accelerator else ZERO),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from simengine.errors import SimengineError
 from simengine.kernel.tables import MOST_SEATS, BandKind, Group, Pool, Seat, Shape
 from simengine.plan.fields import ONE, ZERO
 from simengine.plan.people import Capacity, Ramp, Role, SeatGroup, Team
 from simengine.plan.scalars import Quantity
-from simengine.simulation.slots import Keys, Slots, Table, table
+from simengine.simulation.slots import Column, Keys, Slots, Table, table
 
 _SHAPES = {"linear": Shape.LINEAR, "s-curve": Shape.S_CURVE, "step": Shape.STEP}
 _QUARTER = 3
@@ -59,7 +61,6 @@ def group_row(group: SeatGroup, team: Team, names: Names, slots: Slots, keys: Ke
         Group.TEAM: names.teams.index(group.team) if group.team else _NONE,
         Group.DRAW_MONTHS: draw.months if draw else 0,
         Group.REASSIGNED_AFTER: role.leaver_pipeline.reassigned_after,
-        Group.TENURE: slots.constant(group.tenure_months),
         Group.DELAY: slots.add(group.time_to_fill_delay),
         Group.DELAY_SIGMA: slots.sigma(group.delay_spread),
         Group.RAMP: slots.add((ramp.cycle if bookings else ramp.workload) or ZERO),
@@ -125,11 +126,18 @@ def band_rows(group: int, role: Role, slots: Slots) -> Iterator[BandRow]:
             yield group, BandKind.BOOKINGS, start, slots.fraction(share), unused
 
 
-def seat_rows(group: int, entry: SeatGroup) -> Iterator[tuple[int, int, int]]:
-    """Group, ordinal and planned month of a group's seats."""
-    yield from ((group, ordinal, 0) for ordinal in range(entry.existing))
-    for month, count in sorted(entry.hires.items()):
-        yield from ((group, ordinal, month) for ordinal in range(count))
+SeatRow = tuple[int, int, int, int]
+
+
+def seat_rows(group: int, entry: SeatGroup) -> Iterator[SeatRow]:
+    """Columns of `Seat` but the last: group, ordinal, planned month, whether they are expected in it."""
+    yield from ((group, ordinal, 0, 0) for ordinal in range(entry.existing))
+    yield from ((group, ordinal, month, int(is_expected)) for month, ordinal, is_expected in entry.planned)
+
+
+def tenures(groups: Sequence[SeatGroup]) -> Column:
+    """Months in the job at the start by seat, in the order of `seat_rows`; 0 of seats that are filled later."""
+    return np.array([months for entry in groups for months in (*entry.tenures, *[0.0] * len(entry.planned))])
 
 
 class Pools(NamedTuple):
@@ -142,15 +150,13 @@ class Pools(NamedTuple):
     """Of every segment: its first pool, and how many it has."""
 
 
-def pool_tables(
-    team: Team, groups: Sequence[SeatGroup], seats: Sequence[tuple[int, int, int]], names: Names, slots: Slots
-) -> Pools:
+def pool_tables(team: Team, groups: Sequence[SeatGroup], seats: Sequence[SeatRow], names: Names, slots: Slots) -> Pools:
     """Pools segment by segment: one, or one a territory; with the seats that work them.
 
     Raises SimengineError where more seats work one pool than can be simulated.
     """
     of_group: dict[str, list[int]] = {group.name: [] for group in groups}
-    for seat, (group, _, _) in enumerate(seats):
+    for seat, (group, *_) in enumerate(seats):
         of_group[groups[group].name].append(seat)
     pools: list[list[int]] = []
     members: list[tuple[int]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from simengine.timeline import mean_level_sd
 
 class _Job(NamedTuple):
     run: Run
-    z: Array
+    values: Array
     luck: Luck
     courses: Luck
 
@@ -38,7 +38,8 @@ class Points:
       them; so its whole course is one thing, that of the draw with this number.
     - `luck`, the number of the draw whose random variation a path has.
 
-    With the scores, courses and luck of its own draws a run comes out again.
+    With the scores, courses and luck of its own draws a run comes out again. `of` takes values in place of scores, for
+    whoever has laws of his own.
 
     Parameters
     ----------
@@ -76,21 +77,51 @@ class Points:
         SimengineError
             where shapes or numbers do not fit, or more is asked than can be simulated
         """
+        self._check(z, luck, courses)
+        return self._simulated(values_at(self._run.beliefs, z), luck, courses, executor)
+
+    def of(
+        self, values: Mapping[str, Array], luck: Luck, courses: Luck | None = None, executor: Executor | None = None
+    ) -> Array:
+        """As `at`, with the value of everything uncertain in place of its score.
+
+        Parameters
+        ----------
+        values : of each of `names` its values, (n,), in its unit; of an event months in force
+        luck, courses, executor : as in `at`
+
+        Raises
+        ------
+        SimengineError
+            as `at` does, and when a name is missing
+        """
+        missing = [name for name in self.names if name not in values]
+        if missing:
+            raise SimengineError(f"no values are given of {', '.join(missing)}")
+        columns = [np.asarray(values[name], np.float64) for name in self.names]
+        held = np.stack(columns, axis=1) if columns else np.empty((len(luck), 0))
+        self._check(held, luck, courses)
+        return self._simulated(held, luck, courses, executor)
+
+    def _check(self, rows: Array, luck: Luck, courses: Luck | None) -> None:
+        n, shape = len(luck), (len(luck), len(self.shocks)) if courses is None else courses.shape
+        if rows.shape != (n, len(self.names)) or shape != (n, len(self.shocks)):
+            raise SimengineError(
+                f"scores {rows.shape} and courses {shape} do not fit {n} paths of {len(self.names)} assumptions "
+                f"and events and {len(self.shocks)} shocks"
+            )
+
+    def _simulated(self, values: Array, luck: Luck, courses: Luck | None, executor: Executor | None) -> Array:
         luck = np.asarray(luck, np.int64)
         n = len(luck)
         courses = np.tile(luck[:, None], len(self.shocks)) if courses is None else np.asarray(courses, np.int64)
-        if z.shape != (n, len(self.names)) or courses.shape != (n, len(self.shocks)):
-            raise SimengineError(
-                f"scores {z.shape} and courses {courses.shape} do not fit {n} paths of {len(self.names)} assumptions "
-                f"and events and {len(self.shocks)} shocks"
-            )
         if n == 0:
             return np.empty((0, len(self._run.plan.targets)))
         if luck.min() < 0 or luck.max() >= 2**32 or courses.min(initial=0) < 0:
             raise SimengineError("a draw has a number from 0 to 2^32 - 1")
         size = min(self._run.reduction.span, -(-n // processors()))
         rows = (slice(start, start + size) for start in range(0, n, size))
-        jobs = (_Job(self._run, z[row], luck[row], courses[row]) for row in rows)
+        jobs = (_Job(self._run, values[row], luck[row], courses[row]) for row in rows)
         with workers(executor) as pool:
             return np.concatenate(list(in_order(pool, _targets, jobs, AHEAD)))
 
@@ -107,11 +138,10 @@ class Points:
 
 
 def _targets(job: _Job) -> Array:
-    run, scores = job.run, dict(zip(job.run.beliefs, job.z.T, strict=True))
-    values = dict(zip(run.beliefs, values_at(run.beliefs, job.z).T, strict=True))
+    run, values = job.run, dict(zip(job.run.beliefs, job.values.T, strict=True))
     courses = zip(sorted(run.plan.shocks), job.courses.T, strict=True)
     shocks = {name: _levels(run, name, numbers) for name, numbers in courses}
-    return run.paths(0, Drawn(values, scores, shocks), job.luck).columns["target_value"]
+    return run.paths(0, Drawn(values, {}, shocks), job.luck).columns["target_value"]
 
 
 def _levels(run: Run, shock: str, courses: Luck) -> Array:

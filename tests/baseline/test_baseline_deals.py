@@ -77,10 +77,11 @@ def test_sellers_at_full_load_start_capacity_over_cycle_a_month() -> None:
         assert np.mean(started[50:]) == pytest.approx(4, rel=1e-3)
 
 
-def pipeline_plan(rows: list[dict[str, Any]], months: int = 6, **sold: Any) -> Plan:
+def pipeline_plan(rows: list[dict[str, Any]], months: int = 6, stale: float = 0.0, **sold: Any) -> Plan:
     demand = {"volume": "0 per month", "rates": ["50 %"], "win_rate": "25 %", "deal_size": 24_000, **sold}
     funnel = {
         "stages": ["lead", "opportunity"],
+        "stale": f"{100 * stale:g} % per month",
         "channels": {"inbound": {"segments": {"smb": demand}}},
         "opening_pipeline": {"rows": [{"segment": "smb", "channel": "inbound", **row} for row in rows]},
     }
@@ -107,6 +108,31 @@ def test_opening_pipeline_closes_by_its_age() -> None:
     deal = 0.25 * (10 * 24_000 + 2 * 15_000) / 12
     assert by_month(found, "new_arr") == pytest.approx([24_000, 0, 200_000, deal, 0, 8 * deal], abs=CENT)
     assert found.reached[0, 0, 0].tolist() == [0, 12]
+
+
+@pytest.mark.parametrize("stale", [0.0, 0.2])
+def test_what_waits_at_the_start_comes_first_and_goes_stale(stale: float) -> None:
+    rows = [
+        {"stage": "opportunity", "age_months": 1, "count": 8, "value": 800_000},
+        {"stage": "opportunity", "age_months": 2, "count": 3, "waiting": True},
+        {"stage": "opportunity", "age_months": 4, "count": 2, "waiting": True, "value": 60_000},
+        {"stage": "lead", "age_months": 0, "count": 4, "value": 40_000},
+    ]
+    found = baseline(pipeline_plan(rows, stale=stale, cycle="3 months"), {})
+    # Of the 5 a share goes stale at once and 1 starts; 2 leads become opportunities. In month 2 the 8 close, and what
+    # is left of both starts.
+    kept = 5 * (1 - stale)
+    old, young = (kept - 1) * (1 - stale) ** 2, 2 * (1 - stale) ** 2
+    assert by_month(found, "opportunities") == pytest.approx([2, 0, 0, 0, 0, 0])
+    assert by_month(found, "stale")[0] == pytest.approx(5 * stale)
+    assert by_month(found, "waiting")[0] == pytest.approx(kept - 1 + 2)
+    assert by_month(found, "started") == pytest.approx([1, 0, old + young, 0, 0, 0])
+    assert by_month(found, "open") == pytest.approx([9, 9, 1 + old + young, old + young, old + young, 0])
+    size = (3 * 24_000 + 2 * 30_000) / 5
+    last = old * size + young * 10_000
+    assert by_month(found, "pipeline")[4:] == pytest.approx([last, 0])
+    assert by_month(found, "new_arr") == pytest.approx([0, 0, 200_000, size / 4, 0, last / 4], abs=CENT)
+    assert found.segment["new_arr"].tobytes() == found.segment["new_from_pipeline"].tobytes()
 
 
 def test_opening_pipeline_that_is_old_is_likely_lost() -> None:

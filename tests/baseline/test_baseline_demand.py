@@ -32,6 +32,17 @@ def test_demand_grows_has_seasons_and_passes_stages() -> None:
     assert reached[12].tolist() == pytest.approx([40, 20, 8])
 
 
+def test_growth_counts_from_where_it_began() -> None:
+    def reached(start: str, months: int, **header: str) -> list[float]:
+        plan = {"name": "Small", "currency": "USD", "start": start, "months": months, **header}
+        demand = {**SOLD, "growth": "40 % per year", "seasonality": {"created": [2, *[1] * 11]}}
+        return baseline(plan_of(months, plan=plan, funnel=web(demand)), {}).reached[0, :, 0, 0].tolist()
+
+    whole = reached("2027-01", 24)
+    assert reached("2027-04", 21, growth_from="2027-01") == pytest.approx(whole[3:], rel=1e-13)
+    assert reached("2027-04", 21) != pytest.approx(whole[3:], rel=0.05)
+
+
 def web(demand: dict[str, object], stages: list[str] | None = None, **channel: object) -> dict[str, object]:
     found: dict[str, object] = {"channels": {"web": {"sold_by": "nobody", "segments": {"smb": demand}, **channel}}}
     return {**found, "stages": stages} if stages else found

@@ -23,6 +23,47 @@ def test_hires_without_attrition_ramp_after_their_delay() -> None:
     assert by_month(found, "ramped") == pytest.approx([2, 2, 2 + 1 / 8, 2 + 4 / 8, 2 + 8 / 8, 2 + 12 / 8])
 
 
+def test_who_is_expected_starts_without_delay() -> None:
+    planned = {"hires": {"2027-02": 2}, "expected": {"2027-02": 1, "2027-04": 3}, "time_to_fill_delay": "1.5 months"}
+    seats = [{"existing": 2, "tenure_months": 10, **planned}]
+    found = baseline(plan_of(6, team=selling(seats)), {})
+    assert by_month(found, "starts") == pytest.approx([0, 1, 1, 1 + 3, 0, 0])
+    assert by_month(found, "headcount") == pytest.approx([2, 3, 4, 8, 8, 8])
+    territories = [{"name": name, "seats": "ae-0"} for name in "ABCDEFGH"]
+    apart = baseline(plan_of(6, team={**selling(seats), "territories": territories}), {})
+    assert by_month(apart, "starts") == pytest.approx(by_month(found, "starts"))
+
+
+def test_people_of_different_tenure_are_those_of_each_tenure_together() -> None:
+    role = {
+        "ramp": {"workload": "6 months", "shape": "linear"},
+        "attrition": {"voluntary": "30 % per year", "by_tenure": {0: "x3", 4: "x1"}},
+        "backfill": {"policy": "always", "lag": "1 month"},
+        "quota": "120_000 per year",
+        "quota_by_tenure": {0: "x0.5", 5: "x1"},
+        "quota_relief": "ramp",
+    }
+    hires = {"hires": {"2027-03": 2}}
+    together = selling([{"existing": 3, "tenure_months": [9, 1.5, 9], **hires}], **role)
+    apart = selling([{"existing": 2, "tenure_months": 9}, {"existing": 1, "tenure_months": 1.5}, hires], **role)
+    one, three = (baseline(plan_of(12, team=team), {}) for team in (together, apart))
+    for output in ("ramped", "working", "headcount", "leavers", "starts", "quota"):
+        parts = [by_month(three, output, entity) for entity in range(3)]
+        assert by_month(one, output) == pytest.approx(np.sum(parts, axis=0))
+    mean = baseline(plan_of(12, team=selling([{"existing": 3, "tenure_months": 6.5, **hires}], **role)), {})
+    assert by_month(one, "ramped") != pytest.approx(by_month(mean, "ramped"), rel=0.01)
+
+
+def test_the_tenure_of_each_seat_follows_it_into_its_territory() -> None:
+    potentials = zip("ABC", (1, 2, 3), strict=True)
+    territories = [{"name": name, "seats": "ae-0", "potential": x} for name, x in potentials]
+    role = {"ramp": {"workload": "4 months", "shape": "step"}, "quota": "120_000 per year", "quota_relief": "ramp"}
+    team = {**selling([{"existing": 3, "tenure_months": [0, 5, 5]}], **role), "territories": territories}
+    # Potentials over their mean: a half, one, and one and a half. The first comes in after four months.
+    found = by_month(baseline(plan_of(6, team=team), {}), "quota")
+    assert found == pytest.approx([25_000] * 4 + [30_000] * 2)
+
+
 def test_leavers_are_replaced_after_the_lag() -> None:
     # 10 % leave in a month: a probability of 1 − 0.9^12 within a year.
     team = selling(

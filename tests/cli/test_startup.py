@@ -30,7 +30,14 @@ def modules_after(*arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("--version",), ("run", "--help"), ("check", str(TINY)), ("check", str(NORTHSTAR), "--explain")],
+    [
+        ("--help",),
+        ("--version",),
+        ("run", "--help"),
+        ("history", "--help"),
+        ("check", str(TINY)),
+        ("check", str(NORTHSTAR), "--explain"),
+    ],
     ids=lambda arguments: " ".join(Path(word).name for word in arguments),
 )
 def test_light_commands_import_nothing_heavy(arguments):

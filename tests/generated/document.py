@@ -54,6 +54,8 @@ def header(draft: Draft, currencies: dict[str, str]) -> dict[str, Any]:
         "months": draft.months,
         "fiscal_year_start": draft.rng.choice((1, 1, 2, 4, 7, 10)),
     }
+    if "growth" in draft.on and draft.later.random() < 0.5:
+        body["growth_from"] = month_label(draft.start - draft.later.randint(0, 14))
     return body | ({"rates": {name: RATES[name] for name in set(currencies.values())}} if currencies else {})
 
 

@@ -105,7 +105,9 @@ class Draft:
     """The numbers of one plan. `has` decides where a mechanism is used, `sometimes` about details."""
 
     def __init__(self, i: int) -> None:
-        self.i, self.rng = i, random.Random(f"plan {i}")
+        self.i, self.rng, self.later = i, random.Random(f"plan {i}"), random.Random(f"plan {i}, after an update")
+        self.expecting = random.Random(f"plan {i}, who is expected")
+        self.lining_up = random.Random(f"plan {i}, who waits")
         self.on = {name for name in SWITCHES if self.sometimes(0.67 if name in OFTEN else 0.5)}
         self.assumptions: dict[str, dict[str, Any]] = {}
         self.kind_of: dict[str, Kind] = {}

@@ -129,5 +129,7 @@ def rows(draft: Draft, channels: dict[str, Any], team: dict[str, Any]) -> list[d
         worked = row["stage"] == draft.stages[-1] and "sold_by" not in channels[channel]
         if worked and owners and draft.has("owned rows"):
             row["owner"] = draft.rng.choice(owners)
+        elif worked and draft.lining_up.random() < 0.5:
+            row["waiting"] = True
         result.append(row)
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from simengine.units import month_label
 from tests.generated.draft import Draft
 
 SELLERS = ("ae", "overlay")
@@ -188,12 +189,19 @@ def seats(draft: Draft, name: str, role: str, segment: str | None) -> dict[str, 
         group["existing"] = draft.rng.randint(1, 3)
         if draft.sometimes(0.7):
             group["tenure_months"] = draft.amount(0, 20)
+            if draft.later.random() < 0.3:
+                group["tenure_months"] = [round(draft.later.uniform(0, 20), 2) for _ in range(group["existing"])]
     if draft.has("hires", 0.6) or "existing" not in group:
         group["hires"] = {draft.month(): draft.rng.randint(1, 2) for _ in range(draft.rng.randint(1, 3))}
         if draft.sometimes():
             group["time_to_fill_delay"] = draft.number("lag")
             if draft.sometimes():
                 group["delay_spread"] = draft.number("spread")
+        if draft.expecting.random() < 0.3:
+            months = [
+                draft.start + draft.expecting.randrange(draft.months) for _ in range(draft.expecting.randint(1, 2))
+            ]
+            group["expected"] = {month_label(month): draft.expecting.randint(1, 2) for month in months}
     return group
 
 
@@ -230,4 +238,11 @@ def territories(draft: Draft, roles: dict[str, Any], groups: list[dict[str, Any]
             if draft.sometimes(0.3):
                 part["accounts"] = draft.rng.randint(1, 400)
             parts.append(part)
+    of_groups = [part["seats"] for part in parts]
+    for group in groups:
+        more = sum(group.get("expected", {}).values()) if group["name"] in of_groups else 0
+        parts += [
+            {"name": f"{draft.expecting.randrange(10)} {group['name']} e{n}", "seats": group["name"]}
+            for n in range(more)
+        ]
     return parts

@@ -144,9 +144,13 @@ def test_expansion_is_met_then_worked_then_won(run):
 
 def test_opportunities_add_up(run):
     flows, rows = run.paths.segment, run.rows_at(last=True)
-    resumed = run.to_segments(run.tables.cells[rows[:, Row.CELL], Cell.SEGMENT], rows[:, Row.COUNT])
+    segments, waited = run.tables.cells[rows[:, Row.CELL], Cell.SEGMENT], rows[:, Row.WAITING]
+    resumed, waiting = (run.to_segments(segments, rows[:, Row.COUNT] * these) for these in (1 - waited, waited))
     gone = so_far(flows["stale"] + flows["won"] + flows["lost"])
-    np.testing.assert_array_equal(so_far(flows["opportunities"]) + resumed, flows["open"] + flows["waiting"] + gone)
+    came = so_far(flows["opportunities"]) + resumed + waiting
+    np.testing.assert_array_equal(came, flows["open"] + flows["waiting"] + gone)
+    in_line = opened(flows["waiting"], waiting) + flows["opportunities"] - flows["started"] - flows["stale"]
+    np.testing.assert_array_equal(flows["waiting"], in_line)
     closed = flows["won"] + flows["lost"]
     np.testing.assert_array_equal(flows["open"], opened(flows["open"], resumed) + flows["started"] - closed)
     assert ((flows["pipeline"] > 0) == (flows["open"] + flows["waiting"] > 0)).all()
@@ -154,9 +158,13 @@ def test_opportunities_add_up(run):
 
 def test_pools_add_up_to_their_segment(run):
     flows, pools = run.paths.segment, run.paths.pool
-    np.testing.assert_array_equal(
-        so_far(pools["arrived"]), so_far(pools["started"] + pools["stale"]) + pools["waiting"]
+    rows = run.rows_at(last=True)
+    waited = run.to_segments(
+        run.tables.cells[rows[:, Row.CELL], Cell.SEGMENT], rows[:, Row.COUNT] * rows[:, Row.WAITING]
     )
+    in_line = so_far(pools["started"] + pools["stale"] - pools["arrived"]) + pools["waiting"]
+    assert (in_line == in_line[:, :1]).all()
+    np.testing.assert_array_equal(run.of_pools(in_line), np.broadcast_to(waited, flows["waiting"].shape))
     for name in ("stale", "waiting"):
         np.testing.assert_array_equal(run.of_pools(pools[name]), flows[name])
     unlimited = np.isinf(pools["capacity"])

@@ -199,6 +199,21 @@ def test_an_open_opportunity_stays_with_the_group_that_owns_it():
     assert credited(10, 20, OPEN.replace("count", "owner: a, count")).tolist() == [900, 0]
 
 
+def test_what_waits_at_the_start_is_taken_up_before_what_arrives():
+    demand = "volume: 1000 per month, win_rate: 100 %, cycle: 0.5 months, deal_size: 1"
+    team = sellers("capacity: {open_opportunities: 100}", ("g", 1))
+    rows = OPEN.replace("count: 9", "waiting: true, count: 9")
+    of = {"months": 2, "team": team, "sold_by": "sellers", "more": "\n  stale: 50 % per month"}
+    paths = simulate(plan(demand, rows=rows, **of), 2_000)
+    # One after the other they take a place, or none if they close at once: all nine have one in the first month.
+    stale = paths.segment["stale"][:, 0, 0]
+    opening = paths.cell["bookings"][:, :, 0] - paths.cell["won"][:, :, 0]
+    assert np.allclose(opening.sum(axis=1), 99 * (9 - stale))
+    assert_binomial(stale.sum(), 9 * 2_000, 0.5, 0.45)
+    alone = simulate(plan(demand, **of), 2_000)
+    assert np.array_equal(paths.segment["opportunities"], alone.segment["opportunities"])
+
+
 SUBSCRIPTION = {"segment": "geo: NA", "base": "renewal_rate: 90 %"}
 
 
@@ -301,3 +316,17 @@ def test_pipeline_is_what_is_open_or_waits_at_its_expected_value():
     number = paths.segment["open"] + paths.segment["waiting"]
     assert paths.segment["stale"].sum() > 0
     assert np.allclose(paths.segment["pipeline"], 1400 * number, rtol=1e-9)
+
+
+# ---- a plan that starts later ----
+
+
+def test_what_arrives_in_a_month_is_the_same_in_a_plan_that_starts_later_and_grows_on():
+    demand = "volume: 30 per month, growth: 40 % per year, overdispersion: 2, win_rate: 0, cycle: 1, deal_size: 1"
+    whole = plan(demand, months=24)
+    header = "start: 2027-05, months: 20"
+    later = whole.replace("start: 2027-01, months: 24", f"{header}, growth_from: 2027-01")
+    arrived = simulate(whole, 100).reached[:, 4:]
+    assert (simulate(later, 100).reached == arrived).all()
+    anew = simulate(whole.replace("start: 2027-01, months: 24", header), 100).reached
+    assert (anew == arrived).mean() < 0.5

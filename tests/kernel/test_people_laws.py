@@ -67,6 +67,43 @@ def test_survival_follows_the_hazard_by_tenure():
     assert chi_square(observed, leaving(hazard(0.3) * (flat[1:] - flat[0]))) < LEVEL
 
 
+def test_who_is_expected_starts_in_that_month_and_moves_nobody_elses_chance():
+    text = """
+team:
+  roles: {rep: {attrition: {voluntary: 30 % per year}}}
+  seats: [{name: reps, role: rep, hires: {2027-02: 3}, WHO time_to_fill_delay: 2 months, delay_spread: 80 %}]
+"""
+    alone, both = (
+        simulate(plan_of(text.replace("WHO", who)), PATHS).group for who in ("", "expected: {2027-02: 4, 2027-05: 2},")
+    )
+    more = both["starts"][..., 0] - alone["starts"][..., 0]
+    assert (more == np.array([0, 4, 0, 0, 2, *[0] * 7])).all()
+    assert (both["recruited"] == both["starts"]).all()
+    late = alone["starts"][:, 1, 0].sum()
+    assert 0 < late < 3 * PATHS
+
+
+def test_each_of_those_who_are_there_leaves_by_a_tenure_of_their_own():
+    tenures = [2.5] * 12 + [7.0] * 8
+    text = BY_TENURE.replace("tenure_months: 2.5", f"tenure_months: {tenures}")
+
+    def of_all(tenures):
+        """The law of who leaves when, of a mean over people."""
+        months = np.arange(13)[:, None] + np.array(tenures)
+        total = 1.6 * np.minimum(months, 6) + np.clip(months - 6, 0, 3) + 2.5 * np.maximum(months - 9, 0)
+        return np.mean([leaving(hazard(0.3) * (each[1:] - each[0])) for each in total.T], axis=0)
+
+    observed = leavers_by_month(text)
+    assert chi_square(observed, of_all(tenures)) > LEVEL
+    assert chi_square(observed, of_all([np.mean(tenures)] * SEATS)) < LEVEL
+
+
+def test_one_tenure_for_all_is_the_same_for_each():
+    one, each = (BY_TENURE.replace("tenure_months: 2.5", f"tenure_months: {m}") for m in ("2.5", [2.5] * SEATS))
+    found, expected = (simulate(plan_of(text), 50).group for text in (each, one))
+    assert all((found[name] == expected[name]).all() for name in expected)
+
+
 def test_competing_risks_split_leavers_in_proportion_to_their_hazards():
     text = """
 team:

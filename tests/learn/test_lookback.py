@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -6,7 +7,7 @@ from scipy import stats
 
 from simengine.errors import SimengineError
 from simengine.learn.history import History, table
-from simengine.learn.lookback import Section, lookback, ratio
+from simengine.learn.lookback import Row, Section, lookback, ratio
 
 PEOPLE = table(
     "people",
@@ -125,3 +126,21 @@ def test_intervals_of_ratios_cover_as_they_say_and_those_of_a_third_of_the_peopl
 
 def test_few_people_have_no_interval() -> None:
     assert np.isnan(ratio(np.array([1.0, 2.0]), np.array([1.0, 1.0]))[1])
+
+
+def test_months_of_which_no_sale_is_on_record_do_not_count_as_missed() -> None:
+    """Records of a quarter only: its bookings stand against its part of the quota, not against that of a year."""
+    quarter = BOOKINGS[BOOKINGS["date"] >= "2026-04-01"].assign(date=lambda t: t["date"].clip(lower="2026-10-05"))
+    short = replace(HISTORY, tables={"people": PEOPLE, "bookings": quarter})
+    found = {section.title: section.rows for section in lookback(short)}
+    assert {row.group: row.n for row in found["Attainment by person"]} == {"ann": 92, "bob": 92, "cid": 92}
+    with pytest.raises(SimengineError, match=r"FY2026 begins with 2026-01, and what was sold .* from 2026-10 on"):
+        lookback(short, period="FY2026")
+    since = replace(short, since={"bookings": date(2026, 7, 1)})
+    assert lookback(since, period="FY2026-Q3")
+    whole = replace(short, since={"bookings": date(2020, 1, 1)})
+    assert {row.n for row in _section(whole, "Attainment by person")} == {365, 184, 181}
+
+
+def _section(history: History, title: str) -> tuple[Row, ...]:
+    return next(section.rows for section in lookback(history) if section.title == title)

@@ -8,9 +8,9 @@ import scoringrules
 import xarray as xr
 from scipy import stats
 
+from simengine.learn.readings import Reading
 from simengine.learn.score import (
     LEVELS,
-    Reading,
     belief_scores,
     brier,
     calibration,
@@ -138,8 +138,8 @@ def test_targets_whose_period_has_ended_are_judged(run: xr.Dataset) -> None:
 
 
 def test_beliefs_are_held_against_readings_with_their_sampling_error(run: xr.Dataset) -> None:
-    surprised = belief_scores(run, {"win_rate": Reading(0.45, 0.001, 900, "won / decided")})
-    vague = belief_scores(run, {"win_rate": Reading(0.45, 0.3, 3, "won / decided")})
+    surprised = belief_scores(run, {"win_rate": Reading(0.45, 0.448, 0.452, 900, "won / decided")})
+    vague = belief_scores(run, {"win_rate": Reading(0.45, 0.05, 0.95, 3, "won / decided")})
     assert float(surprised["pit"][0]) > 0.99
     assert not bool(surprised["inside"].any())
     assert 0.5 < float(vague["pit"][0]) < 0.95

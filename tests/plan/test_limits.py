@@ -34,6 +34,7 @@ LIMITS = [
     ("open_opportunities", "1_000_000", "1_000_001", "team.roles.ae.capacity.open_opportunities=@"),
     ("existing", "100_000", "100_001", "team.seats.ae-smb.existing=@"),
     ("hires", "100_000", "100_001", "team.seats.ae-smb-new.hires.2027-02=@"),
+    ("expected", "100_000", "100_001", "team.seats.ae-smb-new.expected.2027-02=@"),
     ("tenure_months", "600 months", "601 months", "team.seats.ae-smb.tenure_months=@"),
     ("age_months", "240 months", "241 months", ROW + "@, count: 1}]}"),
     ("count", "1_000_000", "1_000_001", ROW + "1, count: @}]}"),

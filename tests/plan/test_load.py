@@ -160,6 +160,8 @@ class TestProvenance:
             "pipeline.csv",
             "renewals.csv",
             "history.csv",
+            "facts.csv",
+            "learned.csv",
             "default",
         }
         by_key = {row.key: row for row in rows}

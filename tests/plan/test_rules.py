@@ -40,8 +40,14 @@ def past(month: str) -> str:
 WORKLOAD_GONE = (f"{AE}.ramp.workload=null", f"{AE}.ramp.shape=null")
 DEPTH = (f"{BASE}.contraction_depth=30 %",)
 ROW = "funnel.opening_pipeline.rows=[{segment: smb, channel: inbound, stage: lead, age_months: 0, count: 1, owner: @}]"
+WAITS = ROW.replace("stage: lead", "stage: opportunity").replace("owner: @", "waiting: true")
 RULES = [
     # what must be there, what is just possible, what is not, and a word of the message
+    ((), "team.seats.ae-smb.expected.2027-12=2", "team.seats.ae-smb.expected.2028-01=2", "outside the plan"),
+    ((), WAITS, WAITS.replace("opportunity", "lead"), "only what stands at stage opportunity waits"),
+    ((), WAITS, WAITS.replace("}]", ", owner: ae-smb}]"), "has no owner yet"),
+    (("funnel.channels.inbound.sold_by=nobody",), WAITS.replace("true", "false"), WAITS, "sold by nobody"),
+    ((), WAITS, WAITS.replace("true", "perhaps"), "neither true nor false"),
     ((), f"{BASE}.go_live={{start: 1, 2027-02: 2}}", f"{BASE}.go_live={{2027-02: 2}}", "add start"),
     ((), f"{BASE}.renewal_rate.2027-12=89 %", f"{BASE}.renewal_rate.2028-01=89 %", "is outside the plan"),
     ((), f"{BASE}.renewal_rate.2027-02=89 %", f"{BASE}.renewal_rate.2027-01=89 %", "the plan starts in this month"),

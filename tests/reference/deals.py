@@ -87,6 +87,7 @@ class Opportunity:
     opening: bool = False
     stated: float | None = None
     pool: PoolKey | None = None  # None: nobody needs to work it
+    waits: bool = False
     stale_from: float = math.inf
     worth: float = 0.0
     expected_at_start: float = 0.0
@@ -108,13 +109,14 @@ class Opportunity:
         """The lower, the sooner it is taken up among those that arrive in the same month."""
         return chance.uniforms(self.address, Purpose.QUEUE)[0]
 
-    def wait(self, stale: float, chance: Chance) -> None:
-        """Join the queue, and know the month in which it goes stale if it still waits then."""
+    def wait(self, since: int, stale: float, chance: Chance) -> None:
+        """Join the queue in a month, and know the one in which it goes stale if it still waits then."""
+        self.waits = True
         _, u, _, _ = chance.uniforms(self.address, Purpose.QUEUE)
         if stale == 1:
-            self.stale_from = self.arrived + 1
+            self.stale_from = since + 1
         elif stale > 0:
-            self.stale_from = self.arrived + 1 + math.floor(math.log1p(-u) / math.log1p(-stale))
+            self.stale_from = since + 1 + math.floor(math.log1p(-u) / math.log1p(-stale))
 
     def _value(self, month: int, u_size: float) -> None:
         """Settle what it is worth, and what one expected of it in the month of its start."""
@@ -183,13 +185,13 @@ class OpeningRow:
 def opening_rows(plan: Plan, cells: Sequence[Cell]) -> list[OpeningRow]:
     """Number the opportunities of the opening pipeline, counting on within channel, segment and arrival month.
 
-    They are taken up in order of cell, arrival month, ordinal.
+    They are taken up in order of cell, arrival month, ordinal; those that wait in order of month, cell, ordinal.
     """
     stages = plan.funnel.stages
 
-    def order(row: PipelineRow) -> tuple[int, float, float, str, int]:
+    def order(row: PipelineRow) -> tuple[int, float, float, str, int, bool]:
         value = -1.0 if row.value is None else row.value
-        return stages.index(row.stage), row.age_months, value, row.owner or "", row.count
+        return stages.index(row.stage), row.age_months, value, row.owner or "", row.count, row.waiting
 
     taken: dict[tuple[str, int], int] = {}
     numbered = []
@@ -200,4 +202,5 @@ def opening_rows(plan: Plan, cells: Sequence[Cell]) -> list[OpeningRow]:
         first = Address(place[0], ordinal, place[1])
         numbered.append(OpeningRow(row, stages.index(row.stage), cell, plan.rate_of(row.segment), first))
         taken[place] = ordinal + row.count
-    return sorted(numbered, key=lambda opening: (opening.cell.key, opening.first.period, opening.first.ordinal))
+    numbered.sort(key=lambda opening: (opening.cell.key, opening.first.period, opening.first.ordinal))
+    return sorted(numbered, key=lambda opening: opening.first.period if opening.row.waiting else 0)

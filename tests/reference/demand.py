@@ -59,7 +59,7 @@ class Cell:
         """Growth and season of arrivals in a month."""
         growth = 1 + self.numbers.at(self.demand.growth, month, low=-0.99)
         season = relative(self.demand.seasonality.created, (self.numbers.start + month) % YEAR)
-        return math.pow(growth, month / YEAR) * season
+        return math.pow(growth, (self.numbers.grown + month) / YEAR) * season
 
     def arrivals(self, month: int, volume: float, chance: Chance) -> int:
         """How many arrive at the first stage, of so many expected before growth and season."""
@@ -158,8 +158,12 @@ class Funnel:
             lag = self.numbers.at(lags[stage], month) if lags else 0.0
             later = binomial(passing, lag - math.floor(lag), u_later)
             arrives = month + math.floor(lag)
-            self.coming[cell.key, stage + 1, arrives] += passing - later
-            self.coming[cell.key, stage + 1, arrives + 1] += later
+            self._send(cell, stage, month, arrives, passing - later)
+            self._send(cell, stage, month, arrives + 1, later)
         number = self.coming[cell.key, last, month]
         self.count(cell, last, month, number)
         return number
+
+    def _send(self, cell: Cell, stage: int, month: int, arrives: int, number: int) -> None:
+        """Let some of a month's arrivals at a stage be at the next one when they arrive there."""
+        self.coming[cell.key, stage + 1, arrives] += number

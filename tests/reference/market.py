@@ -110,6 +110,13 @@ class Market:
             mine = [(seat, room) for seat, room in rooms if owner is None or seat.group.name == owner]
             self._hold(opportunity, pool, mine, 0)
 
+    def line_up(self, opening: OpeningRow) -> None:
+        """Let a row of the opening pipeline wait in the queue, as if it had come just before the plan."""
+        stale_rate = self.numbers.share(self.plan.funnel.stale, 0)
+        for opportunity in opening.opportunities(opening.row.count):
+            opportunity.wait(-1, stale_rate, self.chance)
+            self._pool_of(opportunity).queue.append(opportunity)
+
     def _pool_of(self, opportunity: Opportunity) -> Pool:
         """The pool that it belongs to: its segment's, or that of a territory, by potential."""
         segment, month = opportunity.cell.segment, opportunity.arrived
@@ -173,8 +180,8 @@ class Market:
                 started += 1
         stale_rate = self.numbers.share(self.plan.funnel.stale, month)
         for opportunity in rest:
-            if opportunity.arrived == month:
-                opportunity.wait(stale_rate, self.chance)
+            if not opportunity.waits:
+                opportunity.wait(month, stale_rate, self.chance)
         pool.queue = rest
         counts = {"started": started, "stale": stale, "waiting": len(rest), "capacity": capacity}
         for name, number in counts.items():

@@ -20,6 +20,7 @@ class Numbers:
     def __init__(self, plan: Plan, values: Mapping[str, float], shocks: Mapping[str, Sequence[float]] | None) -> None:
         self.plan, self.values, self.shocks = plan, values, shocks or {}
         self.start, self.months = plan.plan.start, plan.plan.months
+        self.grown = self.start - (plan.plan.growth_from or self.start)
 
     def at(self, quantity: Quantity, month: int, *also: str, low: float = 0.0, high: float = math.inf) -> float:
         """A number in a month. `also`: other names that events and shocks may know it by."""

@@ -33,7 +33,12 @@ def reference_path(
 
 
 class Course:
-    """Everything that takes its course on one path."""
+    """Everything that takes its course on one path; other kinds of its parts may also keep a record."""
+
+    staff_kind: type[Staff] = Staff
+    funnel_kind: type[Funnel] = Funnel
+    market_kind: type[Market] = Market
+    book_kind: type[Book] = Book
 
     def __init__(self, plan: Plan, numbers: Numbers, chance: Chance) -> None:
         self.plan, self.chance = plan, chance
@@ -45,12 +50,13 @@ class Course:
             stages=plan.funnel.stages,
             months=plan.plan.months,
         )
-        self.staff = Staff(plan, numbers, chance, self.ledgers.group)
+        self.staff = self.staff_kind(plan, numbers, chance, self.ledgers.group)
         self.quotas = Quotas(plan, self.staff, numbers, self.ledgers.group)
-        self.funnel = Funnel(plan, self.staff, numbers, chance, self.ledgers)
-        self.market = Market(plan, self.staff, numbers, chance, self.ledgers)
+        self.funnel = self.funnel_kind(plan, self.staff, numbers, chance, self.ledgers)
+        self.market = self.market_kind(plan, self.staff, numbers, chance, self.ledgers)
         self.books = {
-            segment: Book(plan, segment, numbers, chance, self.ledgers.segment) for segment in sorted(plan.base)
+            segment: self.book_kind(plan, segment, numbers, chance, self.ledgers.segment)
+            for segment in sorted(plan.base)
         }
         self.coverage = Coverage(plan, self.staff, self.books)
         self.bookings: list[float] = []
@@ -58,32 +64,39 @@ class Course:
     def run(self) -> ReferencePath:
         """Play all months."""
         for month in range(self.plan.plan.months):
-            self.staff.begin(month, self.bookings)
-            self.quotas.begin(month)
-            early = self._open() if month == 0 else []
-            arriving = [
-                o for cell, number in self.funnel.opportunities(month) for o in self.market.arrive(cell, number, month)
-            ]
-            self.market.take_up(arriving + early, month)
-            for deal in self.market.close(month):
-                self._book(deal, month)
-            self._serve_customers(month)
-            self.quotas.pay(month)
-            leavers = self.staff.end(month)
-            self.market.reassign(leavers, month)
-            self.quotas.rate(month)
-            self.staff.vacate(leavers)
-            self.market.measure(month)
-            for book in self.books.values():
-                book.measure(month)
-            new_arr, one_off = (self.ledgers.segment.total(name, month) for name in ("new_arr", "one_off_bookings"))
-            self.bookings.append(new_arr + one_off)
+            self.play(month)
         return self.ledgers.path()
+
+    def play(self, month: int) -> None:
+        """Play a month."""
+        self.staff.begin(month, self.bookings)
+        self.quotas.begin(month)
+        early = self._open() if month == 0 else []
+        arriving = [
+            o for cell, number in self.funnel.opportunities(month) for o in self.market.arrive(cell, number, month)
+        ]
+        self.market.take_up(arriving + early, month)
+        for deal in self.market.close(month):
+            self._book(deal, month)
+        self._serve_customers(month)
+        self.quotas.pay(month)
+        leavers = self.staff.end(month)
+        self.market.reassign(leavers, month)
+        self.quotas.rate(month)
+        self.staff.vacate(leavers)
+        self.market.measure(month)
+        for book in self.books.values():
+            book.measure(month)
+        new_arr, one_off = (self.ledgers.segment.total(name, month) for name in ("new_arr", "one_off_bookings"))
+        self.bookings.append(new_arr + one_off)
 
     def _open(self) -> list[Opportunity]:
         """Go on with the opening pipeline; returns what becomes an opportunity in the first month."""
         early = []
         for row in opening_rows(self.plan, self.funnel.cells):
+            if row.row.waiting:
+                self.market.line_up(row)
+                continue
             if row.stage == len(self.plan.funnel.stages) - 1:
                 self.market.resume(row)
                 continue

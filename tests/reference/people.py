@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simengine.plan.people import Ramp, Role, SeatGroup, Team
+from simengine.plan.people import FIRST_EXPECTED, Ramp, Role, SeatGroup, Team
 from tests.reference.chance import Address, Chance, Lag, Purpose, exponential, factor
 from tests.reference.ledger import PoolKey
 from tests.reference.numbers import YEAR, Numbers
@@ -155,6 +155,11 @@ class Seat:
             yield self.person
 
     @property
+    def is_expected(self) -> bool:
+        """Whether the first one starts in the planned month, and no later."""
+        return self.address.ordinal >= FIRST_EXPECTED
+
+    @property
     def stays(self) -> bool:
         """Whether somebody works on it who does not leave this month."""
         return self.person is not None and not self.person.leaving
@@ -185,7 +190,7 @@ class Seat:
         return Person(
             role=role,
             start=start,
-            tenure_at_start=self.group.tenure_months if existing else 0.0,
+            tenure_at_start=self.group.tenures[self.address.ordinal] if existing else 0.0,
             existing=existing,
             backfill=number > 0,
             months_to_ramp=months_to_ramp,
@@ -202,6 +207,9 @@ class Seat:
             self.person = self.occupy(0, 0, existing=True, numbers=numbers, chance=chance)
             return
         month = self.planned
+        if self.is_expected:
+            self.next = self.occupy(month, month, existing=False, numbers=numbers, chance=chance)
+            return
         delay = Lag(
             climate * numbers.at(self.group.time_to_fill_delay, month), numbers.at(self.group.delay_spread, month)
         )
@@ -226,8 +234,9 @@ def seats_of(team: Team, start: int) -> list[Seat]:
         role = team.roles[group.role]
         own = [t for t in team.territories if t.seats == group.name]
         filled = [(0, ordinal) for ordinal in range(group.existing)]
-        hired = [(month, ordinal) for month, hires in sorted(group.hires.items()) for ordinal in range(hires)]
-        for position, (planned, ordinal) in enumerate(filled + hired):
+        hired = [(month, ordinal) for month, hires in group.hires.items() for ordinal in range(hires)]
+        hired += [(month, FIRST_EXPECTED + i) for month, heads in group.expected.items() for i in range(heads)]
+        for position, (planned, ordinal) in enumerate(filled + sorted(hired)):
             pool: PoolKey | None = None
             territory = None
             if role.sells and group.segment is not None:

@@ -120,6 +120,8 @@ MECHANISMS: dict[str, Predicate] = {
     "shocks on volumes": lambda plan: bool(loaded(plan) - set(plan.assumptions)),
     # people
     "hires": lambda plan: any(group.hires for group in plan.team.seats),
+    "people who are expected": lambda plan: any(group.expected for group in plan.team.seats),
+    "people of different tenure": lambda plan: any(len(set(group.tenures)) > 1 for group in plan.team.seats),
     "time_to_fill_delay": lambda plan: any(group.time_to_fill_delay != ZERO for group in plan.team.seats),
     "delay_spread": lambda plan: any(group.delay_spread != ZERO for group in plan.team.seats),
     "recruiting climate": lambda plan: plan.team.recruiting_climate != ONE,
@@ -165,6 +167,7 @@ MECHANISMS: dict[str, Predicate] = {
     "from hours": any_demand(lambda demand: demand.from_hours),
     "from sellers": any_demand(lambda demand: demand.from_sellers),
     "growth": any_demand(lambda demand: demand.growth != ZERO),
+    "growth from before the plan": lambda plan: plan.plan.grown > 0,
     "created seasonality": any_demand(lambda demand: demand.seasonality.created),
     "closed seasonality": any_demand(lambda demand: demand.seasonality.closed),
     "overdispersion": any_demand(lambda demand: demand.overdispersion != ONE),
@@ -176,6 +179,7 @@ MECHANISMS: dict[str, Predicate] = {
     "stale": lambda plan: plan.funnel.stale != ZERO,
     "opening pipeline": lambda plan: bool(plan.funnel.opening_pipeline.rows),
     "early rows": lambda plan: any(row.stage != plan.funnel.stages[-1] for row in plan.funnel.opening_pipeline.rows),
+    "rows that wait": lambda plan: any(row.waiting and row.count for row in plan.funnel.opening_pipeline.rows),
     "rows with a value": lambda plan: any(row.value is not None for row in plan.funnel.opening_pipeline.rows),
     "rows with an owner": lambda plan: any(row.owner for row in plan.funnel.opening_pipeline.rows),
     # base

@@ -39,6 +39,15 @@ def test_demand_grows_and_has_seasons() -> None:
     assert cell.season(14) == pytest.approx(1.5 * 1.21 ** (14 / 12))
 
 
+def test_growth_counts_from_before_the_plan() -> None:
+    demand = {"volume": "5 per month", "win_rate": 0, "cycle": 1, "deal_size": 1, "growth": "21 % per year"}
+    web = {"sold_by": "nobody", "segments": {"smb": demand}}
+    plan = plan_of(months=12, header={"growth_from": "2026-07"}, funnel={"channels": {"web": web}})
+    parsed = plan.funnel.channels["web"]
+    cell = Cell("web", "smb", parsed, parsed.segments["smb"], Numbers(plan, {}, None))
+    assert [cell.season(month) for month in (0, 6)] == pytest.approx([1.1, 1.21])
+
+
 @pytest.mark.parametrize(("spend", "volume"), [(1_000, 6), (500, 6 * 0.5 * 3 / 2.5), (10**12, 6 * 3)])
 def test_volume_responds_to_spend(spend: float, volume: float) -> None:
     response = {"at_spend": "1_000 per month", "half_saturation": "x2"}

@@ -36,6 +36,13 @@ def test_the_climate_slows_recruiting() -> None:
     assert of_group(play(plan_of(months=5, **hire)), "starts") == [0, 0, 0, 1, 0]
 
 
+def test_each_who_is_there_has_a_tenure() -> None:
+    role = {"ramp": {"workload": 4, "shape": "linear"}}
+    path = play(plan_of(months=4, **sellers(existing=3, tenure_months=[1, 9, 0], role=role)))
+    ramped = [3 / 8 + 1 + 1 / 8, 5 / 8 + 1 + 3 / 8, 7 / 8 + 1 + 5 / 8, 2 + 7 / 8]
+    assert of_group(path, "ramped") == pytest.approx(ramped)
+
+
 @pytest.mark.parametrize(("shape", "ramped"), [("s-curve", [0.15625, 0.84375, 1, 1]), ("step", [0, 0, 1, 1])])
 def test_shapes_of_ramp(shape: str, ramped: list[float]) -> None:
     path = play(plan_of(**sellers(role={"ramp": {"workload": 2, "shape": shape}})))

@@ -72,7 +72,7 @@ def test_another_seed_moves_every_address(base):
 def test_no_assumption_is_drawn_anew(base):
     plan, _ = base
     edited = load(NORTHSTAR, [*LATER, "events.second alliance.probability=90 %"])
-    before, after = (draw(p.widened(), p.dependence.copula(), SEED, 0, 500) for p in (plan, edited))
+    before, after = (draw(p.widened(), p.copula(), SEED, 0, 500) for p in (plan, edited))
     assert before.names == after.names
     for name, x, y in zip(before.names, before.values.T, after.values.T, strict=True):
         assert np.array_equal(x, y) == (name != "second alliance"), name

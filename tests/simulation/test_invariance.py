@@ -126,7 +126,7 @@ def timelines(plan, draw, seed=7):
     known = history[[name for name in SEAT.names if name not in ("group", "pool")]]
     return {
         (packed.groups[group], planned, ordinal): known[:, i]
-        for i, (group, ordinal, planned, _) in enumerate(tables.seats)
+        for i, (group, ordinal, planned, *_) in enumerate(tables.seats)
     }
 
 

@@ -222,7 +222,8 @@ def test_leads_are_qualified_or_dropped(number):
         edited["team"]["roles"]["sdr"].pop("attrition", None)
         edited["team"]["roles"]["sdr"].pop("promotion", None)
         edited["team"]["seats"] = [
-            {**group, "existing": 1} if group["name"] == "sdr" else group for group in edited["team"]["seats"]
+            {**group, "existing": 1, "tenure_months": 12} if group["name"] == "sdr" else group
+            for group in edited["team"]["seats"]
         ]
 
     edited = document(number)

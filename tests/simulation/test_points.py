@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simengine.assumptions.draws import values_at
 from simengine.errors import SimengineError
 from simengine.plan import load
 from simengine.plan.targets import Target
@@ -51,6 +52,17 @@ def test_a_run_comes_out_again(points, ds, z):
     same(points.at(z, draws), ds["target_value"].values)
     shuffled = np.random.default_rng(1).permutation(DRAWS)
     same(points.at(z[shuffled], shuffled), ds["target_value"].values[shuffled])
+
+
+def test_values_do_as_well_as_scores(plan, points, ds, z):
+    draws = np.arange(DRAWS)
+    values = {name: ds["assumption_value"].sel(assumption=name).values for name in points.names}
+    np.testing.assert_allclose(points.of(values, draws), ds["target_value"].values, rtol=1e-9)
+    columns = values_at(plan.widened(), z)
+    by_name = {name: columns[:, i] for i, name in enumerate(points.names)}
+    np.testing.assert_array_equal(points.of(by_name, draws), points.at(z, draws))
+    with pytest.raises(SimengineError, match=f"no values are given of {points.names[0]}"):
+        points.of({name: values[name] for name in points.names[1:]}, draws)
 
 
 def test_twins_come_out_again(plan, ds, z):

@@ -1,0 +1,69 @@
+"""Text files that are written together: all of them, or none."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from simengine.archive import in_words
+from simengine.errors import SimengineError
+
+
+def write_files(files: Mapping[Path, str], *, overwrite: bool = False) -> None:
+    """Write texts beside where they go, and rename them when the last one is on disk.
+
+    What was there is put back where a later one cannot be renamed.
+
+    Parameters
+    ----------
+    files : where to, and what
+    overwrite : whether files that are there are replaced
+
+    Raises
+    ------
+    SimengineError : a file, or a folder of that name, is there already
+    MachineError : the disk is full, the folder may not be written to, or the disk fails
+    """
+    folders = [str(path) for path in files if path.is_dir()]
+    if folders:
+        raise SimengineError(f"{', '.join(folders)}: a folder is there; choose another name")
+    there = [path for path in files if path.exists()]
+    if there and not overwrite:
+        verb = "is" if len(there) == 1 else "are"
+        names = ", ".join(map(str, there))
+        raise SimengineError(f"{names} {verb} there already; choose another name, or add --overwrite")
+    mark = uuid.uuid4().hex
+    partial = {path: path.with_name(f".{path.name}.{mark}") for path in files}
+    before = {path: path.with_name(f".{path.name}.{mark}.before") for path in there}
+    size = sum(len(text.encode()) for text in files.values())
+    try:
+        with in_words(f"cannot write {', '.join(map(str, files))}", size):
+            for path, text in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial[path].write_text(text, encoding="utf-8")
+            for path, kept in before.items():
+                os.link(path, kept)
+            _rename(partial, before)
+    finally:
+        for path in (*partial.values(), *before.values()):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _rename(partial: Mapping[Path, Path], before: Mapping[Path, Path]) -> None:
+    done: list[Path] = []
+    try:
+        for path, written in partial.items():
+            written.replace(path)
+            done.append(path)
+    except BaseException:
+        for path in done:
+            with suppress(OSError):
+                if path in before:
+                    before[path].replace(path)
+                else:
+                    path.unlink()
+        raise

@@ -1,0 +1,61 @@
+"""Files that are written together: all of them, or none."""
+
+from pathlib import Path
+
+import pytest
+
+from simengine.archive.files import write_files
+from simengine.errors import MachineError, SimengineError
+
+
+def left(folder: Path) -> dict[str, str]:
+    """Every file in a folder, hidden ones too."""
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+
+
+def test_all_are_written_with_their_folders(tmp_path: Path) -> None:
+    write_files({tmp_path / "a.yaml": "é\n", tmp_path / "deep" / "b.csv": "1,2\n"})
+    assert left(tmp_path) == {"a.yaml": "é\n", "b.csv": "1,2\n"}
+
+
+def test_what_is_there_stays_unless_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("mine")
+    with pytest.raises(SimengineError, match=r"a\.yaml is there already; choose another name, or add --overwrite"):
+        write_files({tmp_path / "a.yaml": "new", tmp_path / "b.yaml": "new"})
+    assert left(tmp_path) == {"a.yaml": "mine"}
+    write_files({tmp_path / "a.yaml": "new", tmp_path / "b.yaml": "new"}, overwrite=True)
+    assert left(tmp_path) == {"a.yaml": "new", "b.yaml": "new"}
+
+
+def test_a_second_file_that_cannot_be_written_leaves_none(tmp_path: Path) -> None:
+    (tmp_path / "no-folder").write_text("a file")
+    with pytest.raises(MachineError, match="cannot write"):
+        write_files({tmp_path / "a.yaml": "new", tmp_path / "no-folder" / "b.yaml": "new"})
+    assert left(tmp_path) == {"no-folder": "a file"}
+
+
+def test_a_folder_in_the_way_leaves_none(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").mkdir()
+    with pytest.raises(SimengineError):
+        write_files({tmp_path / "a.yaml": "new", tmp_path / "b.yaml": "new"}, overwrite=True)
+    assert left(tmp_path) == {}
+
+
+def test_when_the_last_rename_fails_the_first_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text("mine")
+    plain = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if Path(target).name == "b.yaml":
+            raise OSError(5, "Input/output error")
+        return plain(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(MachineError):
+        write_files({tmp_path / "a.yaml": "new", tmp_path / "b.yaml": "new"}, overwrite=True)
+    monkeypatch.undo()
+    assert left(tmp_path) == {"a.yaml": "mine"}
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(MachineError):
+        write_files({tmp_path / "c.yaml": "new", tmp_path / "b.yaml": "new"})
+    assert left(tmp_path) == {"a.yaml": "mine"}
