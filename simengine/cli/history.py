@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
 
 from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.records import as_of_option
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from simengine.learn.quality import Report
 
 
 @click.command("history", short_help="Read a company's records, say what is wrong with them.")
 @click.argument("history")
-@click.option(
-    "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="DAY",
-    help="The last day that the records speak of.  [default: as the file says]",
-)
+@as_of_option
 @click.option("--plan", metavar="PLAN", help="Check names of segments, channels, stages, roles and seats against it.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, history: str, as_of: datetime | None, plan: str | None, as_json: bool) -> None:
+def command(ctx: click.Context, history: str, as_of: date | None, plan: str | None, as_json: bool) -> None:
     """Read the records that the mapping file HISTORY leads to, and report their quality.
 
     Each record that is not used is counted, with the reason. What would mislead is refused, with exit code 2.
@@ -36,7 +31,7 @@ def command(ctx: click.Context, history: str, as_of: datetime | None, plan: str 
 
     checked = None if plan is None else load(plan)
     try:
-        done = read(history, as_of=None if as_of is None else as_of.date(), plan=checked)
+        done = read(history, as_of=as_of, plan=checked)
     except HistoryError as error:
         if as_json:
             problems = [{name: getattr(problem, name) for name in problem.__slots__} for problem in error.problems]

@@ -17,6 +17,7 @@ import pandas as pd
 
 from simengine.learn import rules
 from simengine.learn.cells import as_text, folded, numbers
+from simengine.learn.exposure import DAYS_PER_MONTH
 from simengine.learn.history import REACHED, History, Origin, table
 from simengine.learn.mapping import CURRENCY, Layout, Lookup, MappingFile, by_name, read_mapping
 from simengine.learn.quality import LEVELS, HistoryError, Report
@@ -238,7 +239,7 @@ def _say_lookups(records: Records, name: str, given: list[_Given]) -> None:
 def _tenure(months: pd.Series[Any], left: pd.Series[Any], day: date) -> dict[str, pd.Series[Any]]:
     """Start and end of people of whom only months of service are known; what cannot be read stays as it is."""
     service = numbers(months).values
-    start = pd.Timestamp(day) - pd.to_timedelta((service * rules.DAYS_PER_MONTH).round(), unit="D")
+    start = pd.Timestamp(day) - pd.to_timedelta((service * DAYS_PER_MONTH).round(), unit="D")
     known = start.astype("object")
     meant: dict[str, Any] = {**dict.fromkeys(_YES, day), **dict.fromkeys(_NO, "")}
     gone = left.map(as_text).map(lambda text: meant.get(text.lower(), text or "?"))

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
+from simengine.learn import leaving
 from simengine.learn.history import LOST, WON, History
 from simengine.learn.score import exact_share
 from simengine.results.targets import quantile_interval
@@ -187,10 +188,9 @@ def ratio(top: Floats, bottom: Floats) -> Bounded:
     """
     from scipy.special import stdtrit
 
-    n, r = len(top), float(top.sum() / bottom.sum())
+    n, (r, error) = len(top), leaving.ratio(top, bottom)
     if n < FEWEST:
         return r, math.nan, math.nan
-    error = float(np.std(top - r * bottom, ddof=1)) / math.sqrt(n) / float(bottom.mean())
     margin = float(stdtrit(n - 1, 0.5 + LEVEL / 2)) * error
     return r, r - margin, r + margin
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from simengine.learn.exposure import DAYS_PER_MONTH
 from simengine.learn.history import History
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
@@ -22,7 +23,6 @@ Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Frame = pd.DataFrame
 
-DAYS_PER_MONTH = 365.25 / MONTHS_PER_YEAR
 NEVER = -1_000_000
 """The month of what has not happened."""
 

@@ -25,7 +25,6 @@ from simengine.learn.mapping import CURRENCY, by_name
 from simengine.learn.records import Mask, Records
 from simengine.plan.scalars import nearest
 
-DAYS_PER_MONTH = 365.25 / 12
 SURE = 0.01
 """Chance at which something is no coincidence any more."""
 STALE = 31

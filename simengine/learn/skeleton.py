@@ -19,6 +19,7 @@ from simengine.baseline.laws import survival
 from simengine.errors import SimengineError
 from simengine.learn.conversion import stages
 from simengine.learn.estimate import Estimate
+from simengine.learn.exposure import DAYS_PER_MONTH
 from simengine.learn.fit import Fit, entries_of, fit, told
 from simengine.learn.happened import in_force, month_of
 from simengine.learn.history import OPEN, REACHED, WON, History, table
@@ -34,7 +35,6 @@ OPPORTUNITY, DECIDED = "opportunity", "decided"
 """Stages of a funnel made of opportunities: all that are created, and those that are ever won or lost."""
 EVERYBODY = "all"
 """The segment of leads of which none is kept."""
-DAYS_PER_MONTH = 365.25 / 12
 NEVER = "600 months"
 """When leads are lost of which nobody wrote down that they were."""
 OLDEST = 240.0
