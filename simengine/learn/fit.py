@@ -118,8 +118,12 @@ def _estimates(history: History, say: Say) -> dict[str, Estimate]:
 
 
 def _is_told(estimate: Estimate, say: Say) -> bool:
-    """Whether the records tell how large it is: the ends of its interval are not a hundredfold apart."""
-    if estimate.unit.startswith("fraction") or estimate.upper <= MOST_APART * estimate.lower:
+    """Whether the records tell how large it is: the ends of its interval are not a hundredfold apart.
+
+    What arrived in two months is kept, however wide: to leave it out would be to forecast that nothing arrives.
+    """
+    bounded = estimate.unit.startswith(("fraction", "count"))
+    if bounded or estimate.upper <= MOST_APART * estimate.lower:
         return True
     ends = " to ".join(str(told(end, estimate.unit)) for end in (estimate.lower, estimate.upper))
     say(f"{estimate.name}: anything from {ends} {estimate.unit}, which the records do not tell; left out.")

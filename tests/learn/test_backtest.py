@@ -191,5 +191,5 @@ class TestThirdPartyData:
     def test_leads_of_which_only_wins_are_recorded(self, shared_data: Path) -> None:
         found = self.of("funnel_2018q1", date(2018, 1, 31), 2)
         won = self.company(found, "won")
-        assert won["actual"].item() == 290
-        assert won["p10"].item() < 290 < won["p90"].item()
+        assert won["actual"].item() == 258
+        assert won["p10"].item() < 258 < won["p90"].item()
