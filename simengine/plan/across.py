@@ -14,9 +14,10 @@ from simengine.plan.facts import Facts, untold
 from simengine.plan.fields import ZERO
 from simengine.plan.header import Header
 from simengine.plan.learned import Learned
+from simengine.plan.levers import Lever
 from simengine.plan.market import Channel, Funnel
 from simengine.plan.money import Economics
-from simengine.plan.people import Team
+from simengine.plan.people import SeatGroup, Team
 from simengine.plan.scalars import nearest, plain
 from simengine.plan.schema import Segment
 from simengine.plan.source import Path
@@ -48,6 +49,7 @@ def across(sections: Mapping[str, Any]) -> Iterator[Finding]:
         (_learned, ("assumptions", "learned")),
         (_agree, ("plan", "base", "economics", "facts")),
         (_past, ("plan", "segments", "facts", "targets")),
+        (_levers, ("plan", "team", "funnel", "levers")),
     )
     for rule, needed in rules:
         if all(section in sections for section in needed):
@@ -274,3 +276,53 @@ def _past(
             words, remedy = untold(facts, target.metric, target.where, meant, period.last < header.start)
         if words:
             yield Finding("targets", (index, "period"), words, remedy)
+
+
+def _levers(plan: Header, team: Team, funnel: Funnel, levers: Mapping[str, Lever]) -> Iterator[Finding]:
+    """What a lever moves can be moved so far, and no other lever moves it in the same month."""
+    taken: dict[tuple[str, str, int], str] = {}
+    groups = {group.name: group for group in team.seats}
+    for name, lever in levers.items():
+        for kind, moved in _moved(lever):
+            for month in lever.starts or (plan.start,):
+                other = taken.setdefault((kind, moved, month), name)
+                if other != name:
+                    words = f"{other} moves {moved} from {month_label(month)} on too"
+                    yield Finding("levers", (name, kind), words, "join them, or choose another month")
+        if lever.hires is not None:
+            yield from _hiring_levers(name, lever, groups[lever.hires], team)
+        elif lever.spend is not None:
+            spend = funnel.channels[lever.spend].spend
+            parts = [spend.at(month) for month in lever.starts]
+            if any(part.assumption is not None or part.number <= 0 for part in parts):
+                words = f"the spend of {lever.spend} is not a plain number above zero from then on"
+                yield Finding("levers", (name, "spend"), words, "give the channel a spend, or improve an assumption")
+
+
+def _moved(lever: Lever) -> Iterator[tuple[str, str]]:
+    for name in lever.improves or ():
+        yield "improves", name
+    if lever.improves is None:
+        yield lever.kind, str(getattr(lever, lever.kind))
+
+
+def _hiring_levers(name: str, lever: Lever, group: SeatGroup, team: Team) -> Iterator[Finding]:
+    least = lever.range[0]
+    for month in lever.starts:
+        if group.hires.get(month, 0) + least < 0:
+            words = (
+                f"{group.name} hires {group.hires.get(month, 0)} in {month_label(month)}, fewer than {plain(-least)}"
+            )
+            yield Finding("levers", (name, "range"), words, "raise the least amount")
+    is_worked = group.segment is not None and any(
+        territory.seats == group.name for territory in team.territories_of(group.segment)
+    )
+    if is_worked and lever.territories is None:
+        words = f"{group.name} work by territory"
+        yield Finding("levers", (name,), words, "add territories: {potential: …}, what each further seat works")
+    elif is_worked and least < 0:
+        yield Finding(
+            "levers", (name, "range"), f"{group.name} work by territory", "choose a least amount of 0, or a scenario"
+        )
+    elif lever.territories is not None and not is_worked:
+        yield Finding("levers", (name, "territories"), f"{group.name} do not work by territory", "remove it")

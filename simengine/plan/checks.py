@@ -305,6 +305,7 @@ def _declared(raw: Mapping[Any, Any]) -> Known:
             "team": sorted(set(_values(team.get("seats"), "team"))),
             "target": _values(raw.get("targets"), "name"),
             "assumption": [*assumptions, *_mapping(raw.get("events"))],
+            "event": list(_mapping(raw.get("events"))),
             "stage": list(stages) if isinstance(stages, list | tuple) else [],
         },
         volumes=frozenset(_volumes(channels)),

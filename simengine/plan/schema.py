@@ -2,7 +2,7 @@
 
 Every model here trusts nothing: a number carries a unit, a name must exist, an unknown key is a mistake. The models
 know no places in files; `plan.source` does. `plan.across` holds what concerns more than one section. The sections
-themselves stand in `targets`, `evidence`, `people`, `market`, `customers` and `money`.
+themselves stand in `targets`, `evidence`, `people`, `market`, `customers`, `money` and `levers`.
 """
 
 import re
@@ -23,6 +23,7 @@ from simengine.plan.fields import AssumptionName, Currency, Name, SegmentRef, Te
 from simengine.plan.header import Header
 from simengine.plan.known import Known
 from simengine.plan.learned import Learned
+from simengine.plan.levers import Lever, Limits
 from simengine.plan.market import Funnel
 from simengine.plan.money import Economics
 from simengine.plan.people import Team
@@ -140,6 +141,8 @@ class Plan(Model):
     economics: Economics = Economics()
     events: dict[Name, Event] = {}
     shocks: dict[Name, Shock] = {}
+    levers: dict[Name, Lever] = {}
+    limits: Limits = Limits()
 
     _origin: Origin = PrivateAttr()
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
@@ -113,6 +115,12 @@ class Target(Model):
     def covers(self, segment: str, labels: dict[str, str]) -> bool:
         """Whether a segment belongs to the target's group, as far as `where` speaks of segments."""
         return is_meant(self.where, segment, labels)
+
+    def is_reached(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which values of the metric reach the target; an undefined one does not."""
+        if self.at_least is not None:
+            return np.asarray(values >= self.at_least)
+        return np.asarray(values <= (np.nan if self.at_most is None else self.at_most))
 
     def faults(self, known: Known) -> Iterator[Fault]:
         """Exactly one bound; a group that exists, of a metric that is known by it; a period that ends in the plan."""

@@ -269,7 +269,7 @@ def _exact(value: object) -> str:
 
 def _is_simulated(path: Path) -> bool:
     section = path[0]
-    if section in ("scenario", "targets", "facts", "learned"):
+    if section in ("scenario", "targets", "facts", "learned", "levers", "limits"):
         return False
     if section == "plan":
         return path[1] not in ("name", "version", "as_of", "growth_from")

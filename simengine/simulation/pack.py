@@ -153,5 +153,5 @@ def _planned_bookings(plan: Plan, operating_plan: Baseline | None) -> Column:
     if plan.team.hiring_freeze is None:
         return np.empty(0)
     flows = (operating_plan or baseline(plan, spreadsheet_values(plan, "operating plan"))).segment
-    bookings: Column = (flows["new_arr"] + flows["one_off_bookings"]).sum(axis=2)[0]
+    bookings: Column = (flows["new_arr"] + flows["one_off_bookings"]).sum(axis=2)[0, : plan.plan.months]
     return bookings

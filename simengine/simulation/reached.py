@@ -1,0 +1,93 @@
+"""What a plan reaches of its targets, path by path, and nothing else: as cheap as a path can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+
+from simengine.assumptions.draws import Array
+from simengine.baseline import baseline, spreadsheet_values
+from simengine.errors import SimengineError
+from simengine.kernel.run import in_order
+from simengine.plan.schema import Plan
+from simengine.plan.targets import Target
+from simengine.results.reduction import Reduction
+from simengine.simulation import AHEAD, NAMES, Progress, Run, paths_at_once, processors, workers
+from simengine.simulation.pack import pack
+from simengine.units import MONTHS_PER_YEAR, fiscal_period
+
+
+class _Job(NamedTuple):
+    run: Run
+    start: int
+    stop: int
+
+
+def last_month(plan: Plan, targets: Sequence[Target]) -> int:
+    """The month (since year 0) in which the fiscal year of the last of some targets ends, or the plan before it."""
+    start = plan.plan.fiscal_year_start
+    last = max((fiscal_period(target.period, start).last for target in targets), default=plan.plan.start)
+    to_year_end = (start - 2 - last) % MONTHS_PER_YEAR
+    return min(plan.plan.end, last + to_year_end)
+
+
+def target_values(
+    plan: Plan,
+    start: int,
+    stop: int,
+    *,
+    seed: int = 7,
+    targets: Sequence[Target] | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Array:
+    """Values of targets in the draws from `start` to `stop`, (stop − start, target).
+
+    They are those of a run of the same seed (`target_value` of `simulate`) but for rounding: paths are simulated only
+    until the fiscal year of the last target is over, for what comes later changes nothing before.
+
+    Parameters
+    ----------
+    plan : a checked plan
+    start, stop : numbers of draws, from 0 to 2^32 − 1
+    seed : of all chance
+    targets : what is told of a path; by default the targets of the plan
+    executor : runs the blocks; by default one thread for each processor
+    progress : called with (paths done, paths in all)
+
+    Raises
+    ------
+    SimengineError
+        where the draws are out of range, or more is drawn than can be simulated
+    """
+    if not 0 <= start <= stop < 2**32:
+        raise SimengineError(f"draws {start} to {stop}: choose numbers from 0 to 2^32 - 1, the smaller one first")
+    asked = tuple(plan.targets if targets is None else targets)
+    run = _run(plan, asked, seed)
+    values = np.empty((stop - start, len(asked)))
+    size = max(1, min(run.reduction.span, -(-(stop - start) // processors())))
+    jobs = [_Job(run, first, min(first + size, stop)) for first in range(start, stop, size)]
+    with workers(executor) as pool:
+        for job, found in zip(jobs, in_order(pool, _values, jobs, AHEAD), strict=True):
+            values[job.start - start : job.stop - start] = found
+            if progress is not None:
+                progress(job.stop - start, stop - start)
+    return values
+
+
+def _run(plan: Plan, targets: Sequence[Target], seed: int) -> Run:
+    # A freeze of hiring looks at the bookings of the operating plan, which knows all of its hires.
+    operating = None if plan.team.hiring_freeze is None else baseline(plan, spreadsheet_values(plan, "operating plan"))
+    months = last_month(plan, targets) - plan.plan.start + 1
+    header = plan.plan.model_copy(update={"months": max(1, months)})
+    cut = plan.model_copy(update={"plan": header, "targets": tuple(targets)})
+    reduction = Reduction(cut, "draw_unwidened", "headline", NAMES)
+    packed = pack(cut, seed, operating_plan=operating)
+    return Run(cut, packed, cut.widened(), cut.copula(), seed, reduction, paths_at_once(reduction))
+
+
+def _values(job: _Job) -> Array:
+    return job.run.reduced(job.start, job.stop).columns["target_value"]
