@@ -1,7 +1,7 @@
 """Columns of numbers in one small file: a netCDF file with a seal behind it, whole or not at all.
 
-Every reader of netCDF opens it. Behind the last array stand, as JSON, where each array begins and the digest of all that
-comes before; so a file that was cut off, or that something else wrote, is told from one that is whole.
+Every reader of netCDF opens it. Behind the last array stand, as JSON, where each array begins, and the digest of all
+that comes before; so a file that was cut off, or that something else wrote, is told from one that is whole.
 """
 
 from __future__ import annotations
