@@ -314,9 +314,8 @@ def _hiring_levers(name: str, lever: Lever, group: SeatGroup, team: Team) -> Ite
                 f"{group.name} hires {group.hires.get(month, 0)} in {month_label(month)}, fewer than {plain(-least)}"
             )
             yield Finding("levers", (name, "range"), words, "raise the least amount")
-    is_worked = group.segment is not None and any(
-        territory.seats == group.name for territory in team.territories_of(group.segment)
-    )
+    # Where a segment is pooled all the same, each seat still has its territory.
+    is_worked = any(territory.seats == group.name for territory in team.territories)
     if is_worked and lever.territories is None:
         words = f"{group.name} work by territory"
         yield Finding("levers", (name,), words, "add territories: {potential: …}, what each further seat works")
