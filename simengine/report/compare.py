@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.console import Group, RenderableType
+from matplotlib.patheffects import withStroke
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from simengine.report.canvas import (
@@ -36,11 +37,13 @@ from simengine.report.statistics import Facts, estimate
 from simengine.report.tables import capital, heading, note, table, under, written
 from simengine.report.words import between, change, goal, metric_name, number, percent, shortened, what
 
-BEST, WORST = 12, 6
+BEST, WORST = 10, 5
 """Scenarios that are shown where there are more than both together: the likeliest, and the least likely."""
 ARR = "ending_arr"
 _COLUMNS = 3
-"""Targets or measures side by side in a table, and in a figure."""
+"""Targets side by side in a figure."""
+_NAMES, _CELL = 22, 29
+"""Columns of a terminal for the names of scenarios, and for a target or measure."""
 _NAME, _TITLE, _SUBTITLE = 33, 130, 118
 """Signs that fit."""
 _ABOUT = ("base", "draws", "seed", "level", "currency", "left_out", "simulated", "kept")
@@ -177,9 +180,8 @@ def sentence(told: Facts) -> str:
     if base["targets"][0]["rank"] == 1:
         if len(tied) == 1:
             return f"P({target}) is highest as planned, {chance} in {base['name']}."
-        others = "the others" if len(tied) == len(told["scenarios"]) else f"{len(tied) - 1} of the others"
         at = percent(base["targets"][0]["probability"]["value"])
-        return f"P({target}) is {at} in {base['name']}, and chance can explain how {others} differ from the likeliest."
+        return f"P({target}) is {at} in {base['name']}, and no other scenario is likelier by more than chance."
     moved = _points(first["targets"][0]["change"])
     if len(tied) == 1:
         return f"{first['name']} makes {target} likeliest: {chance}, {moved} against {base['name']}."
@@ -194,12 +196,19 @@ def _of_base(told: Facts) -> Facts:
 
 
 def _points(of: Facts) -> str:
-    return f"{change(of['value'], 'fraction')} ({_span(of, 'fraction')})"
+    return f"{_change(of['value'], 'fraction')} ({_span(of, 'fraction')})"
+
+
+def _change(amount: float, unit: str) -> str:
+    """A difference; one that is rounded to nothing has no sign."""
+    said = change(amount, unit)
+    return said[1:] if said[1:] == "0.0 pts" else said
 
 
 def _span(of: Facts, unit: str) -> str:
     if unit == "fraction":
-        return f"{100 * of['lower']:.1f} to {100 * of['upper']:.1f}".replace("-", "−")
+        low, high = (f"{100 * of[end]:.1f}" for end in ("lower", "upper"))
+        return f"{low} to {high}".replace("-0.0", "0.0").replace("-", "−")
     return between(of["lower"], of["upper"], unit)
 
 
@@ -216,19 +225,32 @@ def compare_tables(told: Facts) -> RenderableType:
     rows, left_out = shown(told)
     parts: list[RenderableType] = [heading("Scenarios side by side"), Text(sentence(told)), *_stories(rows)]
     parts.append(heading("How likely the targets are"))
-    for first in range(0, len(told["targets"]), _COLUMNS):
-        places = range(first, min(first + _COLUMNS, len(told["targets"])))
-        heads = [f"P({told['targets'][i]['target']})\n{goal(told['targets'][i])}" for i in places]
-        parts += [Text(""), _side_by_side(told, rows, heads, [_chances(told, i) for i in places])]
+    titles = [f"P({one['target']})\n{goal(one)}" for one in told["targets"]]
+    parts.append(_Abreast(told, rows, titles, [_chances(told, i) for i in range(len(titles))]))
     parts += map(note, _chance_notes(told, left_out))
     if told["measures"]:
         parts.append(heading(f"Amounts, {told['measures'][0]['period']}"))
-        for first in range(0, len(told["measures"]), _COLUMNS):
-            places = range(first, min(first + _COLUMNS, len(told["measures"])))
-            heads = [capital(metric_name(told["measures"][i]["metric"])) for i in places]
-            parts += [Text(""), _side_by_side(told, rows, heads, [_amounts(told, i) for i in places])]
+        titles = [capital(metric_name(one["metric"])) for one in told["measures"]]
+        parts.append(_Abreast(told, rows, titles, [_amounts(told, i) for i in range(len(titles))]))
         parts.append(note("Median (P10 to P90). Below: by how much the mean differs from the first scenario (95%)."))
     return Group(*parts)
+
+
+class _Abreast(NamedTuple):
+    """A table of scenarios by targets or measures: in as many pieces as the width asks for."""
+
+    told: Facts
+    rows: Sequence[Facts]
+    titles: Sequence[str]
+    cells: Sequence[Callable[[Facts], Text]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        count = max(1, (options.max_width - _NAMES) // _CELL)
+        for first in range(0, len(self.titles), count):
+            piece = slice(first, first + count)
+            yield _side_by_side(self.told, self.rows, self.titles[piece], self.cells[piece])
+            if first + count < len(self.titles):
+                yield Text("")
 
 
 def _stories(rows: Sequence[Facts]) -> Iterator[RenderableType]:
@@ -242,7 +264,9 @@ def _stories(rows: Sequence[Facts]) -> Iterator[RenderableType]:
             yield Text.assemble("\n", (name, "bold"), f": {shortened(first, 200)}.")
 
 
-def _side_by_side(told: Facts, rows: Sequence[Facts], heads: Sequence[str], cells: Sequence[Any]) -> RenderableType:
+def _side_by_side(
+    told: Facts, rows: Sequence[Facts], heads: Sequence[str], cells: Sequence[Callable[[Facts], Text]]
+) -> RenderableType:
     made = table("", *heads)
     gap = _gap(told, rows)
     for place, one in enumerate(rows):
@@ -253,7 +277,7 @@ def _side_by_side(told: Facts, rows: Sequence[Facts], heads: Sequence[str], cell
     return made
 
 
-def _chances(told: Facts, place: int) -> Any:
+def _chances(told: Facts, place: int) -> Callable[[Facts], Text]:
     def cell(one: Facts) -> Text:
         of = one["targets"][place]
         likely = of["probability"]
@@ -264,7 +288,7 @@ def _chances(told: Facts, place: int) -> Any:
     return cell
 
 
-def _amounts(told: Facts, place: int) -> Any:
+def _amounts(told: Facts, place: int) -> Callable[[Facts], Text]:
     metric, unit = told["measures"][place]["metric"], told["measures"][place]["unit"]
 
     def cell(one: Facts) -> Text:
@@ -284,7 +308,7 @@ def _two_lines(first: str, of: Facts, unit: str, *, is_base: bool) -> Text:
         return under(first, "" if is_base else "no mean", "bold" if is_base else "")
     if moved["value"] == moved["lower"] == moved["upper"] == 0:
         return under(first, "the same", "dim")
-    second = f"{change(moved['value'], unit)} ({_span(moved, unit)})"
+    second = f"{_change(moved['value'], unit)} ({_span(moved, unit)})"
     return under(first, second, "" if of["distinguishable"] else "dim")
 
 
@@ -364,6 +388,7 @@ def _chance_panel(axes: Axes, told: Facts, rows: Sequence[Facts], target: int) -
     low, high = min(of["lower"] for of in likely), max(of["upper"] for of in likely)
     axes.set_xlim(room(low, max(high, low + 0.02), 0.06, 0.62))
     scale_in(axes, "x", "fraction", ticks=3)
+    _shade(axes, told, rows)
     axes.axvline(_of_base(told)["targets"][target]["probability"]["value"], color=FAINT, linewidth=1, zorder=1)
     for y, one in _places(told, rows):
         of = one["targets"][target]
@@ -371,7 +396,7 @@ def _chance_panel(axes: Axes, told: Facts, rows: Sequence[Facts], target: int) -
         color = INK if is_base else _color(of)
         axes.plot([of["probability"]["lower"], of["probability"]["upper"]], [y, y], color=color, linewidth=1.6)
         axes.plot([of["probability"]["value"]], [y], marker="D" if is_base else "o", color=color, markersize=5.5)
-        moved = "" if is_base else f" ({change(of['change']['value'], 'fraction').removesuffix(' pts')})"
+        moved = "" if is_base else f" ({_change(of['change']['value'], 'fraction').removesuffix(' pts')})"
         _text(axes, of["probability"]["upper"], y, f"{percent(of['probability']['value'])}{moved}", len(rows))
 
 
@@ -404,12 +429,13 @@ def amounts(told: Facts, compared: xr.Dataset) -> Figure:
     ends = [one["measures"][place][key]["value"] for one in rows for key in ("p10", "p90")]
     axes.set_xlim(room(min(*ends, *bounds), max(*ends, *bounds), 0.05, 0.05))
     scale_in(axes, "x", unit, ticks=5)
+    _shade(axes, told, rows)
     for one, bound in zip(goals, bounds, strict=True):
         axes.axvline(bound, color=INK, linewidth=1.2, linestyle=(0, (4, 2.5)), zorder=1)
         label = f"{shortened(one['target'], 24)}\n{number(bound, unit, trim=True)}"
         axes.text(bound, 1.01, label, transform=axes.get_xaxis_transform(), size=8, ha="center", va="bottom", color=INK)
     column = beside(figure, axes, width=0.25, gap=0.01)
-    column.text(0, 1.01, "mean, difference (95%)", transform=column.transAxes, size=8, va="bottom", color=SOFT)
+    column.text(0, 1.01, "difference of the mean (95%)", transform=column.transAxes, size=8, va="bottom", color=SOFT)
     for y, one in _places(told, rows):
         of, is_base = one["measures"][place], one["name"] == told["base"]
         color = INK if is_base else BLUE
@@ -421,9 +447,9 @@ def amounts(told: Facts, compared: xr.Dataset) -> Figure:
             solid_capstyle="butt",
         )
         axes.plot([of["p50"]["value"]], [y], marker="D" if is_base else "o", color=color, markersize=5)
-        said = number(of["mean"]["value"], unit)
+        said = f"mean {number(of['mean']['value'], unit)}" if is_base else ""
         if not is_base and math.isfinite(of["change"]["value"]):
-            said += f", {change(of['change']['value'], unit)} ({_span(of['change'], unit)})"
+            said = f"{_change(of['change']['value'], unit)} ({_span(of['change'], unit)})"
         size = _size(len(rows))
         strong = is_base or of["distinguishable"]
         column.text(0, y, said, size=size, va="center", color=INK if strong else SOFT)
@@ -460,12 +486,16 @@ def _rows(axes: Axes, told: Facts, rows: Sequence[Facts], left_out: int) -> None
         ticks.append(_gap(told, rows))
         names.append(f"… {left_out:,} more")
     axes.set_yticks(ticks, names, color=INK, size=_size(len(rows)))
-    for label, (y, one) in zip(axes.get_yticklabels(), places, strict=False):
-        if one["name"] == told["base"]:
-            label.set_fontweight("bold")
-            axes.axhspan(y - 0.45, y + 0.45, color=PALE, zorder=0, linewidth=0, alpha=0.6)
+    for label, one in zip(axes.get_yticklabels(), rows, strict=False):
+        label.set_fontweight("bold" if one["name"] == told["base"] else "normal")
     if left_out:
         axes.get_yticklabels()[-1].set_color(SOFT)
+
+
+def _shade(axes: Axes, told: Facts, rows: Sequence[Facts]) -> None:
+    """A pale band behind the first scenario of the batch."""
+    at = next(y for y, one in _places(told, rows) if one["name"] == told["base"])
+    axes.axhspan(at - 0.45, at + 0.45, color=PALE, zorder=0, linewidth=0, alpha=0.6)
 
 
 def _size(rows: int) -> float:
@@ -474,4 +504,5 @@ def _size(rows: int) -> float:
 
 def _text(axes: Axes, x: float, y: float, text: str, rows: int) -> None:
     place: dict[str, Any] = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
-    axes.annotate(text, (x, y), (5, 0), size=min(_size(rows), 8.5), color=INK, **place)
+    halo = [withStroke(linewidth=3, foreground="white")]
+    axes.annotate(text, (x, y), (5, 0), size=min(_size(rows), 8.5), color=INK, path_effects=halo, **place)
