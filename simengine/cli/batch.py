@@ -32,6 +32,9 @@ from simengine.cli.steps import draws_option, seed_option
 )
 @draws_option
 @seed_option
+@click.option(
+    "--target", metavar="NAME", help="What scenarios are sorted by, and told of first.  [default: the first target]"
+)
 @click.option("--no-figures", is_flag=True, help="Draw nothing.")
 @json_option
 def command(
@@ -40,6 +43,7 @@ def command(
     output: Path,
     draws: int,
     seed: int,
+    target: str | None,
     no_figures: bool,
     as_json: bool,
 ) -> None:
@@ -51,12 +55,15 @@ def command(
     from simengine.cli.steps import drawn, print_paths
     from simengine.decide.batch import batch
     from simengine.decide.grid import scenarios
+    from simengine.decide.trials import target_of
     from simengine.report.compare import compare_csv, compare_facts, compare_figures, compare_tables
 
     plans = scenarios(files, vary)
+    if target is not None:
+        target_of(next(iter(plans.values())), target)
     with _counting() as progress:
         compared = batch(plans, output, draws=draws, seed=seed, progress=progress)
-    told = compare_facts(compared)
+    told = compare_facts(compared, target)
     document = {key: value for key, value in told.items() if key not in ("simulated", "kept")}
     text = json.dumps(finite(document), allow_nan=False, ensure_ascii=False, indent=2) + "\n"
     tables = {output / "comparison.json": text, output / "comparison.csv": compare_csv(told)}

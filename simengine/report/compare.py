@@ -15,6 +15,7 @@ from matplotlib.patheffects import withStroke
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
+from simengine.errors import SimengineError
 from simengine.report.canvas import (
     BLUE,
     FAINT,
@@ -55,13 +56,24 @@ _HEAD = (
 )
 
 
-def compare_facts(compared: xr.Dataset) -> Facts:
+def compare_facts(compared: xr.Dataset, target: str | None = None) -> Facts:
     """A comparison as plain numbers.
 
     Parameters
     ----------
     compared : from `decide.batch.batch`
+    target : the one that comes first, by which scenarios are shown in order; by default the first of the plan
+
+    Raises
+    ------
+    SimengineError
+        where there is no such target, or it is not compared
     """
+    names = [str(name) for name in compared["target"].values]
+    if target is not None and target not in names:
+        raise SimengineError(f"{target!r} is none of the targets that are compared: {', '.join(names)}")
+    if target is not None:
+        compared = compared.isel(target=sorted(range(len(names)), key=lambda i: names[i] != target))
     targets = [
         {"target": str(name), "unit": unit, **{key: compared[key].values[i] for key in _OF_TARGET}}
         for i, (name, unit) in enumerate(zip(compared["target"].values, compared["target_unit"].values, strict=True))

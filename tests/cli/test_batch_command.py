@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,18 @@ def test_every_bad_name_is_told_at_once(files, tmp_path):
     result = call("batch", files[0], "--vary", "hires.nobody=1", "--vary", "spend.outbound=2", "-o", tmp_path / "b")
     assert (result.exit_code, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 2
+    assert not (tmp_path / "b").exists()
+
+
+def test_another_target_comes_first(files, done, tmp_path):
+    copy = shutil.copytree(done[0], tmp_path / "copy")
+    result = call("batch", *files, *GRID, "-n", "200", "-o", copy, "--no-figures", "--json", "--target", "NRR")
+    told = json.loads(result.stdout)
+    assert [one["target"] for one in told["targets"]] == ["NRR", "board ARR"]
+    assert [one["target"] for one in told["scenarios"][3]["targets"]] == ["NRR", "board ARR"]
+    result = call("batch", *files, "-o", tmp_path / "b", "--target", "nobody")
+    assert result.exit_code == 2
+    assert "no target is named 'nobody'" in result.stderr
     assert not (tmp_path / "b").exists()
 
 
