@@ -67,14 +67,16 @@ def through(command):
     return float(seconds), float(kilobytes) / 1024, json.loads(text[text.index("{") :])
 
 
-def killed(command, after):
-    """Start a command and kill it after so many seconds; whether it was still running."""
+def killed(command, place, kept, after):
+    """Start a command, and kill it so many seconds after so many scenarios are kept; whether it was still running."""
     running = subprocess.Popen(
         [sys.executable, "-m", "simengine", *command],
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    while running.poll() is None and count_of(place) < kept:
+        time.sleep(0.002)
     try:
         running.wait(after)
     except subprocess.TimeoutExpired:
@@ -82,6 +84,11 @@ def killed(command, after):
         running.wait()
         return True
     return False
+
+
+def count_of(place):
+    """Scenarios that are kept."""
+    return len(list((place / "values").glob("*.nc")))
 
 
 def digests(document):
@@ -97,14 +104,12 @@ def measure(plan, count, draws, kills):
     with tempfile.TemporaryDirectory() as folder:
         seconds, peak, whole = through(line(plan, vary, Path(folder) / "whole", draws))
         one, _, _ = through(line(plan, vary, Path(folder) / "whole", draws))
-        place = Path(folder) / "killed"
+        place = Path(folder) / ("killed" if kills else "whole")
         command = line(plan, vary, place, draws)
-        for kill in range(1, kills + 1):
-            # Some while the process starts, most while it simulates; some work is left for the last run.
-            after = rng.uniform(0.7 * one, one + 1.6 * (seconds - one) / kills)
-            was_running = killed(command, after)
-            kept = len(list((place / "values").glob("*.nc")))
-            rows.append((kill, f"{after:.1f}", "yes" if was_running else "no, it was done", kept))
+        for kill, kept in enumerate(sorted(rng.choices(range(max(1, names - 2)), k=kills)), start=1):
+            after = rng.uniform(0.0, 1.5 * seconds / names)
+            was_running = killed(command, place, kept, after)
+            rows.append((kill, kept, f"{after:.2f}", "yes" if was_running else "no", count_of(place)))
         started = time.perf_counter()
         _, _, resumed = through(command)
         rest = time.perf_counter() - started
@@ -138,7 +143,7 @@ def main():
         heading("A batch in one go, and killed", f"python -m bench.batch {name}"),
         table(("", str(name)), summary),
         "Killed with SIGKILL at random moments; each run goes on where the one before was.\n",
-        table(("kill", "after s", "still running", "scenarios kept by then"), rows),
+        table(("kill", "scenarios kept, and then", "seconds", "was running", "kept in the end"), rows),
     )
     if dict(summary)["comparison the same"] == "no":
         raise SystemExit("a batch that was killed ended with other numbers")
