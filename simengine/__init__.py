@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
+    from simengine.decide.batch import batch
+    from simengine.decide.grid import scenarios
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -29,6 +31,7 @@ _HOME = {
     "SimengineError": "simengine.errors",
     "audit": "simengine.explain.audit",
     "averages": "simengine.explain",
+    "batch": "simengine.decide.batch",
     "direction": "simengine.explain",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
@@ -37,6 +40,7 @@ _HOME = {
     "misses": "simengine.explain",
     "rank": "simengine.explain",
     "save": "simengine.archive",
+    "scenarios": "simengine.decide.grid",
     "simulate": "simengine.simulation",
     "triggers": "simengine.explain",
 }
@@ -52,6 +56,8 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "averages",
     "triggers",
     "information",
+    "scenarios",
+    "batch",
     "save",
     "load_run",
     "SimengineError",
