@@ -32,6 +32,7 @@ _COMMANDS = {
         "triggers",
         "voi",
         "walk",
+        "diff",
         "figures",
         "history",
         "lookback",
