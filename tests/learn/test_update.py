@@ -275,6 +275,20 @@ def test_where_no_lever_is_left_the_section_goes(folder: Path) -> None:
     assert "levers:" not in found.files["small-q1.yaml"]
 
 
+def test_a_lever_that_what_happened_makes_impossible_is_left_out_and_said(folder: Path) -> None:
+    # Three have come in place of two: June's hire is one of them, and cannot be taken away any more.
+    known = tables()
+    more = {"role": "ae", "seats": "ae-smb-new", "segment": "smb", "start": "2027-03-08", "end": None, "reason": ""}
+    known["people"] = pd.concat(
+        [known["people"], table("people", **{k: [v] * 2 for k, v in more.items()}, id=["n1", "n2"])]
+    )
+    write_files(folder, PLAN + LEVERS, known)
+    found = done(folder)
+    assert list(found.plan.levers) == ["louder"]
+    (words,) = [words for words in found.said if words.startswith("lever sellers is left out")]
+    assert "the plan hires 0 for ae-smb-new in 2027-06" in words
+
+
 def test_nothing_is_written_over_unless_asked_for_and_never_the_plan_itself(updated: tuple[Path, Updated]) -> None:
     folder, found = updated
     with pytest.raises(SimengineError, match=r"small-q1\.yaml is there already"):
