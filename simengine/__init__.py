@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
+    from simengine.decide.diff import diff
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -29,6 +30,7 @@ _HOME = {
     "SimengineError": "simengine.errors",
     "audit": "simengine.explain.audit",
     "averages": "simengine.explain",
+    "diff": "simengine.decide.diff",
     "direction": "simengine.explain",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
@@ -52,6 +54,7 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "averages",
     "triggers",
     "information",
+    "diff",
     "save",
     "load_run",
     "SimengineError",

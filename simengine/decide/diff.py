@@ -12,7 +12,7 @@ import numpy as np
 from simengine.decide.changes import Part, by_part, differences
 from simengine.decide.compared import NOISE, Bar, Diff, Effect
 from simengine.decide.patchwork import Patchwork
-from simengine.errors import SimengineError
+from simengine.errors import PlanError, SimengineError
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, beyond_noise
 from simengine.explain.ties import rank_groups
 from simengine.learn.bars import Bars, Reported, bars
@@ -128,6 +128,8 @@ def _targets(old: Plan, new: Plan, name: str | None) -> tuple[Target, Target]:
 class _Between:
     """A model of paths whose players are groups of parts, old or new."""
 
+    ends: tuple[Plan, Plan]
+    targets: tuple[Target, Target]
     patchwork: Patchwork
     groups: Sequence[tuple[Path, ...]]
     is_one_metric: bool
@@ -147,14 +149,20 @@ class _Between:
 
     def told(self, groups: Sequence[int], draws: Ints) -> Floats:
         """The same where some groups are new, on some draws, (n, 2)."""
-        plan = self.patchwork.plan(place for group in groups for place in self.groups[group])
-        return _told(plan.targets[0], chosen_values(plan, draws, seed=self.seed, executor=self.executor), self)
+        if len(groups) in (0, len(self.groups)):
+            end = int(len(groups) > 0)
+            plan, target = self.ends[end], self.targets[end]
+        else:
+            plan = self.patchwork.plan(place for group in groups for place in self.groups[group])
+            target = plan.targets[0]
+        values = chosen_values(plan, draws, seed=self.seed, targets=(target,), executor=self.executor)
+        return self.of(target, values)
 
-
-def _told(target: Target, values: Floats, of: _Between) -> Floats:
-    value = values[:, 0]
-    known = np.where(np.isfinite(value), value, math.nan) if of.is_one_metric else np.full(len(value), math.nan)
-    return np.stack([target.is_reached(value).astype(np.float64), known], axis=1)
+    def of(self, target: Target, values: Floats) -> Floats:
+        """Values of a target, (n, 1), as results."""
+        value = values[:, 0]
+        known = np.where(np.isfinite(value), value, math.nan) if self.is_one_metric else np.full(len(value), math.nan)
+        return np.stack([target.is_reached(value).astype(np.float64), known], axis=1)
 
 
 def _effect(
@@ -184,16 +192,23 @@ def _effect(
             progress(done, expected)
 
     is_one_metric = (was.metric, was.period, was.where) == (now.metric, now.period, now.where)
-    between = _Between(patchwork, [_places(group, places) for group in fitting], is_one_metric, seed, executor, advance)
-    if screening:
-        fitting = _largest(fitting, between)
-        between.groups = [_places(group, places) for group in fitting]
+    groups = [_places(group, places) for group in fitting]
+    between = _Between((old, new), (was, now), patchwork, groups, is_one_metric, seed, executor, advance)
     runs = []
     for plan, target in ((old, was), (new, now)):
         values = target_values(plan, 0, draws, seed=seed, targets=(target,), executor=executor)
-        runs.append(Reported(_told(target, values, between), seed))
+        runs.append(Reported(between.of(target, values), seed))
         advance(draws)
-    found = walked(between, len(fitting), seed, 0, walks)
+    try:
+        if screening:
+            fitting = _largest(fitting, between)
+            between.groups = [_places(group, places) for group in fitting]
+        found = walked(between, len(fitting), seed, 0, walks)
+    except PlanError:
+        # Each fits alone, and some of them do not together: no plan stands between the two.
+        fitting = [sum(fitting, ())]
+        between.groups = [_places(fitting[0], places)]
+        found = walked(between, 1, seed, 0, walks)
     told = bars(found, runs[0], runs[1], seed)
     return Effect(
         target=now,

@@ -10,7 +10,7 @@ from simengine.plan.schema import Plan
 from simengine.plan.source import Key, Node, Path
 
 Content = dict[Key, Node]
-_BOTH: tuple[Path, ...] = (("assumptions",), ("team", "roles"), ("segments",))
+_BOTH: tuple[Path, ...] = (("assumptions",), ("team", "roles"), ("segments",), ("plan", "rates"))
 """What one plan alone declares, the plans between them declare too: something may refer to it."""
 _APART = ("scenario", "levers", "limits")
 """Sections that say nothing of what is simulated."""

@@ -34,8 +34,11 @@ def reordered(node: Node, rng: random.Random) -> Node:
     return node
 
 
-def edits(plan: Plan, seed: int, count: int) -> Iterator[tuple[Place, Plan]]:
-    """Plans in which one value is another one, and where it stands: as many as are right plans."""
+def edits(plan: Plan, seed: int, count: int, *, own_trees: bool = False) -> Iterator[tuple[Place, Plan]]:
+    """Plans in which one value is another one, and where it stands: as many as are right plans.
+
+    They share one tree, unless `own_trees`.
+    """
     rng = random.Random(seed)
     places = [path for path, _ in plan.origin.tree.leaves()]
     for path in rng.sample(places, min(count, len(places))):
@@ -47,7 +50,7 @@ def edits(plan: Plan, seed: int, count: int) -> Iterator[tuple[Place, Plan]]:
         before = node.value
         node.value = _edited(before, rng)
         try:
-            other = of_tree(plan.origin.tree)
+            other = of_tree(deepcopy(plan.origin.tree)) if own_trees else of_tree(plan.origin.tree)
         except PlanError:
             continue
         finally:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from simengine.decide.changes import by_part, differences
 from simengine.decide.patchwork import Patchwork
 from simengine.plan import load, loads
 from simengine.simulation.reached import chosen_values, target_values
+from tests.decide.test_changes import edits
 
 PLANS = Path(__file__).parents[1] / "plans"
 NORTHSTAR = PLANS.parents[1] / "scenarios" / "northstar"
@@ -61,3 +63,19 @@ def test_parts_that_make_no_plan_without_each_other_are_one() -> None:
     parts = {part.label: places for part, places in by_part(differences(old, new, "board ARR")).items()}
     fitting = Patchwork(old, new, "board ARR").fitting(parts)
     assert sorted(map(sorted, fitting)) == [["base of smb"], ["channel inbound/smb", "funnel: stages"]]
+
+
+@pytest.mark.parametrize("name", ["full.yaml", "updated.yaml"])
+def test_the_parts_of_many_edits_make_the_new_plan(name: str) -> None:
+    old = new = load(PLANS / name)
+    target = old.targets[0].name
+    for seed in range(30):
+        for _, other in edits(new, seed, 2, own_trees=True):
+            new = other
+    assert old.digest_simulated != new.digest_simulated
+    parts = by_part(differences(old, new, target))
+    assert len(parts) >= 6
+    made = Patchwork(old, new, target).plan(place for places in parts.values() for place in places)
+    assert made.digest_simulated == new.digest_simulated
+    bare = Patchwork(old, new, target).plan([])
+    assert bare.digest_simulated == old.digest_simulated
