@@ -17,7 +17,7 @@ from simengine.cli.steps import seed_option
     "--reach", metavar="TARGET", help="A target of both plans.  [default: the first of PLAN2 that PLAN1 has too]"
 )
 @click.option("--no-simulate", is_flag=True, help="Only list what differs.")
-@click.option("-n", "--draws", type=int, default=8192, show_default=True, metavar="N", help="Paths of each plan.")
+@click.option("-n", "--draws", type=int, default=4096, show_default=True, metavar="N", help="Paths of each plan.")
 @click.option(
     "--orders", type=int, default=2000, show_default=True, metavar="N", help="Random orders of the changes, two a draw."
 )

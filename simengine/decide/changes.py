@@ -52,6 +52,7 @@ class Change(NamedTuple):
     was, now : in words; empty where it is not there
     owner : of the assumption, event, shock or lever
     part : whose bar shows what it does; None of what is not simulated
+    only_in : "old" or "new" where one plan alone has the thing; else empty
     """
 
     section: str
@@ -61,6 +62,7 @@ class Change(NamedTuple):
     now: str
     owner: str
     part: Part | None
+    only_in: str = ""
 
     @property
     def key(self) -> str:
@@ -87,6 +89,7 @@ def differences(old: Plan, new: Plan, target: str | None = None) -> list[Differe
     """
     was, now = _values(old), _values(new)
     simulated = {_key(entry.path) for plan in (old, new) for entry in _joined(simulated_entries(plan))}
+    things = [{_thing(entry.path) for entry in values.values()} for values in (was, now)]
     found = []
     for key in _in_order(was, now):
         here, there = was.get(key), now.get(key)
@@ -99,9 +102,15 @@ def differences(old: Plan, new: Plan, target: str | None = None) -> list[Differe
         part, places = None, tuple[Path, ...]()
         if key in simulated or is_target or path[0] == "learned":
             part, places = part_of(path, old, new)
-        depth = _depth(path)
+        thing = _thing(path)
         change = Change(
-            str(path[0]), _key(path[:depth]), _key(path[depth:]), *_words(here, there), _owner(path, old, new), part
+            str(path[0]),
+            thing,
+            _key(path[_depth(path) :]),
+            *_words(here, there),
+            owner=_owner(path, old, new),
+            part=part,
+            only_in="old" if thing not in things[1] else "new" if thing not in things[0] else "",
         )
         found.append(Difference(change, places))
     return [*found, *_orders(old, new)]
@@ -121,6 +130,10 @@ def _depth(path: Path) -> int:
     """How many steps lead to the thing that a value is of."""
     depth = 1 if path[0] in _SINGLE else 3 if path[:2] in _NAMED_BELOW else 2
     return max(1, min(depth, len(path) - 1))
+
+
+def _thing(path: Path) -> str:
+    return _key(path[: _depth(path)])
 
 
 def _in_order(was: Mapping[str, Entry], now: Mapping[str, Entry]) -> list[str]:

@@ -25,7 +25,7 @@ from simengine.results.targets import wilson
 from simengine.simulation.reached import chosen_values, target_values
 from simengine.units import month_label
 
-DRAWS = 8192
+DRAWS = 4096
 ORDERS = 2000
 """Random orders in which the changes are made, two a draw."""
 FEWEST_ORDERS = 200

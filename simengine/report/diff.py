@@ -27,7 +27,6 @@ _ROW = re.compile(r"^(?P<table>.*?)\.?\b\d+\.\w+$")
 _MOST_NEW = 3
 """Values of a thing that is new, or gone, which have a row each; more are told together."""
 _NAME = 36
-_NOT_SIMULATED = "not simulated"
 
 
 def list_facts(old: Plan, new: Plan, found: Sequence[Change]) -> Facts:
@@ -122,9 +121,7 @@ def diff_table(told: Facts) -> RenderableType:
         return Text("The two plans say the same.")
     effect, changes = told["effect"], told["changes"]
     if effect is None:
-        things = dict.fromkeys(one["thing"] for one in changes)
-        by_thing = {thing: [one for one in changes if one["thing"] == thing] for thing in things}
-        return Group(heading(f"What differs: {_counted(len(changes), 'value')}"), _listed(by_thing))
+        return Group(heading(f"What differs: {_counted(len(changes), 'value')}"), _listed(_by_thing(changes)))
     others = [one for one in changes if one["part"] is None]
     groups = {part: [one for one in changes if one["part"] == part] for bar in effect["bars"] for part in bar["parts"]}
     bars: list[RenderableType] = [Text(""), _bars_table(effect, _ends(told))] if effect["bars"] else []
@@ -134,8 +131,13 @@ def diff_table(told: Facts) -> RenderableType:
         *bars,
         *map(note, _notes(effect, others)),
         heading(f"What differs: {_counted(len(changes), 'value')}"),
-        _listed({**groups, **({_NOT_SIMULATED: others} if others else {})}),
+        _listed({**groups, **_by_thing(others, "not simulated: ")}),
     )
+
+
+def _by_thing(changes: Sequence[Facts], before: str = "") -> dict[str, list[Facts]]:
+    things = dict.fromkeys(one["thing"] for one in changes)
+    return {before + thing: [one for one in changes if one["thing"] == thing] for thing in things}
 
 
 def _listed(groups: Mapping[str, Sequence[Facts]]) -> Table:
@@ -202,23 +204,24 @@ def _rows(changes: Sequence[Facts], group: str) -> Iterator[tuple[str, str, str,
     """Rows of values; long tables, and what is wholly new or gone, are told together."""
     for thing in dict.fromkeys(one["thing"] for one in changes):
         own = [one for one in changes if one["thing"] == thing]
-        name = thing if group == _NOT_SIMULATED else thing.partition(".")[2]
+        name = thing.partition(".")[2]
         place = f"  {name}: " if name and not _is_said(name, group) else "  "
-        for side, word in (("was", "new"), ("now", "gone")):
-            other = "now" if side == "was" else "was"
-            if len(own) > _MOST_NEW and not any(one[side] for one in own):
-                said = [f"{one['what']} {one[other]}" for one in own[:_MOST_NEW]]
-                words = f"{', '.join(said)}, and {_counted(len(own) - _MOST_NEW, 'more value')}"
-                was, now = ("", words) if side == "was" else (words, "")
-                yield f"{place}{word}", was, now, own[0]["owner"]
-                break
+        only_in = own[0]["only_in"]
+        if only_in and len(own) > _MOST_NEW:
+            side, word = ("now", "new") if only_in == "new" else ("was", "gone")
+            said = [f"{one['what']} {one[side]}" for one in own[:_MOST_NEW]]
+            words = f"{', '.join(said)}, and {_counted(len(own) - _MOST_NEW, 'more value')}"
+            was, now = ("", words) if side == "now" else (words, "")
+            yield f"{place}{word}", was, now, own[0]["owner"]
         else:
             yield from _values(own, place)
 
 
 def _is_said(thing: str, group: str) -> bool:
     """Whether the name of a group says already which thing it is."""
-    return thing == group or group.endswith((f".{thing}", f" {thing.partition('.')[2] or thing}"))
+    return thing.replace("_", " ") == group.replace("_", " ") or group.endswith(
+        (f".{thing}", f" {thing.partition('.')[2] or thing}")
+    )
 
 
 def _values(own: Sequence[Facts], place: str) -> Iterator[tuple[str, str, str, str]]:
@@ -239,7 +242,8 @@ def _counted(count: int, thing: str) -> str:
 def _notes(effect: Facts, others: Sequence[Facts]) -> Iterator[str]:
     yield (
         "Each bar is what changes with it, averaged over all orders in which the changes could have been made "
-        "(Shapley); they add up. Below: 95% intervals. Dim, noise: cannot be told from zero, and is not ranked."
+        "(Shapley); they add up. Below: 95% intervals. Dim, noise: cannot be told from zero, all bars "
+        "together, and is not ranked."
     )
     yield (
         f"{effect['draws']:,} paths of each plan with the same chance, {effect['orders']:,} orders, "

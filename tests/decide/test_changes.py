@@ -172,3 +172,9 @@ def test_levers_and_limits_are_listed_and_not_simulated() -> None:
     assert {one.section for one in found} == {"levers", "limits"}
     assert all(one.part is None and not one.was for one in found)
     assert {one.owner for one in found if one.section == "levers"} == {"CRO"}
+    assert {one.only_in for one in found if one.section == "levers"} == {"new"}
+
+
+def test_a_new_month_is_no_new_thing() -> None:
+    (one,) = changes(loads(TINY), loads(TINY.replace("2027-04: 1", "2027-04: 1, 2027-05: 1")))
+    assert (one.was, one.now, one.only_in) == ("", "1", "")
