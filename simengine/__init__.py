@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simengine.archive import load_run, save
     from simengine.decide.batch import batch
     from simengine.decide.grid import scenarios
+    from simengine.decide.diff import diff
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -32,6 +33,7 @@ _HOME = {
     "audit": "simengine.explain.audit",
     "averages": "simengine.explain",
     "batch": "simengine.decide.batch",
+    "diff": "simengine.decide.diff",
     "direction": "simengine.explain",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
@@ -58,6 +60,7 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "information",
     "scenarios",
     "batch",
+    "diff",
     "save",
     "load_run",
     "SimengineError",

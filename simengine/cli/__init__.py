@@ -33,6 +33,7 @@ _COMMANDS = {
         "voi",
         "walk",
         "batch",
+        "diff",
         "figures",
         "history",
         "lookback",

@@ -128,7 +128,7 @@ class Points:
     def mean_levels(self, courses: Luck) -> Array:
         """The mean level over the plan's months of every shock, (n, s), in its standard deviations, as a run has it."""
         header = self._run.plan.plan
-        levels = [_levels(self._run, name, numbers) for name, numbers in zip(self.shocks, courses.T, strict=True)]
+        levels = [course_levels(self._run, name, numbers) for name, numbers in zip(self.shocks, courses.T, strict=True)]
         persistences = [self._run.plan.shocks[name].persistence for name in self.shocks]
         means = [
             level.mean(axis=1) / mean_level_sd(persistence, header.months)
@@ -140,11 +140,11 @@ class Points:
 def _targets(job: _Job) -> Array:
     run, values = job.run, dict(zip(job.run.beliefs, job.values.T, strict=True))
     courses = zip(sorted(run.plan.shocks), job.courses.T, strict=True)
-    shocks = {name: _levels(run, name, numbers) for name, numbers in courses}
+    shocks = {name: course_levels(run, name, numbers) for name, numbers in courses}
     return run.paths(0, Drawn(values, {}, shocks), job.luck).columns["target_value"]
 
 
-def _levels(run: Run, shock: str, courses: Luck) -> Array:
+def course_levels(run: Run, shock: str, courses: Luck) -> Array:
     """Levels of a shock in the draws with these numbers, (n, month): drawn once each, neighbours in one go."""
     numbers, back = np.unique(courses, return_inverse=True)
     neighbours = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
