@@ -32,6 +32,7 @@ _COMMANDS = {
         "triggers",
         "voi",
         "walk",
+        "gap",
         "figures",
         "history",
         "lookback",
