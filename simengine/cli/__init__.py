@@ -33,6 +33,7 @@ _COMMANDS = {
         "voi",
         "walk",
         "gap",
+        "backward",
         "figures",
         "history",
         "lookback",

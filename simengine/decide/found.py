@@ -1,4 +1,4 @@
-"""What `gap` finds, in plain numbers: reports show it without knowing how it was found."""
+"""What `gap` and `backward` find, in plain numbers: reports show it without knowing how it was found."""
 
 from __future__ import annotations
 
@@ -176,3 +176,130 @@ class Gap:
         """What the operating plan lacks; below zero where it has more than is asked for."""
         short = self.top_down - self.bottom_up
         return short if self.target.at_least is not None else -short
+
+
+class Ready(NamedTuple):
+    """When a hire of a seat group must be planned to be productive by a month. Months are since year 0.
+
+    Attributes
+    ----------
+    group, role, segment : who; segment is "" where they have none
+    what : "full workload", or "full bookings", a sales cycle later
+    level : how sure it is to be
+    latest : the last safe month to plan the start for; None where none is, as far as one looks back
+    request_by : the month of the decision, by the lead time of the plan's lever; `latest` where there is none
+    lead : that lead time, None where no lever says one
+    is_late : whether that month is past
+    months : from the planned month to the first productive one, at this level
+    planned, in_time : heads whom the plan has start by then, and those of them who are planned early enough
+    never : mean share of people who never get there, and whom this leaves out
+    """
+
+    group: str
+    role: str
+    segment: str
+    what: str
+    level: float
+    latest: int | None
+    request_by: int | None
+    lead: int | None
+    is_late: bool
+    months: int | None
+    planned: int
+    in_time: int
+    never: float
+
+
+class Delay(NamedTuple):
+    """What it does to a target to plan the hires of a seat group so many months later; paired, with 95 % intervals."""
+
+    months: int
+    probability: Bounded
+    lost: Bounded
+    cost: Bounded
+
+
+class Delays(NamedTuple):
+    """A seat group whose hires are put off.
+
+    Attributes
+    ----------
+    group, heads : who, and how many of them the plan has start until the target's period ends
+    first, last : months (since year 0) for which the first and the last of them are planned
+    delays : one month, two months, … later
+    latest : the most months in a row that are shown to cost no more than `allowed`: by the upper bound of the loss
+    keeps : those that keep the confidence; None where the plan itself does not reach it
+    """
+
+    group: str
+    heads: int
+    first: int
+    last: int
+    delays: tuple[Delay, ...]
+    latest: int
+    keeps: int | None
+
+
+class OverAssignment(NamedTuple):
+    """Street quota over the plan that a team carries, for a fiscal year.
+
+    Attributes
+    ----------
+    team : "all" or a team
+    street : sum of quotas in the operating plan
+    declared, carried : the plan's over-assignment, and what the team carries with it: street / (1 + declared)
+    probability : that the team books what it carries
+    needed : the over-assignment with which it does with the confidence; infinite where it books nothing
+    safe : what it books with that confidence
+    """
+
+    team: str
+    street: float
+    declared: float
+    carried: float
+    probability: Bounded
+    needed: Bounded
+    safe: Bounded
+
+
+class Capacity(NamedTuple):
+    """Ramped people in a quarter: in the plan, what its volumes need, and what the target's need; NaN without limit."""
+
+    role: str
+    segment: str
+    does: str
+    quarter: str
+    planned: float
+    needed: float
+    for_target: float
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A plan read backward from a target. Money is in the plan's currency.
+
+    Attributes
+    ----------
+    target, currency, confidence, seed : what is asked for, in what, how surely, and of which chance
+    productive_by : the first month (since year 0) of the period in which people are to be productive, and its label
+    ready : last safe dates by seat group and level
+    as_planned : P(hit) of the plan as it is, on `draws` draws
+    delays, allowed : what delays do, and the drop of P(hit) that is allowed
+    year, over : the fiscal year of quotas ("" where none is whole), and over-assignments
+    capacity, growth : people by quarter, and new business as the target needs it, as a multiple of the plan's
+    """
+
+    target: Target
+    currency: str
+    confidence: float
+    productive_by: int
+    period: str
+    ready: tuple[Ready, ...]
+    as_planned: Bounded
+    draws: int
+    delays: tuple[Delays, ...]
+    allowed: float
+    year: str
+    over: tuple[OverAssignment, ...]
+    capacity: tuple[Capacity, ...]
+    growth: float
