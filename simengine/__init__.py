@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
+    from simengine.decide.backward import backward
+    from simengine.decide.gap import gap
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -29,7 +31,9 @@ _HOME = {
     "SimengineError": "simengine.errors",
     "audit": "simengine.explain.audit",
     "averages": "simengine.explain",
+    "backward": "simengine.decide.backward",
     "direction": "simengine.explain",
+    "gap": "simengine.decide.gap",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
     "load": "simengine.plan",
@@ -52,6 +56,8 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "averages",
     "triggers",
     "information",
+    "gap",
+    "backward",
     "save",
     "load_run",
     "SimengineError",

@@ -152,7 +152,10 @@ def _growth(plan: Plan, target: Target, planned: float) -> float:
     if not is_told_in_parts(target) or target.at_least is None:
         return 1.0
     metric = "bookings" if target.metric == "bookings" else "new_arr"
-    new = float(planned_values(plan, [asked("new", metric, target.period, target.where)])[0])
+    period = fiscal_period(target.period, plan.plan.fiscal_year_start)
+    months = range(max(period.first, plan.plan.start), period.last + 1)  # what facts tell of cannot grow any more
+    asks = [asked("new", metric, month_label(month), target.where) for month in months]
+    new = float(planned_values(plan, asks).sum())
     return max(0.0, 1.0 + (target.at_least - planned) / new) if new > 0 else 1.0
 
 

@@ -222,6 +222,13 @@ def test_what_the_target_needs_is_a_multiple_of_new_business():
     assert backward(tiny(), "NRR", delays=0, draws=100).growth == 1.0
 
 
+def test_what_facts_tell_of_cannot_grow_any_more():
+    plan = load(str(NORTHSTAR.parents[2] / "tests" / "plans" / "updated.yaml"))
+    found = backward(plan, "new ARR", delays=0, draws=100)
+    assert found.growth == pytest.approx(1 + (900_000 - 1_128_999.88) / 867_000, abs=1e-4)
+    assert found.over == ()  # quotas of the whole year are not simulated any more
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

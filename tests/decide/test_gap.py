@@ -50,6 +50,25 @@ def test_the_parts_add_up_to_the_cent(northstar, metric, period, where):
         assert math.fsum(row.planned for row in told) == pytest.approx(planned[0], abs=0.005)
 
 
+@pytest.mark.parametrize(
+    ("metric", "first", "recorded"),
+    [
+        ("ending_arr", "opening ARR", 4_640_000),
+        ("new_arr", "already recorded", 262_000),
+        ("bookings", "already recorded", 262_000),
+    ],
+)
+def test_of_a_year_that_has_begun_facts_are_a_part(metric, first, recorded):
+    plan = load(str(TINY.parent / "updated.yaml"))
+    target = plan.targets[0].model_copy(update={"metric": metric})
+    found = gap(plan.model_copy(update={"targets": (target,)}), draws=100, levers=False)
+    told = [row for row in found.bridge if row.segment == "all"]
+    assert (told[0].part, told[0].planned) == (first, pytest.approx(recorded))
+    assert math.fsum(row.planned for row in told) == pytest.approx(found.bottom_up, abs=0.005)
+    assert math.fsum(row.mean for row in told) == pytest.approx(found.mean[0], abs=0.005)
+    assert found.retention is None
+
+
 def test_it_is_what_a_run_says(tiny):
     found = gap(tiny, draws=200, levers=False)
     ds = simulate(tiny, draws=200, seed=7)
