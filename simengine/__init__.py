@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from simengine.decide.batch import batch
     from simengine.decide.grid import scenarios
     from simengine.decide.diff import diff
+    from simengine.decide.backward import backward
+    from simengine.decide.gap import gap
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -34,7 +36,9 @@ _HOME = {
     "averages": "simengine.explain",
     "batch": "simengine.decide.batch",
     "diff": "simengine.decide.diff",
+    "backward": "simengine.decide.backward",
     "direction": "simengine.explain",
+    "gap": "simengine.decide.gap",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
     "load": "simengine.plan",
@@ -61,6 +65,8 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "scenarios",
     "batch",
     "diff",
+    "gap",
+    "backward",
     "save",
     "load_run",
     "SimengineError",

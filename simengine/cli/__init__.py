@@ -34,6 +34,8 @@ _COMMANDS = {
         "walk",
         "batch",
         "diff",
+        "gap",
+        "backward",
         "figures",
         "history",
         "lookback",
