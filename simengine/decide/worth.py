@@ -32,6 +32,7 @@ BESIDE = ("ending_arr", "sm_spend", "cac_payback", "net_burn", "lowest_cash")
 """Metrics of the target's fiscal year that a lever moves beside the target."""
 Places = NDArray[np.int64]
 NOTHING: Bounded = (math.nan, math.nan, math.nan)
+"""No estimate."""
 
 
 class _Choice(NamedTuple):

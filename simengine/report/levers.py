@@ -310,11 +310,10 @@ def lever_bars(told: Facts, ds: xr.Dataset) -> Figure:
     """
     rows = told["levers"][:-1][:_BARS]
     subtitle = shortened(
-        f"Points of P({told['target']}) at the whole range of each lever alone; lines: 95% intervals; grey: not told "
-        "from nothing",
+        f"P({told['target']}), each lever alone at its whole range; lines: 95% intervals; grey: may be nothing",
         _SUBTITLE,
     )
-    figure, axes = page(_finding(told), subtitle, source(ds), left=0.3, right=0.4)
+    figure, axes = page(_finding(told), subtitle, source(ds), left=0.3, right=0.42)
     for place, row in enumerate(rows):
         gain, told_apart = row["gain"], row["distinguishable"]
         color = FAINT if not told_apart else BLUE if gain["value"] > 0 else VERMILION
@@ -323,7 +322,7 @@ def lever_bars(told: Facts, ds: xr.Dataset) -> Figure:
         _outside(axes, max(gain["value"], gain["upper"]), place, change(gain["value"], "fraction"), told_apart)
     axes.axvline(0, color=SOFT, linewidth=0.8)
     ends = [end for row in rows for end in (row["gain"]["lower"], row["gain"]["upper"], 0.0)]
-    axes.set_xlim(room(min(ends), max(ends), 0.04, 0.25))
+    axes.set_xlim(room(min(ends), max(ends), 0.04, 0.3))
     axes.set_ylim(max(len(rows), 5) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [shortened(row["name"], _NAME) for row in rows], color=INK)
     scale_in(axes, "x", "fraction", ticks=4)
@@ -333,7 +332,7 @@ def lever_bars(told: Facts, ds: xr.Dataset) -> Figure:
 
 def _costs(figure: Figure, axes: Axes, rows: Sequence[Facts], told: Facts) -> None:
     """Columns of words to the right: how far, what it costs, what a step of money buys, what cash falls by."""
-    then = beside(figure, axes, width=0.38, gap=0.01)
+    then = beside(figure, axes, width=0.375, gap=0.02)
     then.set_xlim(0, 1)
     columns = (
         (0.0, "left", "moved"),
