@@ -127,7 +127,13 @@ def robust(
     together = {key: world.given({case.name: case.side for case in cases}) for key, world in worlds.items()}
     count()
     wanted = goal.confidence if confidence is None else confidence
-    return _dataset(plan, goal, wanted, as_it_is, cases, _Case(ALL, "", together), watched, draws, seed)
+    ds = _dataset(plan, goal, wanted, as_it_is, cases, _Case(ALL, "", together), watched, draws, seed)
+    return ds.assign_attrs({f"name_{key}": _called(each) for key, each in plans.items()})
+
+
+def _called(plan: Plan) -> str:
+    """The name of a scenario, else of the plan."""
+    return plan.plan.name if plan.scenario is None else plan.scenario.name
 
 
 # ---- what is watched ----
