@@ -305,7 +305,7 @@ def _requisition(seats: _Seats, seat: _Seat, status: str, named: tuple[str, Leve
         month_label(open_by) if is_hired else "",
         ("yes" if open_by < now else "no") if is_hired else "",
         *(_cents(recruiting), _cents(float(pay[seat.month]))),
-        _cents(total if status != "cancelled" else 0.0),
+        _cents(total),
         *("" if declared is None else declared.owner, name),
     )
 

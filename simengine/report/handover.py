@@ -34,7 +34,10 @@ def handover_facts(tables: Mapping[str, Any], plan: str, currency: str, years: M
         "files": {name: len(made.rows) for name, made in tables.items()},
         "requisitions": {status: statuses[status] for status in _OF_HIRES},
         "overdue": sum(overdue == "yes" for _, overdue, _ in rows),
-        "cost_of_added": float(sum(cost for status, _, cost in rows if status == "added")),
+        **{
+            f"cost_of_{wanted}": float(sum(cost for status, _, cost in rows if status == wanted))
+            for wanted in ("added", "cancelled")
+        },
         "seats_with_quota": len(set(zip(quotas.column("group"), quotas.column("seat"), strict=True))),
         "territories": len(set(tables["territories.csv"].column("territory"))),
         "years": {
@@ -83,9 +86,7 @@ def _notes(told: Facts) -> Iterator[str]:
             f"{told['overdue']} {'requisition' if one else 'requisitions'} should have been opened before the plan's "
             f"date: {'it' if one else 'they'} will be filled later than planned."
         )
-    if told["requisitions"]["added"]:
-        yield (
-            f"The hires that are added cost {money(told['cost_of_added'], told['currency'])} until the plan ends; what "
-            "is cancelled saves its own."
-        )
+    if told["requisitions"]["added"] or told["requisitions"]["cancelled"]:
+        added, saved = (money(told[f"cost_of_{status}"], told["currency"]) for status in ("added", "cancelled"))
+        yield f"Until the plan ends, what is added costs {added}, and what is cancelled would have cost {saved}."
     yield "Quotas and hires: whole people, every seat filled as planned. Budget: expected people, as the plan has them."
