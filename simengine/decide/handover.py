@@ -103,8 +103,9 @@ def handover(plan: Plan, *, base: Plan | None = None) -> dict[str, Table]:
 
     Returns
     -------
-    Tables with the columns of `COLUMNS`; money in the plan's currency, rounded to cents. The amounts of the budget add
-    up, over any months from the first on, to those of the operating plan's baseline, rounded once.
+    Tables with the columns of `COLUMNS`; money in the plan's currency, rounded to cents. Over any months from the first
+    on the amounts of the budget (but for what is booked in the cost of revenue) add up to the operating expenses of the
+    operating plan's baseline, rounded once.
     """
     seats = _Seats(plan)
     made = {
@@ -323,7 +324,12 @@ def _open_by(seats: _Seats, seat: _Seat, lead: int) -> int:
 
 def _budget(plan: Plan) -> Iterator[tuple[Cell, ...]]:
     lines = _lines(plan)
-    cents = _rounded_once(np.stack([amounts for _, amounts in lines], axis=1))
+    amounts = np.stack([amounts for _, amounts in lines], axis=1)
+    cents = np.empty_like(amounts)
+    # Operating expenses are what plans are compared by: what is booked in the cost of revenue is rounded apart.
+    in_cost_of_revenue = np.array([about[-1] == "cogs" for about, _ in lines])
+    for part in (in_cost_of_revenue, ~in_cost_of_revenue):
+        cents[:, part] = _rounded_once(amounts[:, part])
     for t, row in enumerate(cents):
         for (about, _), amount in zip(lines, row, strict=True):
             if amount:

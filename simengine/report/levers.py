@@ -132,10 +132,10 @@ def _amount(row: Facts) -> str:
 
 
 def _about(row: Facts) -> str:
-    """Under a lever's name: how far, from when, who decides by when."""
+    """Under a lever's name: how far, from when; who decides, by when."""
     start = f"from {row['start']}" if row["start"] else ""
     decided = f"{row['owner']} by {row['decide_by']}" if row["decide_by"] else row["owner"]
-    return ", ".join(filter(None, (f"{_amount(row)} {start}".strip(), decided)))
+    return f"{_amount(row)} {start}".strip() + f"\n{decided}"
 
 
 # ---- tables ----

@@ -1,4 +1,4 @@
-"""What is handed over: quotas and budget that are those of the operating plan, hires one by one, files that are safe."""
+"""What is handed over: quotas and budget that are those of the operating plan, hires one by one, safe files."""
 
 import csv
 import io
@@ -46,21 +46,12 @@ class TestBudget:
         plan = base if text is None else loads(text)
         operating = OperatingPlan(plan)
         found = [row for row in rows(handover(plan)["budget.csv"]) if row["booked_in"] != "cogs"]
-        for year in operating.years:
-            months = {month_label(plan.plan.start + t) for t in range(year.first, year.last + 1)}
-            total = sum(row["amount"] for row in found if row["month"] in months)
-            # What is booked in the cost of revenue stands between: each line may be rounded by half a cent.
-            assert abs(float(total) - operating.metric("opex", year)) < 0.01 * len(found)
-
-    def test_all_of_it_is_rounded_once(self) -> None:
-        """Where nothing is booked in the cost of revenue, every month from the first on is right to the cent."""
-        plan = loads(TINY)
-        found, opex = rows(handover(plan)["budget.csv"]), OperatingPlan(plan)
         so_far = Decimal(0)
         for t in range(plan.plan.months):
             so_far += sum(row["amount"] for row in found if row["month"] == month_label(plan.plan.start + t))
-            span = opex.years[0]._replace(last=t)
-            assert abs(float(so_far) - opex.metric("opex", span)) <= 0.005 + 1e-6
+            span = operating.years[0]._replace(last=t)
+            # Half a cent, and what floating point leaves of sums in another order.
+            assert abs(float(so_far) - operating.metric("opex", span)) <= 0.005 + 1e-6
 
     def test_lines_are_those_of_the_plan(self, base, tables) -> None:
         found = rows(tables["budget.csv"])
