@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
+    from simengine.decide.handover import handover
+    from simengine.decide.robust import robust
+    from simengine.decide.worth import worth
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -30,15 +33,18 @@ _HOME = {
     "audit": "simengine.explain.audit",
     "averages": "simengine.explain",
     "direction": "simengine.explain",
+    "handover": "simengine.decide.handover",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
     "load": "simengine.plan",
     "load_run": "simengine.archive",
     "misses": "simengine.explain",
     "rank": "simengine.explain",
+    "robust": "simengine.decide.robust",
     "save": "simengine.archive",
     "simulate": "simengine.simulation",
     "triggers": "simengine.explain",
+    "worth": "simengine.decide.worth",
 }
 
 __all__ = [  # noqa: RUF022 - the order in which they are used
@@ -52,6 +58,9 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "averages",
     "triggers",
     "information",
+    "worth",
+    "robust",
+    "handover",
     "save",
     "load_run",
     "SimengineError",
