@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from simengine.decide.diff import diff
     from simengine.decide.backward import backward
     from simengine.decide.gap import gap
+    from simengine.decide.handover import handover
+    from simengine.decide.robust import robust
+    from simengine.decide.worth import worth
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -39,16 +42,19 @@ _HOME = {
     "backward": "simengine.decide.backward",
     "direction": "simengine.explain",
     "gap": "simengine.decide.gap",
+    "handover": "simengine.decide.handover",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
     "load": "simengine.plan",
     "load_run": "simengine.archive",
     "misses": "simengine.explain",
     "rank": "simengine.explain",
+    "robust": "simengine.decide.robust",
     "save": "simengine.archive",
     "scenarios": "simengine.decide.grid",
     "simulate": "simengine.simulation",
     "triggers": "simengine.explain",
+    "worth": "simengine.decide.worth",
 }
 
 __all__ = [  # noqa: RUF022 - the order in which they are used
@@ -67,6 +73,9 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "diff",
     "gap",
     "backward",
+    "worth",
+    "robust",
+    "handover",
     "save",
     "load_run",
     "SimengineError",

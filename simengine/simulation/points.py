@@ -10,6 +10,7 @@ import numpy as np
 
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.draws import Array, values_at
+from simengine.baseline import Baseline
 from simengine.errors import SimengineError
 from simengine.kernel.run import in_order
 from simengine.plan.schema import Plan
@@ -47,6 +48,7 @@ class Points:
     targets : what is told of a path; by default the targets of the plan
     seed : of random variation and of the courses of shocks
     stream : 0 has the random variation of a run's draws, 1 that of its twins; any other number is apart from both
+    operating_plan : the baseline at plan values that a freeze of hiring looks at; by default that of `plan`
 
     Attributes
     ----------
@@ -54,12 +56,21 @@ class Points:
     shocks : (s,) sorted: the columns of `courses`
     """
 
-    def __init__(self, plan: Plan, *, targets: Sequence[Target] | None = None, seed: int = 7, stream: int = 0) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        targets: Sequence[Target] | None = None,
+        seed: int = 7,
+        stream: int = 0,
+        operating_plan: Baseline | None = None,
+    ) -> None:
         asked = plan if targets is None else plan.model_copy(update={"targets": tuple(targets)})
         reduction = Reduction(asked, "draw_unwidened", "headline", NAMES)
         laws = plan.widened()
         # No copula: the scores come joined, if they do.
-        self._run = Run(asked, pack(plan, seed, stream), laws, Dependence(), seed, reduction, paths_at_once(reduction))
+        packed = pack(plan, seed, stream, operating_plan)
+        self._run = Run(asked, packed, laws, Dependence(), seed, reduction, paths_at_once(reduction))
         self.names, self.shocks = tuple(laws), tuple(sorted(plan.shocks))
 
     def at(self, z: Array, luck: Luck, courses: Luck | None = None, executor: Executor | None = None) -> Array:

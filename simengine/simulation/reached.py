@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simengine.assumptions.draws import Array, draw
-from simengine.baseline import baseline, spreadsheet_values
+from simengine.baseline import Baseline, baseline, spreadsheet_values
 from simengine.errors import SimengineError
 from simengine.kernel.run import in_order
 from simengine.plan.schema import Plan
@@ -17,7 +17,7 @@ from simengine.plan.targets import Target
 from simengine.results.reduction import Drawn, Reduction
 from simengine.simulation import AHEAD, NAMES, Luck, Progress, Run, paths_at_once, processors, workers
 from simengine.simulation.pack import pack
-from simengine.simulation.points import course_levels
+from simengine.simulation.points import Points, course_levels
 from simengine.units import MONTHS_PER_YEAR, fiscal_period
 
 
@@ -125,14 +125,27 @@ def _chosen(job: _Chosen) -> Array:
     return run.paths(0, Drawn(values, {}, shocks), job.draws).columns["target_value"]
 
 
-def _run(plan: Plan, targets: Sequence[Target], seed: int) -> Run:
-    # A freeze of hiring looks at the bookings of the operating plan, which knows all of its hires.
-    operating = None if plan.team.hiring_freeze is None else baseline(plan, spreadsheet_values(plan, "operating plan"))
+def _until_targets(plan: Plan, targets: Sequence[Target]) -> Plan:
+    """A plan as far as some targets need it: until the fiscal year of the last of them is over."""
     months = last_month(plan, targets) - plan.plan.start + 1
     header = plan.plan.model_copy(update={"months": max(1, months)})
-    cut = plan.model_copy(update={"plan": header, "targets": tuple(targets)})
+    return plan.model_copy(update={"plan": header, "targets": tuple(targets)})
+
+
+def target_points(plan: Plan, targets: Sequence[Target], *, seed: int = 7) -> Points:
+    """Targets where the normal scores are chosen; at those of a run's own draws, what `target_values` gives."""
+    return Points(_until_targets(plan, targets), seed=seed, operating_plan=_operating(plan))
+
+
+def _operating(plan: Plan) -> Baseline | None:
+    """The whole plan's baseline where hiring is frozen by it: it knows all of the plan's hires."""
+    return None if plan.team.hiring_freeze is None else baseline(plan, spreadsheet_values(plan, "operating plan"))
+
+
+def _run(plan: Plan, targets: Sequence[Target], seed: int) -> Run:
+    cut = _until_targets(plan, targets)
     reduction = Reduction(cut, "draw_unwidened", "headline", NAMES)
-    packed = pack(cut, seed, operating_plan=operating)
+    packed = pack(cut, seed, operating_plan=_operating(plan))
     return Run(cut, packed, cut.widened(), cut.copula(), seed, reduction, paths_at_once(reduction))
 
 
