@@ -32,6 +32,7 @@ _COMMANDS = {
         "triggers",
         "voi",
         "walk",
+        "solve",
         "figures",
         "history",
         "lookback",

@@ -2,9 +2,9 @@ r"""Whether a choice that a search found keeps what it promises: on fresh draws,
 
 A search takes the best of many, and so takes noise for merit. What it found is simulated anew, on draws of another seed
 that had no part in the choice. With k of n fresh draws reaching the target, the one-sided bound of Clopper and Pearson
-(Biometrika 26, 1934, 404-413) is the share p with `P(Binomial(n, p) ≥ k) = α`, a quantile of Beta(k, n − k + 1). It lies
-above the truth with probability α at most. Of m choices each has `α = 5 % / m` (Bonferroni): the chance that any of them
-is called shown while it falls short is 5 % at most.
+(Biometrika 26, 1934, 404-413) is the share p with `P(Binomial(n, p) ≥ k) = α`, a quantile of Beta(k, n − k + 1). It is
+above the truth with probability α at most. Of m choices each has `α = 5 % / m` (Bonferroni): the chance that any of
+them is called shown while it falls short is 5 % at most.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class _Search:
         if self.counts[mix] < self.need:
             self._rule_out(mix)
             return False
-        if self.levers.is_allowed(mix) and (self.best is None or self._key(mix) < self._key(self.best)):
+        if self.space.allows(mix) and (self.best is None or self._key(mix) < self._key(self.best)):
             self.best = mix
             self.open = self.open[self.space.cost[self.open] < self._cost(mix)]
         return True
@@ -212,7 +212,7 @@ class _Search:
             assert self.best is not None
             cost = self._cost(self.best)
             near = [mix for mix in _neighbours(self.levers, self.best) if mix not in self.counts]
-            near = [mix for mix in near if self._cost(mix) < cost and self.levers.is_allowed(mix)]
+            near = [mix for mix in near if self._cost(mix) < cost and self.space.allows(mix)]
             if not near:
                 return
             score = self.expected.scores(np.array(near, np.int16))
@@ -222,7 +222,7 @@ class _Search:
     def _likeliest(self) -> None:
         """Find the likeliest choice that is allowed, where none reaches the bar."""
         rows, without = np.flatnonzero(self.space.allowed), 0
-        top = max((n for mix, n in self.counts.items() if self.levers.is_allowed(mix)), default=-1)
+        top = max((n for mix, n in self.counts.items() if self.space.allows(mix)), default=-1)
         while self._left() > 0 and without < _PATIENCE:
             score = self.expected.scores(self.space.places[rows])
             rows = rows[np.argsort(-score, kind="stable")[: self.most + 1]]
@@ -233,7 +233,7 @@ class _Search:
             top = max(top, self.counts[mix])
 
     def _found(self, proof: Proof) -> Found:
-        allowed = [mix for mix in self.counts if self.levers.is_allowed(mix)] or [self.levers.neutral]
+        allowed = [mix for mix in self.counts if self.space.allows(mix)] or [self.levers.neutral]
         likeliest = max(allowed, key=lambda mix: (self.counts[mix], -self._cost(mix)))
         pairs, against = self.expected.contradicted(self.counts)
         shares = {mix: count / self.trials.draws for mix, count in self.counts.items()}

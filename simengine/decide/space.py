@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import TypeVar
 
 import numpy as np
@@ -48,6 +49,7 @@ class Space:
             self.places[:, column] = self._spread(np.array(own, np.int16), [column]).ravel()
         self.cost: Floats = np.round(self._cost(kept), 2).ravel()
         self.allowed = self._allowed(kept).ravel()
+        self._left_out: tuple[Mix, ...] = ()
 
     def __len__(self) -> int:
         return len(self.places)
@@ -55,6 +57,19 @@ class Space:
     def mix(self, row: int) -> Mix:
         """The choice of a row."""
         return tuple(map(int, self.places[row]))
+
+    def allows(self, mix: Mix) -> bool:
+        """Whether the limits allow a choice, with a row or without, and it holds nothing that is left out."""
+        return self.levers.is_allowed(mix) and not any(
+            bool(_holds(np.array([mix], np.int16), other, self.levers.neutral)[0]) for other in self._left_out
+        )
+
+    def without(self, mix: Mix) -> Space:
+        """The same choices but for this one, and for those that hold all of it and more."""
+        other = copy(self)
+        other.allowed = self.allowed & ~_holds(self.places, mix, self.levers.neutral)
+        other._left_out = (*self._left_out, mix)
+        return other
 
     def _spread(self, values: NDArray[_T], columns: Sequence[int]) -> NDArray[_T]:
         """Values by place of some dials, for every choice."""
@@ -99,6 +114,12 @@ class Space:
                 hired += self._spread(amounts, [column])
             allowed &= hired <= max(limits.hires_per_month, before.get(month, 0))
         return allowed
+
+
+def _holds(places: Places, mix: Mix, neutral: Mix) -> NDArray[np.bool_]:
+    """Which choices move every lever that `mix` moves, as far or farther."""
+    ways = np.sign(np.array(mix) - np.array(neutral))
+    return np.asarray((places * ways >= np.array(mix) * ways).all(axis=1))
 
 
 def _thinned(places: Iterable[Sequence[int]], neutral: Mix, largest: int) -> list[list[int]]:
