@@ -33,6 +33,7 @@ _COMMANDS = {
         "voi",
         "walk",
         "solve",
+        "frontier",
         "figures",
         "history",
         "lookback",

@@ -17,7 +17,7 @@ Where the trials end before that, the choice is improved step by step (`drop`, `
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -84,6 +84,7 @@ def search(
     *,
     evaluations: int = EVALUATIONS,
     prove: bool = True,
+    known: Iterable[Mix] = (),
     progress: Progress | None = None,
 ) -> Found:
     """The cheapest choice whose share of the frozen draws is at least `bar`.
@@ -98,9 +99,10 @@ def search(
     bar : share of the draws
     evaluations : choices that are tried at most
     prove : whether to go on until nothing cheaper is left; without, the choice is good, not proven
+    known : choices that were tried on these draws before; they count
     progress : called with the choices tried, and how many are tried at most
     """
-    return _Search(space, trials, bar, evaluations, progress).run(prove)
+    return _Search(space, trials, bar, evaluations, progress).run(prove, known)
 
 
 class _Search:
@@ -148,8 +150,10 @@ class _Search:
 
     # --- The search ---
 
-    def run(self, prove: bool) -> Found:
+    def run(self, prove: bool, known: Iterable[Mix]) -> Found:
         for mix in _alone(self.levers):
+            self.reaches(mix)
+        for mix in known:
             self.reaches(mix)
         self.expected.turn(self.counts)
         for mix, count in self.counts.items():
@@ -274,6 +278,7 @@ class _Expected:
             if counts[alone[-1]] < counts[alone[0]]:
                 self.ways[column] = -1
         self.is_turned = True
+        self._fit()
 
     def _effects(self, places: Places) -> Floats:
         return np.column_stack([gain[places[:, column]] for column, gain in enumerate(self._gains)])
@@ -324,10 +329,10 @@ class _Expected:
 
 
 def _score(count: int, draws: int) -> float:
-    """Φ⁻¹ of a share, finite at 0 and 1."""
+    """Φ⁻¹ of a share, finite at 0 and 1; infinite beyond."""
     from scipy.special import ndtri
 
-    return float(ndtri((count + 0.5) / (draws + 1)))
+    return float(ndtri(min(1.0, (count + 0.5) / (draws + 1))))
 
 
 def _with(mix: Mix, column: int, place: int) -> Mix:
