@@ -69,7 +69,7 @@ def upper_bound(hits: int, draws: int, risk: float) -> float:
     """The same from above.
 
     >>> round(upper_bound(820, 1000, 0.05), 4)
-    0.8397
+    0.8398
     """
     return 1.0 - lower_bound(draws - hits, draws, risk)
 

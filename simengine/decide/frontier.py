@@ -36,7 +36,9 @@ from simengine.plan.targets import Target
 
 VERIFY = 16_384
 POINTS = 8
-_BY_LEVEL = 25
+_LEVELS = 3
+"""Of the ladder, for each point that is shown."""
+_BY_LEVEL = 12
 """New choices that are tried for each level."""
 
 
@@ -153,7 +155,7 @@ def _swept(space: Space, trials: Trials, points: int, progress: Progress | None)
     tried = search(space, trials, 1 + 1 / trials.draws, evaluations=3 * _BY_LEVEL, prove=False, progress=advance).shares
     allowed = {mix: share for mix, share in tried.items() if space.allows(mix)}
     low = min((share for mix, share in allowed.items() if space.levers.cost(mix) <= 0), default=0.0)
-    for level in np.linspace(low, max(allowed.values(), default=0.0), points):
+    for level in np.linspace(low, max(allowed.values(), default=0.0), _LEVELS * points):
         most_tried = len(tried) + _BY_LEVEL
         found = search(
             space, trials, float(level), evaluations=most_tried, prove=False, known=list(tried), progress=advance

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from simengine.decide.certify import RISK, FreshPaths, Verified, certify
 from simengine.decide.levers import Levers, Mix
@@ -26,8 +27,9 @@ CANDIDATES = 3
 """Choices that are verified: the cheapest, another way, and a safer one."""
 _MARGIN = 1.64
 _SAFER = 3.0
-"""Standard errors that a share of the frozen draws is to lie above the confidence; and that of the safer choice."""
-_BASE_PATHS = 16_384
+"""Standard errors that a choice is to be estimated above the confidence; and the safer one of those verified."""
+_LARGER = 16
+"""Times the frozen draws, on which the plan as it is shows how lucky they are."""
 _WIDER = 60
 """Trials of a search with a limit lifted."""
 
@@ -42,7 +44,7 @@ class Solution:
     Attributes
     ----------
     levers, target, confidence : what was asked
-    draws, bar, seed : of the search: frozen draws, the share of them that was demanded
+    draws, known, bar, seed : of the search: frozen draws, how lucky they are, the share of them that was demanded
     paths, fresh_seed, risk : of the verification
     choices : rows of the table of choices
     found : by the search
@@ -58,6 +60,7 @@ class Solution:
     target: Target
     confidence: float
     draws: int
+    known: Calibration
     bar: float
     seed: int
     paths: int
@@ -103,14 +106,50 @@ class Solution:
         return difference_of_shares(one.hits[:n], first.hits[:n])
 
 
-def margin(confidence: float, draws: int, errors: float = _MARGIN) -> float:
-    """The share of frozen draws that a search demands: `c + 1.64 √(c (1 − c) / n)`.
+class Calibration(NamedTuple):
+    """How often the plan as it is reaches the target on the frozen draws, and on many more of the same seed."""
+
+    frozen: float
+    larger: float
+    draws: int
+    larger_draws: int
+
+
+def bar_of(confidence: float, known: Calibration, paths: int, errors: float = _MARGIN) -> float:
+    r"""The share of the frozen draws that a search demands.
+
+    Frozen draws may be luckier or unluckier than most. How much is seen where the plan as it is, whose draws a choice
+    shares, is simulated on more of them: a regression estimate from two phases (Cochran, *Sampling Techniques*, 3rd
+    ed., 1977, 12.6). With c the confidence, q the share of the plan as it is on N draws, q_n that on the n frozen ones,
+    and a choice taken to keep every draw that the plan reaches (or, where q > c, to reach none that the plan misses),
+
+    `β = (1 − c)/(1 − q)`, `ρ² = q (1 − c) / (c (1 − q))` (or `β = c/q`, and 1/ρ²),
+
+    `bar = c + β (q_n − q) + 1.64 √(c (1 − c) ((1 − ρ²)/n + ρ²/N + 1/V))`,
+
+    where V are the fresh draws that must confirm it. This decides where to look, not what is shown.
+
+    Parameters
+    ----------
+    confidence : c
+    known : q_n, q, n, N
+    paths : V
+    errors : standard errors that are asked for besides
 
     Raises SimengineError where so few draws can show no such confidence.
+
+    >>> round(bar_of(0.8, Calibration(0.757, 0.770, 2_048, 32_768), 65_536), 4)
+    0.7959
     """
-    bar = confidence + errors * math.sqrt(confidence * (1 - confidence) / draws)
+    c, q = confidence, known.larger
+    if q <= c:
+        slope, shared = (1 - c) / (1 - q), q * (1 - c) / (c * (1 - q))
+    else:
+        slope, shared = c / q, c * (1 - q) / (q * (1 - c))
+    variance = c * (1 - c) * ((1 - shared) / known.draws + shared / known.larger_draws + 1 / paths)
+    bar = c + slope * (known.frozen - q) + errors * math.sqrt(variance)
     if bar > 1:
-        raise SimengineError(f"{draws:,} draws cannot show a confidence of {confidence:.1%}; take more (-n)")
+        raise SimengineError(f"{known.draws:,} draws cannot show a confidence of {confidence:.1%}; take more (-n)")
     return bar
 
 
@@ -173,7 +212,7 @@ def solve(
 ) -> Solution:
     """Find the cheapest choice of a plan's levers with P(target) ≥ confidence, and verify it on fresh draws.
 
-    The search sees frozen draws and asks of them a margin (`margin`). What it finds, another way to reach the target
+    The search sees frozen draws and asks of them a margin (`bar_of`). What it finds, another way to reach the target
     and a safer one are verified on draws of the next seed (`certify`); the cheapest that is shown is chosen. Where no
     choice reaches the margin, the likeliest is verified, and the limits are named that stand in the way.
 
@@ -198,7 +237,6 @@ def solve(
         where the plan has no such target or no lever, or the question makes no sense
     """
     target, wanted = asked(plan, reach, at_least, confidence)
-    bar = margin(wanted, draws)
     if evaluations < 1 or candidates < 1:
         raise SimengineError("nothing is tried: allow one choice at least (--evaluations, 300 by default)")
     began = time.perf_counter()
@@ -206,20 +244,27 @@ def solve(
     trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
     fresh = FreshPaths(levers, target, seed + 1, executor)
     space = Space(levers)
+    known = _calibrated(levers, trials, executor)
+    bar = bar_of(wanted, known, verify)
     found = search(space, trials, bar, evaluations=evaluations, progress=_told(progress, "Searching", draws))
     binding, within = ((), None) if found.mix is not None else _binding(levers, trials, bar)
-    picked = [found.likeliest] if found.mix is None else candidates_of(space, trials, found, wanted, candidates)
+    picked = (
+        [found.likeliest]
+        if found.mix is None
+        else candidates_of(space, trials, found, (bar, bar_of(wanted, known, verify, _SAFER)), candidates)
+    )
     searched = time.perf_counter()
     verified = certify(picked, wanted, fresh, paths=verify, progress=_told(progress, "Verifying"))
     base = next((one.hits for one in verified if one.mix == levers.neutral), None)
     if base is None:
-        base = fresh(levers.neutral, 0, min(verify, _BASE_PATHS))
+        base = fresh(levers.neutral, 0, verify)
     chosen = next((one.mix for one in verified if one.shown), None)
     return Solution(
         levers=levers,
         target=target,
         confidence=wanted,
         draws=draws,
+        known=known,
         bar=bar,
         seed=seed,
         paths=verify,
@@ -232,32 +277,37 @@ def solve(
         chosen=chosen,
         binding=binding,
         within=within,
-        simulated=trials.paths + fresh.paths,
+        simulated=trials.paths + known.larger_draws + fresh.paths,
         seconds=(searched - began, time.perf_counter() - searched),
     )
+
+
+def _calibrated(levers: Levers, trials: Trials, executor: Executor | None) -> Calibration:
+    """How lucky the frozen draws are: the first ones of many of their seed."""
+    larger = FreshPaths(levers, trials.target, trials.seed, executor)
+    hits = larger(levers.neutral, 0, _LARGER * trials.draws)
+    return Calibration(trials.probability(levers.neutral), float(hits.mean()), trials.draws, len(hits))
 
 
 def _told(progress: Progress | None, what: str, each: int = 1) -> Callable[[int, int], None] | None:
     return None if progress is None else lambda done, total: progress(what, done * each, total * each)
 
 
-def candidates_of(space: Space, trials: Tried, found: Found, confidence: float, most: int) -> list[Mix]:
-    """The cheapest choice, the cheapest that does not hold it, and a safer one; by cost.
+def candidates_of(space: Space, trials: Tried, found: Found, bars: tuple[float, float], most: int) -> list[Mix]:
+    """The cheapest choice, the cheapest that does not hold it, and one that reaches a higher bar; by cost.
 
     All are fixed before any fresh draw is seen.
     """
     assert found.mix is not None
     picked = dict.fromkeys([found.mix])
-    for mix in _others(space, trials, found, confidence):
+    for mix in _others(space, trials, found, *bars):
         if len(picked) < most and mix is not None:
             picked.setdefault(mix)
     return sorted(picked, key=space.levers.cost)
 
 
-def _others(space: Space, trials: Tried, found: Found, confidence: float) -> Iterator[Mix | None]:
+def _others(space: Space, trials: Tried, found: Found, bar: float, safer: float) -> Iterator[Mix | None]:
     assert found.mix is not None
-    bar = margin(confidence, trials.draws)
-    safer = min(1.0, confidence + _SAFER * math.sqrt(confidence * (1 - confidence) / trials.draws))
     if found.mix != space.levers.neutral:
         yield search(space.without(found.mix), trials, bar, evaluations=_WIDER, prove=False).mix
     yield search(space, trials, safer, evaluations=_WIDER, prove=False).mix

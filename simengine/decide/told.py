@@ -56,6 +56,7 @@ def solve_facts(solution: Solution) -> Facts:
             "draws": solution.draws,
             "seed": solution.seed,
             "bar": solution.bar,
+            "plan_as_is": solution.known._asdict(),
             "proof": found.proof,
             "pairs": found.pairs,
             "pairs_against": found.against,

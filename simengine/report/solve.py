@@ -66,7 +66,12 @@ def solve_tables(told: Facts) -> RenderableType:
     ----------
     told : from `decide.told.solve_facts`
     """
-    parts: list[RenderableType] = [heading(_question(told)), Text(sentence(told)), Text("")]
+    parts: list[RenderableType] = [
+        heading(_question(told)),
+        note(f"{capital(_aim(told))}."),
+        Text(sentence(told)),
+        Text(""),
+    ]
     first = told["chosen"] or told["candidates"][0]
     if first["levers"]:
         parts += [_levers_table(first, told["currency"]), Text("")]
@@ -91,23 +96,23 @@ def sentence(told: Facts) -> str:
     told : from `decide.told.solve_facts`
     """
     chosen, before = told["chosen"], percent(told["before"]["value"])
-    aim = f"{told['target']} ({_aim(told)})"
+    name = told["target"]
     if chosen is not None and not chosen["levers"]:
-        return f"Nothing has to be done: {aim} is {chance(chosen['probability'])} likely as the plan is. Shown."
+        return f"Nothing has to be done: {name} is {chance(chosen['probability'])} likely as the plan is. Shown."
     if chosen is not None:
         cost = _cost(chosen["cost"], told["currency"])
         rise = f"rises from {before} to {percent(chosen['probability']['value'])}"
-        return f"{capital(in_short(chosen['levers']))}: {cost}. P({aim}) {rise}. Shown."
+        return f"{capital(in_short(chosen['levers']))}, for {cost}: P({name}) {rise}. Shown."
     first = told["candidates"][0]
     if told["reached_in_search"]:
         return (
-            f"Not shown. {aim} seemed within reach, but none of the {told['certificate']['verified']} choices keeps "
+            f"Not shown. {name} seemed within reach, but none of the {told['certificate']['verified']} choices keeps "
             f"{percent(told['confidence'], 0)} on fresh draws; the nearest bound is "
             f"{percent(max(one['bound'] for one in told['candidates']), 2)}. Take more draws (-n) or paths (--verify), "
             "or ask for a little more confidence."
         )
     said = (
-        f"Out of reach: no choice found makes {aim} {percent(told['confidence'], 0)} likely. The likeliest reaches "
+        f"Out of reach: no choice found makes {name} {percent(told['confidence'], 0)} likely. The likeliest reaches "
         f"{chance(first['probability'])}, from {before}, for {_cost(first['cost'], told['currency'])}."
     )
     return f"{said} {_what_binds(told)}"
@@ -175,7 +180,7 @@ def _notes(told: Facts) -> Iterator[str]:
 def _how_found(told: Facts) -> str:
     search = told["search"]
     said = f"{search['tried']:,} of {search['choices']:,} choices tried on {search['draws']:,} frozen draws, where "
-    said += f"{percent(search['bar'], 2)} was asked for (1.64 standard errors more)."
+    said += f"{percent(search['bar'], 2)} was asked for: 1.64 standard errors more than needed, {_luck(told)}."
     if not told["reached_in_search"]:
         return f"{said} None reaches it: {_NOTHING[search['proof']]}."
     said += f" On them none is cheaper: {_PROOFS[search['proof']]}." if search["proof"] != "none" else ""
@@ -186,6 +191,15 @@ def _how_found(told: Facts) -> str:
             f"{search['pairs']:,} pairs tried."
         )
     return said
+
+
+def _luck(told: Facts) -> str:
+    known = told["search"]["plan_as_is"]
+    luck = "unlucky" if known["frozen"] < known["larger"] else "lucky"
+    return (
+        f"as {luck} as these draws are (the plan as it is reaches it on {percent(known['frozen'])} of them, and on "
+        f"{percent(known['larger'])} of {known['larger_draws']:,})"
+    )
 
 
 def _alike(told: Facts) -> Iterator[str]:

@@ -14,7 +14,7 @@ from simengine.decide.certify import RISK, Fresh, certify, lower_bound, upper_bo
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits
 from simengine.decide.search import search
-from simengine.decide.solve import candidates_of, margin
+from simengine.decide.solve import Calibration, bar_of, candidates_of
 from simengine.decide.space import Space
 from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
@@ -95,10 +95,12 @@ def false_shown(
     shown = wrong = 0
     for repetition in range(repetitions):
         trials, fresh = sample(repetition)
-        found = search(space, trials, margin(CONFIDENCE, trials.draws), evaluations=80)
+        known = Calibration(CONFIDENCE, CONFIDENCE, trials.draws, trials.draws)
+        bars = bar_of(CONFIDENCE, known, paths), bar_of(CONFIDENCE, known, paths, 3.0)
+        found = search(space, trials, bars[0], evaluations=80)
         if found.mix is None:
             continue
-        picked = candidates_of(space, trials, found, CONFIDENCE, 3)
+        picked = candidates_of(space, trials, found, bars, 3)
         if not honest:
             own, paths = trials.hits, trials.draws
             fresh = lambda mix, start, stop, own=own: own(mix)[start:stop]  # noqa: E731
