@@ -237,6 +237,8 @@ def solve(
         where the plan has no such target or no lever, or the question makes no sense
     """
     target, wanted = asked(plan, reach, at_least, confidence)
+    if min(draws, verify) < 1:
+        raise SimengineError("no draws tell nothing: take 1 or more, of the search (-n) and to verify (--verify)")
     if evaluations < 1 or candidates < 1:
         raise SimengineError("nothing is tried: allow one choice at least (--evaluations, 300 by default)")
     began = time.perf_counter()
