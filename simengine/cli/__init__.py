@@ -39,6 +39,8 @@ _COMMANDS = {
         "levers",
         "robust",
         "handover",
+        "solve",
+        "frontier",
         "figures",
         "history",
         "lookback",
