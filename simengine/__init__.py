@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
-    from simengine.decide.batch import batch
-    from simengine.decide.grid import scenarios
-    from simengine.decide.diff import diff
     from simengine.decide.backward import backward
+    from simengine.decide.batch import batch
+    from simengine.decide.diff import diff
     from simengine.decide.gap import gap
+    from simengine.decide.grid import scenarios
     from simengine.decide.handover import handover
     from simengine.decide.robust import robust
     from simengine.decide.worth import worth

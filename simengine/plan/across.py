@@ -9,7 +9,7 @@ from simengine.assumptions.dependence import DependenceError
 from simengine.assumptions.spec import Key as SpecPath
 from simengine.plan.beliefs import fault_of
 from simengine.plan.customers import RECONCILED, Base
-from simengine.plan.evidence import Assumption, Dependence, Event
+from simengine.plan.evidence import Assumption, Dependence, Event, Shock
 from simengine.plan.facts import Facts, untold
 from simengine.plan.fields import ZERO
 from simengine.plan.header import Header
@@ -50,6 +50,7 @@ def across(sections: Mapping[str, Any]) -> Iterator[Finding]:
         (_agree, ("plan", "base", "economics", "facts")),
         (_past, ("plan", "segments", "facts", "targets")),
         (_levers, ("plan", "team", "funnel", "levers")),
+        (_lever_names, ("assumptions", "events", "shocks", "levers")),
     )
     for rule, needed in rules:
         if all(section in sections for section in needed):
@@ -297,6 +298,22 @@ def _levers(plan: Header, team: Team, funnel: Funnel, levers: Mapping[str, Lever
             yield from _hiring_levers(name, lever, groups[lever.hires], team)
         elif lever.spend is not None:
             yield from _spending_levers(name, lever, lever.spend, funnel)
+
+
+def _lever_names(
+    assumptions: Mapping[str, Assumption],
+    events: Mapping[str, Event],
+    shocks: Mapping[str, Shock],
+    levers: Mapping[str, Lever],
+) -> Iterator[Finding]:
+    """An improvement that is chosen becomes an event of its name, which must be free."""
+    taken = {name.casefold(): name for name in (*assumptions, *events, *shocks)}
+    for name, lever in levers.items():
+        several = len(lever.starts) > 1
+        for event in [f"{name} {month_label(month)}" if several else name for month in lever.starts]:
+            if lever.improves is not None and event.casefold() in taken:
+                words = f"{taken[event.casefold()]} is the name of an assumption, an event or a shock"
+                yield Finding("levers", (name,), words, "choose another name")
 
 
 def _spending_levers(name: str, lever: Lever, channel: str, funnel: Funnel) -> Iterator[Finding]:
