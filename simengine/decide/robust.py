@@ -17,7 +17,7 @@ from simengine.decide.trials import target_of
 from simengine.decide.worth import NOTHING, about
 from simengine.errors import SimengineError
 from simengine.explain import impact_and_certainty, rank
-from simengine.explain.intervals import Bounded, proportion, stacked, with_bounds
+from simengine.explain.intervals import Bounded, beyond_noise, proportion, stacked, with_bounds
 from simengine.plan.scalars import nearest
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
@@ -90,7 +90,8 @@ def robust(
         Along `case`, what is watched, the largest loss first, and last `all at once`; along `plan`, `chosen` and
         `base`. Estimates have `_lower` and `_upper` (95 %): `probability` of each plan as it is (plan), and `given` the
         case (case, plan); `loss`, the second less the first, paired; `loss_beyond_base`, the loss of the chosen plan
-        less that of the base. `verdict` of the chosen plan given the case, and of the plan as it is in the attribute
+        less that of the base (`beyond_base_told`: told from nothing, at 5 % over all
+        cases). `verdict` of the chosen plan given the case, and of the plan as it is in the attribute
         `verdict`: `holds`, `fails` (the whole interval lies above, below the confidence), `not told`, or empty where no
         confidence is stated. `distinguishable`: the loss of the chosen plan is told from nothing, at 5 % over all
         cases; `rank_group` from 1, 0 of what is not ranked. Coordinates `side`, `value` (nan of an event), `unit`,
@@ -339,6 +340,8 @@ def _dataset(
             **{name: ("plan", v) for name, v in with_bounds({"probability": probability})},
             **{name: (("case", "plan"), v.reshape(shape)) for name, v in with_bounds({"given": given, "loss": loss})},
             **{name: ("case", v) for name, v in with_bounds({"loss_beyond_base": beyond})},
+            # One test a case: at 95 % each, one of a dozen would be told by chance every other time.
+            "beyond_base_told": ("case", beyond_noise(beyond)),
             "verdict": ("case", np.array(verdicts, dtype=str)),
             "distinguishable": ("case", [*told[order], mcnemar(together.hits[CHOSEN], as_it_is[CHOSEN]) <= 1 - LEVEL]),
             "rank_group": ("case", [*group[order], 0]),

@@ -64,6 +64,7 @@ def _row(one: xr.Dataset, plans: Sequence[str]) -> Facts:
         "given": {plan: estimate(one.sel(plan=plan), "given") for plan in plans},
         "loss": {plan: estimate(one.sel(plan=plan), "loss") for plan in plans},
         "loss_beyond_base": estimate(one, "loss_beyond_base"),
+        "beyond_base_told": bool(one["beyond_base_told"]),
         "distinguishable": bool(one["distinguishable"]),
         "rank_group": int(one["rank_group"]),
     }
@@ -156,8 +157,9 @@ def _points(found: Facts, style: str) -> Text:
 
 
 def _less(row: Facts) -> str:
-    beyond = row["loss_beyond_base"]
-    return "chosen" if beyond["lower"] > 0 else "base" if beyond["upper"] < 0 else "—"
+    if not row["beyond_base_told"]:
+        return "—"
+    return "chosen" if row["loss_beyond_base"]["value"] > 0 else "base"
 
 
 def _color(word: str) -> str:
@@ -177,7 +179,7 @@ def _notes(told: Facts) -> Iterator[str]:
         )
     if "base" in told["names"]:
         names = told["names"]
-        yield f"Chosen: {names['chosen']}. Base: {names['base']}. Loses less: told by the paired interval."
+        yield f"Chosen: {names['chosen']}. Base: {names['base']}. Loses less: told at 5% over all rows."
     for row in told["cases"]:
         if row["activate"] and row["verdict"] == "fails":
             yield f"If {row['name']} turns out badly, the plan says: {row['activate']}"
