@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
+    from simengine.decide.frontier import frontier
+    from simengine.decide.solve import solve
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -30,6 +32,7 @@ _HOME = {
     "audit": "simengine.explain.audit",
     "averages": "simengine.explain",
     "direction": "simengine.explain",
+    "frontier": "simengine.decide.frontier",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
     "load": "simengine.plan",
@@ -38,6 +41,7 @@ _HOME = {
     "rank": "simengine.explain",
     "save": "simengine.archive",
     "simulate": "simengine.simulation",
+    "solve": "simengine.decide.solve",
     "triggers": "simengine.explain",
 }
 
@@ -52,6 +56,8 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "averages",
     "triggers",
     "information",
+    "solve",
+    "frontier",
     "save",
     "load_run",
     "SimengineError",
