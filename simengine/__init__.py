@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from simengine.decide.handover import handover
     from simengine.decide.robust import robust
     from simengine.decide.worth import worth
+    from simengine.decide.frontier import frontier
+    from simengine.decide.solve import solve
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -43,6 +45,7 @@ _HOME = {
     "direction": "simengine.explain",
     "gap": "simengine.decide.gap",
     "handover": "simengine.decide.handover",
+    "frontier": "simengine.decide.frontier",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
     "load": "simengine.plan",
@@ -53,6 +56,7 @@ _HOME = {
     "save": "simengine.archive",
     "scenarios": "simengine.decide.grid",
     "simulate": "simengine.simulation",
+    "solve": "simengine.decide.solve",
     "triggers": "simengine.explain",
     "worth": "simengine.decide.worth",
 }
@@ -76,6 +80,8 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "worth",
     "robust",
     "handover",
+    "solve",
+    "frontier",
     "save",
     "load_run",
     "SimengineError",
