@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from simengine.decide.backward import backward
     from simengine.decide.batch import batch
     from simengine.decide.diff import diff
+    from simengine.decide.frontier import frontier
     from simengine.decide.gap import gap
     from simengine.decide.grid import scenarios
     from simengine.decide.handover import handover
     from simengine.decide.robust import robust
-    from simengine.decide.worth import worth
-    from simengine.decide.frontier import frontier
     from simengine.decide.solve import solve
+    from simengine.decide.worth import worth
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
