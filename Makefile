@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system dieharder postgresql check bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile lock clean
+.PHONY: help setup demo test test-full test-system dieharder postgresql check bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-scaling  measure how cost grows with the plan"
 	@echo "make bench-pairs  measure what common random numbers are worth"
 	@echo "make bench-triggers  try trigger points on other paths"
+	@echo "make bench-batch  200 scenarios in one go, and killed ten times"
 	@echo "make bench-profile, bench-draws, bench-memory  where the time goes; before the kernel; ten million paths"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
 	@echo "make clean      remove .venv and every cache"
@@ -97,6 +98,9 @@ bench-memory: $(READY)
 
 bench-profile: $(READY)
 	$(BIN)/python -m bench.profile
+
+bench-batch: $(READY)
+	$(BIN)/python -m bench.batch
 
 bench-pairs: $(READY)
 	$(BIN)/python -m bench.common_random_numbers

@@ -14,6 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simengine.archive import load_run, save
+    from simengine.decide.backward import backward
+    from simengine.decide.batch import batch
+    from simengine.decide.diff import diff
+    from simengine.decide.frontier import frontier
+    from simengine.decide.gap import gap
+    from simengine.decide.grid import scenarios
+    from simengine.decide.handover import handover
+    from simengine.decide.robust import robust
+    from simengine.decide.solve import solve
+    from simengine.decide.worth import worth
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
@@ -29,16 +39,26 @@ _HOME = {
     "SimengineError": "simengine.errors",
     "audit": "simengine.explain.audit",
     "averages": "simengine.explain",
+    "batch": "simengine.decide.batch",
+    "diff": "simengine.decide.diff",
+    "backward": "simengine.decide.backward",
     "direction": "simengine.explain",
+    "gap": "simengine.decide.gap",
+    "handover": "simengine.decide.handover",
+    "frontier": "simengine.decide.frontier",
     "impact_and_certainty": "simengine.explain",
     "information": "simengine.explain",
     "load": "simengine.plan",
     "load_run": "simengine.archive",
     "misses": "simengine.explain",
     "rank": "simengine.explain",
+    "robust": "simengine.decide.robust",
     "save": "simengine.archive",
+    "scenarios": "simengine.decide.grid",
     "simulate": "simengine.simulation",
+    "solve": "simengine.decide.solve",
     "triggers": "simengine.explain",
+    "worth": "simengine.decide.worth",
 }
 
 __all__ = [  # noqa: RUF022 - the order in which they are used
@@ -52,6 +72,16 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "averages",
     "triggers",
     "information",
+    "scenarios",
+    "batch",
+    "diff",
+    "gap",
+    "backward",
+    "worth",
+    "robust",
+    "handover",
+    "solve",
+    "frontier",
     "save",
     "load_run",
     "SimengineError",

@@ -52,10 +52,10 @@ class Timeline:
         ----------
         quantity : the number as the plan states it
         also : what else an event or shock may call it: a volume is also named by its channel, and channel/segment
-        low, high : where a number that an event or shock changes is cut off
+        low, high : where a number that an event or shock changes is cut off; what a question multiplies, at `high`
         """
         if not self.changes(quantity, *also):
-            return self._base(quantity)[:, None]
+            return np.minimum(self._base(quantity)[:, None], high)
         shape = self.paths, self._months
         steps = _steps(quantity, self._plan.plan.start, self._months)
         if len(steps) == 1:
@@ -111,7 +111,7 @@ class Timeline:
             value = value * self._change(name).times
         for name in names:
             value = value + self._change(name).plus * (step.number if name == step.assumption else 1.0)
-        return np.clip(value, low, high) if names else value
+        return np.clip(value, low, high) if names else np.minimum(value, high)
 
     def _change(self, name: str) -> _Change:
         """What all events and shocks do to what is called `name`."""

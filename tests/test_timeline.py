@@ -137,3 +137,12 @@ def test_what_differs_from_path_to_path_is_known_beforehand(drawn):
             assert (found == found[0]).all()
     assert not timeline.differs(Quantity(3.0, None, ((plan.plan.start + 1, Quantity(4.0)),)))
     assert timeline.differs(Quantity(3.0, None, ((plan.plan.start + 1, Quantity(4.0, sorted(plan.assumptions)[0])),)))
+
+
+def test_a_probability_that_a_question_multiplies_ends_at_one():
+    """`high` cuts off what the plan itself cannot hold: 3 times 50 % is 100 %, in the first month and in later ones."""
+    plan = load(PLANS / "tiny.yaml")
+    timeline = Timeline(plan, {})
+    assert timeline.of(Quantity(1.5), high=1.0).tolist() == [[1.0]]
+    later = Quantity(1.5, None, ((plan.plan.start + 6, Quantity(0.5)),))
+    assert timeline.of(later, high=1.0)[0].tolist() == [1.0] * 6 + [0.5] * 6

@@ -19,14 +19,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def print_json(document: object) -> None:
     """Print `document` as JSON; a number that is not finite becomes null."""
-    click.echo(json.dumps(_finite(document), allow_nan=False, ensure_ascii=False, indent=2))
+    click.echo(json.dumps(finite(document), allow_nan=False, ensure_ascii=False, indent=2))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value with null in the place of every number that is not finite."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -31,7 +31,7 @@ class Dial(NamedTuple):
     month : from which on it acts (since year 0); None of an event, which has its own
     amounts : people on top, factors, or months earlier, from the least to the most
     neutral : place of the amount that leaves the plan as it is
-    decide_by : the last month in which it can be decided, None where that is not known
+    decide_by : the last month in which it can be decided, of an event by one step; None where that is not known
     """
 
     name: str
@@ -72,7 +72,8 @@ class Levers:
             first = math.floor(self.plan.events[lever.event].starts.support()[0])
             soonest = self._now + lever.lead_time
             amounts = tuple(k for k in lever.amounts if k <= max(0.0, first - soonest))
-            yield Dial(name, name, None, amounts, amounts.index(lever.neutral), first - lever.lead_time)
+            decide_by = first - lever.lead_time - round(lever.step or 1.0)
+            yield Dial(name, name, None, amounts, amounts.index(lever.neutral), decide_by)
             return
         for month in lever.starts:
             full = name if len(lever.starts) == 1 else f"{name} {month_label(month)}"

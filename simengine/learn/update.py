@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simengine.errors import MachineError, PlanError, SimengineError
+from simengine.errors import MachineError, PlanError, Problem, SimengineError
 from simengine.learn.batches import Batch, batch, beside, earlier, joined, plan_before
 from simengine.learn.beliefs import Beliefs, Spec, beliefs
 from simengine.learn.happened import BY_CHANNEL, happened
@@ -29,7 +29,7 @@ from simengine.plan import Plan, load, loads
 from simengine.plan.edit import REMOVE, edited
 from simengine.plan.facts import LEVELS, SUMS
 from simengine.plan.source import Path
-from simengine.units import month_label
+from simengine.units import month_label, month_number
 
 QUANTILES = 0.1, 0.5, 0.9
 _SAID = re.compile(r"; actuals to \d{4}-\d{2}-\d{2}: .*$")
@@ -193,6 +193,9 @@ def compose(
         ]
     changes["learned",] = learned
     said = list(stand.said)
+    for name, words, edit in _levers(plan, month_number(str(stand.changes["plan", "start"]))):
+        changes |= edit
+        said.append(f"lever {name} {words}")
     text, new = _checked(plan, changes, files, target.name, said)
     others = {} if folder.resolve() == target.parent.resolve() else _needed(new, plan, files)
     moved = tuple(_moved(plan, posterior))
@@ -209,6 +212,26 @@ def compose(
     )
 
 
+def _levers(plan: Plan, start: int) -> Iterator[tuple[str, str, dict[Path, object]]]:
+    """Levers that have starts before the new one: name, what becomes of them, and the edits.
+
+    Starts that are past go; a lever without any other goes too, and so does one of an event that has surely begun.
+    """
+    for name, lever in plan.levers.items():
+        past = [month for month in lever.starts if month < start]
+        has_begun = lever.event is not None and plan.events[lever.event].starts.support()[1] < start
+        if not past and not has_begun:
+            continue
+        months = ", ".join(map(month_label, past))
+        if has_begun:
+            yield name, f"is left out: {lever.event} has begun", {("levers", name): REMOVE}
+        elif len(past) == len(lever.starts):
+            yield name, f"is left out: it could start in {months}, which is past", {("levers", name): REMOVE}
+        else:
+            kept = [month_label(month) for month in lever.starts if month >= start]
+            yield name, f"cannot start in {months} any more, which is past", {("levers", name, "starts"): kept}
+
+
 def _needed(new: Plan, plan: Plan, files: Mapping[str, str]) -> dict[str, str]:
     """Files of the old plan that the new one, in another folder, still needs."""
     names = list(new.texts)[1:]
@@ -218,28 +241,49 @@ def _needed(new: Plan, plan: Plan, files: Mapping[str, str]) -> dict[str, str]:
 def _checked(
     plan: Plan, changes: dict[Path, object], files: Mapping[str, str], name: str, said: list[str]
 ) -> tuple[str, Plan]:
-    """The new plan's text, and the plan; targets that nobody can tell of any more are left out, and said."""
+    """The new plan's text, and the plan; targets and levers that make no sense any more are left out, and said."""
     old, text = next(iter(plan.texts.items()))
     given = {**{other: each for other, each in plan.texts.items() if other != old}, **files}
     for _ in range(2):
-        now = edited(text, old, changes)
+        now = edited(text, old, _without_empty_levers(plan, changes))
         try:
             return now, loads(now, name, files=given)
         except PlanError as error:
-            gone = [p for p in error.problems if p.key.startswith("targets.")]
+            gone = [p for p in error.problems if p.key.startswith(("targets.", "levers."))]
             if not gone or len(gone) < len(error.problems):
                 words = (
                     "what happened does not go together with the rest of the plan: change that first, then update it"
                 )
                 raise SimengineError(f"{old}: {words}\n{error}") from None
             for problem in gone:
-                target = next(t.name for t in plan.targets if problem.key.startswith(f"targets.{t.name}."))
-                changes["targets", target] = REMOVE
-                said.append(f"target {target} is left out: {problem.message}")
-                for event, entry in plan.events.items():
-                    if entry.success == target:
-                        changes["events", event, "success"] = REMOVE
-    raise AssertionError("targets are left out once")
+                _leave_out(problem, plan, changes, said)
+    raise AssertionError("targets and levers are left out once")
+
+
+def _leave_out(problem: Problem, plan: Plan, changes: dict[Path, object], said: list[str]) -> None:
+    def is_of(section: str, name: str) -> bool:
+        return f"{problem.key}.".startswith(f"{section}.{name}.")
+
+    for lever in plan.levers:
+        if is_of("levers", lever) and changes.get(("levers", lever)) is not REMOVE:
+            for path in [path for path in changes if path[:2] == ("levers", lever)]:
+                del changes[path]
+            changes["levers", lever] = REMOVE
+            said.append(f"lever {lever} is left out: {problem.message}")
+    for target in plan.targets:
+        if is_of("targets", target.name):
+            changes["targets", target.name] = REMOVE
+            said.append(f"target {target.name} is left out: {problem.message}")
+            for event, entry in plan.events.items():
+                if entry.success == target.name:
+                    changes["events", event, "success"] = REMOVE
+
+
+def _without_empty_levers(plan: Plan, changes: dict[Path, object]) -> dict[Path, object]:
+    """The same, with the whole section removed where no lever is left in it."""
+    if not plan.levers or any(changes.get(("levers", name)) is not REMOVE for name in plan.levers):
+        return changes
+    return {**{path: value for path, value in changes.items() if path[0] != "levers"}, ("levers",): REMOVE}
 
 
 # --- facts ------------------------------------------------------------------------------------------------------------

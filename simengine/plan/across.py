@@ -9,7 +9,7 @@ from simengine.assumptions.dependence import DependenceError
 from simengine.assumptions.spec import Key as SpecPath
 from simengine.plan.beliefs import fault_of
 from simengine.plan.customers import RECONCILED, Base
-from simengine.plan.evidence import Assumption, Dependence, Event
+from simengine.plan.evidence import Assumption, Dependence, Event, Shock
 from simengine.plan.facts import Facts, untold
 from simengine.plan.fields import ZERO
 from simengine.plan.header import Header
@@ -50,6 +50,7 @@ def across(sections: Mapping[str, Any]) -> Iterator[Finding]:
         (_agree, ("plan", "base", "economics", "facts")),
         (_past, ("plan", "segments", "facts", "targets")),
         (_levers, ("plan", "team", "funnel", "levers")),
+        (_lever_names, ("assumptions", "events", "shocks", "levers")),
     )
     for rule, needed in rules:
         if all(section in sections for section in needed):
@@ -286,17 +287,49 @@ def _levers(plan: Header, team: Team, funnel: Funnel, levers: Mapping[str, Lever
         for kind, moved in _moved(lever):
             for month in lever.starts or (plan.start,):
                 other = taken.setdefault((kind, moved, month), name)
-                if other != name:
-                    words = f"{other} moves {moved} from {month_label(month)} on too"
-                    yield Finding("levers", (name, kind), words, "join them, or choose another month")
+                if other == name:
+                    continue
+                if lever.starts:
+                    words, remedy = f" from {month_label(month)} on", "join them, or choose another month"
+                else:
+                    words, remedy = "", "join them"
+                yield Finding("levers", (name, kind), f"the lever {other} moves {moved}{words} too", remedy)
         if lever.hires is not None:
             yield from _hiring_levers(name, lever, groups[lever.hires], team)
         elif lever.spend is not None:
-            spend = funnel.channels[lever.spend].spend
-            parts = [spend.at(month) for month in lever.starts]
-            if any(part.assumption is not None or part.number <= 0 for part in parts):
-                words = f"the spend of {lever.spend} is not a plain number above zero from then on"
-                yield Finding("levers", (name, "spend"), words, "give the channel a spend, or improve an assumption")
+            yield from _spending_levers(name, lever, lever.spend, funnel)
+
+
+def _lever_names(
+    assumptions: Mapping[str, Assumption],
+    events: Mapping[str, Event],
+    shocks: Mapping[str, Shock],
+    levers: Mapping[str, Lever],
+) -> Iterator[Finding]:
+    """An improvement that is chosen becomes an event of its name, which must be free."""
+    taken = {name.casefold(): name for name in (*assumptions, *events, *shocks)}
+    for name, lever in levers.items():
+        several = len(lever.starts) > 1
+        for event in [f"{name} {month_label(month)}" if several else name for month in lever.starts]:
+            if lever.improves is not None and event.casefold() in taken:
+                words = f"{taken[event.casefold()]} is the name of an assumption, an event or a shock"
+                yield Finding("levers", (name,), words, "choose another name")
+
+
+def _spending_levers(name: str, lever: Lever, channel: str, funnel: Funnel) -> Iterator[Finding]:
+    for month in lever.starts:
+        spend = funnel.channels[channel].spend.at(month)
+        if spend.assumption is not None:
+            words = (
+                f"the spend of {channel} is the assumption {spend.assumption}, and a lever multiplies a plain number"
+            )
+            remedy = f"write improves: [{spend.assumption}], or a plain number as the channel's spend"
+        elif spend.number <= 0:
+            words, remedy = f"{channel} spends nothing in {month_label(month)}", "give the channel a spend"
+        else:
+            continue
+        yield Finding("levers", (name, "spend"), words, remedy)
+        return
 
 
 def _moved(lever: Lever) -> Iterator[tuple[str, str]]:
@@ -308,20 +341,19 @@ def _moved(lever: Lever) -> Iterator[tuple[str, str]]:
 
 def _hiring_levers(name: str, lever: Lever, group: SeatGroup, team: Team) -> Iterator[Finding]:
     least = lever.range[0]
-    for month in lever.starts:
-        if group.hires.get(month, 0) + least < 0:
-            words = (
-                f"{group.name} hires {group.hires.get(month, 0)} in {month_label(month)}, fewer than {plain(-least)}"
-            )
-            yield Finding("levers", (name, "range"), words, "raise the least amount")
     # Where a segment is pooled all the same, each seat still has its territory.
     is_worked = any(territory.seats == group.name for territory in team.territories)
     if is_worked and lever.territories is None:
         words = f"{group.name} work by territory"
         yield Finding("levers", (name,), words, "add territories: {potential: …}, what each further seat works")
-    elif is_worked and least < 0:
-        yield Finding(
-            "levers", (name, "range"), f"{group.name} work by territory", "choose a least amount of 0, or a scenario"
-        )
     elif lever.territories is not None and not is_worked:
         yield Finding("levers", (name, "territories"), f"{group.name} do not work by territory", "remove it")
+    if is_worked and least < 0:
+        words = f"{group.name} work by territory, and one with nobody would be left"
+        yield Finding("levers", (name, "range"), words, "choose a least amount of 0; write fewer as a scenario")
+        return
+    for month in lever.starts:
+        planned = group.hires.get(month, 0)
+        if planned + least < 0:
+            words = f"the plan hires {planned} for {group.name} in {month_label(month)}, and {plain(-least)} cannot be"
+            yield Finding("levers", (name, "range"), f"{words} taken from them", f"expected {plain(-planned)} or more")

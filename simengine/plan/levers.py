@@ -1,11 +1,9 @@
 """`levers:` what could be done about the plan: how much, from when on, at what cost, and who decides until when."""
 
-import math
-from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from simengine.plan.entry import Model, choice
@@ -19,36 +17,59 @@ MOST_STEPS = 1000
 _KINDS = ("hires", "spend", "improves", "event")
 _UNITS = {"hires": "count", "event": "months"}
 """Unit of a lever's amounts, where it is not a factor."""
+_SMALLEST = 0.001
+"""Smallest step of a factor."""
 
 
-def _kind(data: dict[str, Any]) -> str:
+def _kind(data: dict[str, Any]) -> str | None:
     """What a lever moves, as far as its keys are right."""
-    return next((kind for kind in _KINDS if data.get(kind) is not None), "hires")
+    return next((kind for kind in _KINDS if data.get(kind) is not None), None)
 
 
-class InLever:
+def unit_of(kind: str) -> str:
+    """Unit of the amounts of a lever that moves this.
+
+    >>> unit_of("hires"), unit_of("spend"), unit_of("event")
+    ('count', 'factor', 'months')
+    """
+    return _UNITS.get(kind, "factor")
+
+
+class LeverAmount:
     """Annotation of an amount: whole people, whole months, or a factor, by what the lever moves."""
 
-    def __init__(self, low: float = -math.inf) -> None:
-        self._low = low
+    is_step = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._validate)
 
-    def _validate(self, raw: object, info: ValidationInfo) -> float:
+    def _validate(self, raw: object, info: ValidationInfo) -> Any:
         kind = _kind(info.data)
-        unit = _UNITS.get(kind, "factor")
-        low, high = (0.0, 100.0) if unit == "factor" else (-1000.0, 1000.0)
-        bounds = max(self._low, low), high
-        return float(Constant(unit, *bounds, whole=unit != "factor").validate(raw, info))
+        # What is moved has a mistake of its own: then both forms may stand here.
+        is_factor = str(raw).strip().startswith("x") if kind is None else unit_of(kind) == "factor"
+        if is_factor:
+            low, example = (_SMALLEST, "x0.05") if self.is_step else (0.0, "x1.4")
+            return float(Constant("factor", low, 100.0, example=example).validate(raw, info))
+        unit = "count" if kind is None else unit_of(kind)
+        low, example = (1.0, "2") if self.is_step else (-1000.0, "3")
+        return float(Constant(unit, low, 1000.0, whole=True, example=example).validate(raw, info))
 
 
-class Span(InLever):
+class LeverStep(LeverAmount):
+    """Annotation of the step from one amount to the next."""
+
+    is_step = True
+
+
+class LeverRange(LeverAmount):
     """Annotation of the two ends of a lever's amounts."""
+
+    expected = "expected the least and the most, like [0, 6] or [x1.0, x1.4]"
 
     def _validate(self, raw: object, info: ValidationInfo) -> Any:
         if not isinstance(raw, list | tuple) or len(raw) != 2:
-            raise mistake(f"{shown(raw)} is no range", "expected the least and the most, like [0, 6] or [x1.0, x1.4]")
+            count = f" of {len(raw)}" if isinstance(raw, list | tuple) else ""
+            raise mistake(f"{shown(raw)}{count} is no range", self.expected)
         found, faults = [], []
         for index, item in enumerate(raw):
             try:
@@ -83,11 +104,11 @@ class Lever(Model):
 
     hires: Annotated[str, Ref("seat group")] | None = None
     spend: Annotated[str, Ref("channel")] | None = None
-    improves: Annotated[tuple[UncertainRef, ...], Field(min_length=1)] | None = None
+    improves: tuple[UncertainRef, ...] | None = None
     event: Annotated[str, Ref("event")] | None = None
-    starts: Annotated[tuple[Month, ...], Field(min_length=1)] = ()
-    range: Annotated[Any, Span()]
-    step: Annotated[float, InLever(1e-6)] | None = None
+    starts: tuple[Month, ...] = ()
+    range: Annotated[Any, LeverRange()]
+    step: Annotated[float, LeverStep()] | None = None
     cost: LeverCost | None = None
     phase_in_months: Annotated[int, Constant("months", 0, 600, whole=True)] = 0
     lead_time: Annotated[int, Constant("months", 0, 120, whole=True, example="3 months")] = 0
@@ -98,7 +119,7 @@ class Lever(Model):
     @property
     def kind(self) -> str:
         """What it moves: `hires`, `spend`, `improves` or `event`."""
-        return _kind(self.__dict__)
+        return _kind(self.__dict__) or "hires"
 
     @property
     def neutral(self) -> float:
@@ -120,16 +141,13 @@ class Lever(Model):
             return
         yield from self._range_faults()
         yield from self._month_faults(known)
-        kind = self.kind
-        if kind == "improves" and self.cost is None:
-            remedy = "add cost: {upfront: …, monthly: …}, of one step; 0 if it is free"
-            yield Fault((), "an improvement has a cost", remedy)
-        for name in self.improves or ():
-            if name not in known.units:
-                yield Fault(("improves",), f"{name} is an event", "name assumptions; an event is moved by `event`")
+        yield from self._improves_faults(known)
         for key, owner in (("territories", "hires"), ("phase_in_months", "improves")):
-            if key in self.model_fields_set and kind != owner:
+            if key in self.model_fields_set and self.kind != owner:
                 yield Fault((key,), f"belongs to a lever of {owner}", "remove it")
+
+    def _in_words(self, amount: float) -> str:
+        return f"x{plain(amount)}" if unit_of(self.kind) == "factor" else plain(amount)
 
     def _range_faults(self) -> Iterator[Fault]:
         low, high = self.range
@@ -138,17 +156,35 @@ class Lever(Model):
             return
         step = self.step or 1.0
         if low >= high:
-            yield Fault(("range",), f"{plain(low)} is not below {plain(high)}", "write the least amount first")
+            words = f"{self._in_words(low)} is not below {self._in_words(high)}"
+            yield Fault(("range",), words, "write the least amount first")
             return
-        steps = (high - low) / step
+        steps, stays = (high - low) / step, self._in_words(self.neutral)
         if steps > MOST_STEPS:
-            yield Fault(("step",), f"makes {steps:,.0f} steps", f"expected at most {MOST_STEPS:,}")
+            yield Fault(("step",), f"the range has {steps:,.0f} such steps", f"expected at most {MOST_STEPS:,}")
         elif abs(steps - round(steps)) > 1e-6:
-            yield Fault(("range",), f"is not a whole number of steps of {plain(step)}", "change step, or an end")
+            words = f"from {self._in_words(low)} to {self._in_words(high)} is no whole number of steps of "
+            yield Fault(("range",), words + self._in_words(step), "change step, or an end")
+        elif not low <= self.neutral <= high:
+            words = f"does not hold {stays}, which leaves the plan as it is"
+            yield Fault(("range",), words, f"widen it to {stays}")
         elif self.neutral not in self.amounts:
-            yield Fault(
-                ("range",), "does not hold what the plan has", f"choose ends and a step that meet {plain(self.neutral)}"
-            )
+            words = f"steps of {self._in_words(step)} from {self._in_words(low)} on miss {stays}, the plan as it is"
+            yield Fault(("range",), words, "change step, or an end")
+
+    def _improves_faults(self, known: Known) -> Iterator[Fault]:
+        if self.improves is None:
+            return
+        if not self.improves:
+            yield Fault(("improves",), "no assumption is named", "expected a list like [win_rate.smb]")
+        for index, name in enumerate(self.improves):
+            if name not in known.units:
+                yield Fault(("improves", index), f"{name} is an event", f"write event: {name}, in a lever of its own")
+            elif name in self.improves[:index]:
+                yield Fault(("improves", index), f"{name} stands here twice", "remove one")
+        if self.cost is None:
+            remedy = "add cost: {upfront: …, monthly: … per month}, of one step; {upfront: 0} if it is free"
+            yield Fault((), "no cost is given, and an improvement has one", remedy)
 
     def _month_faults(self, known: Known) -> Iterator[Fault]:
         if self.kind == "event":
@@ -157,16 +193,14 @@ class Lever(Model):
             return
         if not self.starts:
             yield Fault((), "no start is given", "add starts: [2027-03], or several months that may be chosen")
-        for index, (month, count) in enumerate(Counter(self.starts).items()):
-            if count > 1:
-                yield Fault(("starts", index), f"{month_label(month)} stands here twice", "remove one")
-        if known.header is None:
-            return
-        first, last = known.header.start, known.header.end
         for index, month in enumerate(self.starts):
-            if not first <= month <= last:
-                words = f"this month is outside the plan, {month_label(first)} to {month_label(last)}"
-                yield Fault(("starts", index), words, "choose a month inside it")
+            if month in self.starts[:index]:
+                yield Fault(("starts", index), f"{month_label(month)} stands here twice", "remove one")
+            elif known.header is not None and not known.header.start <= month <= known.header.end:
+                first, last = month_label(known.header.start), month_label(known.header.end)
+                yield Fault(
+                    ("starts", index), f"this month is outside the plan, {first} to {last}", "choose one inside"
+                )
 
 
 class Limits(Model):

@@ -13,6 +13,8 @@ from simengine.units import month_label
 
 FACTS = ("facts", "learned")
 """Sections that hold what happened and was learnt of it."""
+CHOICES = ("levers", "limits")
+"""Sections of what could be done: nothing of it is simulated, and its months may lie outside."""
 OF_HEADER = ("start", "months", "as_of", "version", "growth_from")
 OF_BASE = ("customers", "arr", "size_spread", "atr", "named_accounts", "history")
 OF_SEATS = ("existing", "tenure_months", "expected")
@@ -25,7 +27,7 @@ def mixed(facts: Plan, edits: Plan, target: str) -> Plan:
     Facts are the months of the plan and what is known of those past; of the base its customers, ARR, sizes, renewals by
     month, named accounts and history; the opening pipeline and cash; of each seat group who is there, with tenure, and
     the hires of months before the later of the two starts. Of numbers that change from a month on, months before that
-    start are facts too. All else, and everything that only `edits` has, is of `edits`.
+    start are facts too. All else, and everything that only `edits` has, is of `edits`; levers are left out.
 
     Parameters
     ----------
@@ -53,6 +55,8 @@ def mixed(facts: Plan, edits: Plan, target: str) -> Plan:
         content = _below(content, {}, "assumptions", _without_before)
     events = {name: _event(node, clock) for name, node in _content(content.get("events")).items()}
     content = _with(content, "events", Node(dict(events), tree.mark, tree.key_mark) if events else None)
+    for section in CHOICES:
+        content.pop(section, None)
     asked = content.get("targets")
     if asked is not None and isinstance(asked.value, list):
         content["targets"] = Node([one for one in asked.value if one.name == target], asked.mark, asked.key_mark)

@@ -14,6 +14,7 @@ from simengine.assumptions.laws import Distribution
 from simengine.plan.evidence import Assumption, Effect
 from simengine.plan.facts import Fact
 from simengine.plan.fields import InMonths
+from simengine.plan.levers import Lever, unit_of
 from simengine.plan.scalars import Quantity, plain
 from simengine.plan.schema import Plan
 from simengine.plan.source import Node, Path
@@ -96,6 +97,8 @@ def _units(model: type[BaseModel], field: str, instance: BaseModel) -> tuple[str
     """Unit of a field, and whether it is a mapping by month."""
     if isinstance(instance, Assumption) and field in ("plan", "distribution", "before"):
         return instance.unit, False
+    if isinstance(instance, Lever) and field in ("range", "step"):
+        return unit_of(instance.kind), False
     if isinstance(instance, Fact) and field == "value":
         return METRIC_UNITS[instance.output], False
     if isinstance(instance, Target) and field in ("at_least", "at_most"):

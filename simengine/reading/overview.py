@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from simengine.plan.schema import Plan
 from simengine.plan.targets import MEASURES, METRIC_UNITS
-from simengine.reading import customers, market, people, uncertain
+from simengine.reading import customers, levers, market, people, uncertain
 from simengine.reading.operating import OperatingPlan, Span
 from simengine.reading.parts import Cell, Figure, Phrase, Section, Table, money, month, say, share, table, whole
 from simengine.units import fiscal_period, month_label
@@ -21,7 +21,7 @@ def describe(plan: Plan) -> list[Section]:
     chapters = (
         *(_header(op), _targets(op), _segments(op), people.people(op), market.capacity(op), market.demand(op)),
         *(market.pipeline(op), customers.base(op), people.quotas(op), uncertain.events(op), uncertain.register(op)),
-        _metrics(op),
+        *(levers.levers(op), _metrics(op)),
     )
     return [chapter for chapter in chapters if chapter is not None and any(chapter.content)]
 

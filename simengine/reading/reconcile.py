@@ -9,7 +9,7 @@ import numpy as np
 
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
-from simengine.reading import benchmarks, market
+from simengine.reading import benchmarks, levers, market
 from simengine.reading.operating import CellName, OperatingPlan
 from simengine.reading.parts import Figure, Phrase, count, money, month, say, share, whole
 from simengine.reading.uncertain import worse
@@ -37,7 +37,7 @@ def reconcile(plan: Plan) -> list[Finding]:
     op = OperatingPlan(plan)
     rules = (
         *(_productivity, _street_quota, _over_assignment, _stated_atr, _named_accounts, _pipeline_coverage),
-        *(_volumes, _hopeful, _load, _territories, _hours, _service, _arr_per_csm),
+        *(_volumes, _hopeful, _load, _territories, _hours, _service, _arr_per_csm, _levers),
     )
     return [finding for rule in rules for finding in rule(op)]
 
@@ -322,3 +322,20 @@ def _arr_per_csm(op: OperatingPlan) -> Iterator[Finding]:
             ),
             "the seats of customer success",
         )
+
+
+# ---- levers ----
+
+
+def _levers(op: OperatingPlan) -> Iterator[Finding]:
+    """A lever can still be decided."""
+    as_of = op.plan.plan.as_of
+    for name, start, decision in levers.too_late(op.plan):
+        lever = op.plan.levers[name]
+        before = f"and the plan is as of {as_of}: it stays where it is"
+        if lever.event is not None:
+            told: tuple[Figure, ...] = (month(decision),)
+            words = f"{lever.event} was to be brought forward by {{}}, {before}"
+        else:
+            words, told = f"a start in {{}} was to be decided by {{}}, {before}", (month(start), month(decision))
+        yield Finding(f"lever {name}", say(words, *told), f"levers.{name}: lead_time and starts")

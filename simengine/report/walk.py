@@ -218,7 +218,7 @@ def walk_table(told: Facts) -> RenderableType:
 
 def _run_of(told: Facts, end: str) -> str:
     run, other = told[f"{end}_run"], told["new_run" if end == "old" else "old_run"]
-    name = "last run" if end == "old" else "this run"
+    name = run.get("name", "last run" if end == "old" else "this run")
     said = run["version"] if run["version"] != other["version"] else ""
     return f"{name} ({said})" if said else name
 
@@ -293,7 +293,6 @@ def _listed(changes: Sequence[Facts]) -> str:
 # ---- the figure ----
 
 
-@drawn
 def waterfall(told: Facts, ds: xr.Dataset) -> Figure:
     """From the last run to this one, bar by bar: the probability beside the expected value.
 
@@ -302,14 +301,18 @@ def waterfall(told: Facts, ds: xr.Dataset) -> Figure:
     told : from `walk_facts`, with `DRAWN` beliefs at most
     ds : the result of the new run
     """
+    return in_bars(told, source(ds))
+
+
+@drawn
+def in_bars(told: Facts, foot: str) -> Figure:
+    """The same, with another line at the foot."""
     subtitle = (
         "Each bar is averaged over all orders, and all add up; lines are 95% intervals; grey cannot be told from zero"
     )
     columns = _columns(told)
     wide = 0.33 if len(columns) == 2 else 0.7
-    figure, axes = page(
-        _finding(told), shortened(subtitle, _SUBTITLE), source(ds), left=0.27, right=0.73 - wide, bottom=0.11
-    )
+    figure, axes = page(_finding(told), shortened(subtitle, _SUBTITLE), foot, left=0.27, right=0.73 - wide, bottom=0.11)
     box = axes.get_position()
     axes.set_position((box.x0, box.y0, box.width, box.height - 0.03))
     panels = [axes]

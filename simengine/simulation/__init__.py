@@ -32,7 +32,7 @@ from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_lev
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["folder", "is_compiled", "ready", "simulate"]
+__all__ = ["STREAM_VERSION", "folder", "is_compiled", "ready", "simulate"]
 
 NAMES = {
     kind: tuple(output.name.lower() for output in outputs)

@@ -10,6 +10,7 @@ import numpy as np
 
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.draws import Array, values_at
+from simengine.baseline import Baseline
 from simengine.errors import SimengineError
 from simengine.kernel.run import in_order
 from simengine.plan.schema import Plan
@@ -47,6 +48,7 @@ class Points:
     targets : what is told of a path; by default the targets of the plan
     seed : of random variation and of the courses of shocks
     stream : 0 has the random variation of a run's draws, 1 that of its twins; any other number is apart from both
+    operating_plan : the baseline at plan values that a freeze of hiring looks at; by default that of `plan`
 
     Attributes
     ----------
@@ -54,12 +56,21 @@ class Points:
     shocks : (s,) sorted: the columns of `courses`
     """
 
-    def __init__(self, plan: Plan, *, targets: Sequence[Target] | None = None, seed: int = 7, stream: int = 0) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        targets: Sequence[Target] | None = None,
+        seed: int = 7,
+        stream: int = 0,
+        operating_plan: Baseline | None = None,
+    ) -> None:
         asked = plan if targets is None else plan.model_copy(update={"targets": tuple(targets)})
         reduction = Reduction(asked, "draw_unwidened", "headline", NAMES)
         laws = plan.widened()
         # No copula: the scores come joined, if they do.
-        self._run = Run(asked, pack(plan, seed, stream), laws, Dependence(), seed, reduction, paths_at_once(reduction))
+        packed = pack(plan, seed, stream, operating_plan)
+        self._run = Run(asked, packed, laws, Dependence(), seed, reduction, paths_at_once(reduction))
         self.names, self.shocks = tuple(laws), tuple(sorted(plan.shocks))
 
     def at(self, z: Array, luck: Luck, courses: Luck | None = None, executor: Executor | None = None) -> Array:
@@ -128,7 +139,7 @@ class Points:
     def mean_levels(self, courses: Luck) -> Array:
         """The mean level over the plan's months of every shock, (n, s), in its standard deviations, as a run has it."""
         header = self._run.plan.plan
-        levels = [_levels(self._run, name, numbers) for name, numbers in zip(self.shocks, courses.T, strict=True)]
+        levels = [course_levels(self._run, name, numbers) for name, numbers in zip(self.shocks, courses.T, strict=True)]
         persistences = [self._run.plan.shocks[name].persistence for name in self.shocks]
         means = [
             level.mean(axis=1) / mean_level_sd(persistence, header.months)
@@ -140,11 +151,11 @@ class Points:
 def _targets(job: _Job) -> Array:
     run, values = job.run, dict(zip(job.run.beliefs, job.values.T, strict=True))
     courses = zip(sorted(run.plan.shocks), job.courses.T, strict=True)
-    shocks = {name: _levels(run, name, numbers) for name, numbers in courses}
+    shocks = {name: course_levels(run, name, numbers) for name, numbers in courses}
     return run.paths(0, Drawn(values, {}, shocks), job.luck).columns["target_value"]
 
 
-def _levels(run: Run, shock: str, courses: Luck) -> Array:
+def course_levels(run: Run, shock: str, courses: Luck) -> Array:
     """Levels of a shock in the draws with these numbers, (n, month): drawn once each, neighbours in one go."""
     numbers, back = np.unique(courses, return_inverse=True)
     neighbours = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)

@@ -8,15 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simengine.assumptions.draws import Array
-from simengine.baseline import baseline, spreadsheet_values
+from simengine.assumptions.draws import Array, draw
+from simengine.baseline import Baseline, baseline, spreadsheet_values
 from simengine.errors import SimengineError
 from simengine.kernel.run import in_order
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
-from simengine.results.reduction import Reduction
-from simengine.simulation import AHEAD, NAMES, Progress, Run, paths_at_once, processors, workers
+from simengine.results.reduction import Drawn, Reduction
+from simengine.simulation import AHEAD, NAMES, Luck, Progress, Run, paths_at_once, processors, workers
 from simengine.simulation.pack import pack
+from simengine.simulation.points import Points, course_levels
 from simengine.units import MONTHS_PER_YEAR, fiscal_period
 
 
@@ -78,14 +79,73 @@ def target_values(
     return values
 
 
-def _run(plan: Plan, targets: Sequence[Target], seed: int) -> Run:
-    # A freeze of hiring looks at the bookings of the operating plan, which knows all of its hires.
-    operating = None if plan.team.hiring_freeze is None else baseline(plan, spreadsheet_values(plan, "operating plan"))
+class _Chosen(NamedTuple):
+    run: Run
+    values: Array
+    draws: Luck
+
+
+def chosen_values(
+    plan: Plan,
+    draws: Luck,
+    *,
+    seed: int = 7,
+    targets: Sequence[Target] | None = None,
+    executor: Executor | None = None,
+) -> Array:
+    """As `target_values`, in the draws of these numbers, (n, target): any of them, in any order.
+
+    Parameters
+    ----------
+    plan : a checked plan
+    draws : (n,) numbers, from 0 to 2^32 − 1
+    seed, targets, executor : as in `target_values`
+    """
+    asked = tuple(plan.targets if targets is None else targets)
+    if len(draws) == 0:
+        return np.empty((0, len(asked)))
+    run = _run(plan, asked, seed)
+    values = _drawn(run, draws)
+    size = max(1, min(run.reduction.span, -(-len(draws) // processors())))
+    rows = [slice(first, first + size) for first in range(0, len(draws), size)]
+    with workers(executor) as pool:
+        jobs = [_Chosen(run, values[row], draws[row]) for row in rows]
+        return np.concatenate(list(in_order(pool, _chosen, jobs, AHEAD)))
+
+
+def _drawn(run: Run, draws: Luck) -> Array:
+    """The value of everything uncertain in each draw, (n, k), as a run has it."""
+    first = int(draws.min())
+    return draw(run.beliefs, run.dependence, run.seed, first, int(draws.max()) + 1).values[draws - first]
+
+
+def _chosen(job: _Chosen) -> Array:
+    run, values = job.run, dict(zip(job.run.beliefs, job.values.T, strict=True))
+    shocks = {name: course_levels(run, name, job.draws) for name in sorted(run.plan.shocks)}
+    return run.paths(0, Drawn(values, {}, shocks), job.draws).columns["target_value"]
+
+
+def _until_targets(plan: Plan, targets: Sequence[Target]) -> Plan:
+    """A plan as far as some targets need it: until the fiscal year of the last of them is over."""
     months = last_month(plan, targets) - plan.plan.start + 1
     header = plan.plan.model_copy(update={"months": max(1, months)})
-    cut = plan.model_copy(update={"plan": header, "targets": tuple(targets)})
+    return plan.model_copy(update={"plan": header, "targets": tuple(targets)})
+
+
+def target_points(plan: Plan, targets: Sequence[Target], *, seed: int = 7) -> Points:
+    """Targets where the normal scores are chosen; at those of a run's own draws, what `target_values` gives."""
+    return Points(_until_targets(plan, targets), seed=seed, operating_plan=_operating(plan))
+
+
+def _operating(plan: Plan) -> Baseline | None:
+    """The whole plan's baseline where hiring is frozen by it: it knows all of the plan's hires."""
+    return None if plan.team.hiring_freeze is None else baseline(plan, spreadsheet_values(plan, "operating plan"))
+
+
+def _run(plan: Plan, targets: Sequence[Target], seed: int) -> Run:
+    cut = _until_targets(plan, targets)
     reduction = Reduction(cut, "draw_unwidened", "headline", NAMES)
-    packed = pack(cut, seed, operating_plan=operating)
+    packed = pack(cut, seed, operating_plan=_operating(plan))
     return Run(cut, packed, cut.widened(), cut.copula(), seed, reduction, paths_at_once(reduction))
 
 

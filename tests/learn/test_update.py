@@ -241,6 +241,54 @@ def test_a_target_that_nobody_can_tell_of_any_more_is_left_out_and_said(folder: 
     assert "# of the board" in found.files["small-q1.yaml"]
 
 
+LEVERS = """
+levers:                                             # what could be done
+  early sellers: {hires: ae-smb-new, starts: [2027-03], range: [0, 2], owner: CRO}
+  sellers:                                          # as agreed
+    hires: ae-smb-new
+    starts: [2027-02, 2027-06]
+    range: [-1, 2]
+    owner: CRO
+  louder: {spend: inbound, starts: [2027-04], range: [x1.0, x1.5], step: x0.1, owner: CMO}
+limits: {budget: 500_000}
+"""
+
+
+def test_levers_keep_the_starts_that_are_left_and_it_is_said(folder: Path) -> None:
+    write_files(folder, PLAN + LEVERS)
+    found = done(folder)
+    assert list(found.plan.levers) == ["sellers", "louder"]
+    assert [month_label(month) for month in found.plan.levers["sellers"].starts] == ["2027-06"]
+    assert found.plan.limits.budget == 500_000
+    assert [words for words in found.said if words.startswith("lever")] == [
+        "lever early sellers is left out: it could start in 2027-03, which is past",
+        "lever sellers cannot start in 2027-02 any more, which is past",
+    ]
+    assert "# as agreed" in found.files["small-q1.yaml"]
+
+
+def test_where_no_lever_is_left_the_section_goes(folder: Path) -> None:
+    lever = "\nlevers:\n  sellers: {hires: ae-smb-new, starts: [2027-03], range: [0, 2], owner: CRO}\n"
+    write_files(folder, PLAN + lever)
+    found = done(folder)
+    assert found.plan.levers == {}
+    assert "levers:" not in found.files["small-q1.yaml"]
+
+
+def test_a_lever_that_what_happened_makes_impossible_is_left_out_and_said(folder: Path) -> None:
+    # Three have come in place of two: June's hire is one of them, and cannot be taken away any more.
+    known = tables()
+    more = {"role": "ae", "seats": "ae-smb-new", "segment": "smb", "start": "2027-03-08", "end": None, "reason": ""}
+    known["people"] = pd.concat(
+        [known["people"], table("people", **{k: [v] * 2 for k, v in more.items()}, id=["n1", "n2"])]
+    )
+    write_files(folder, PLAN + LEVERS, known)
+    found = done(folder)
+    assert list(found.plan.levers) == ["louder"]
+    (words,) = [words for words in found.said if words.startswith("lever sellers is left out")]
+    assert "the plan hires 0 for ae-smb-new in 2027-06" in words
+
+
 def test_nothing_is_written_over_unless_asked_for_and_never_the_plan_itself(updated: tuple[Path, Updated]) -> None:
     folder, found = updated
     with pytest.raises(SimengineError, match=r"small-q1\.yaml is there already"):

@@ -317,3 +317,11 @@ def test_a_value_that_is_infinite_on_some_paths_is_left_out():
     assert np.isnan(found["value"].values).all()
     assert np.isnan(found["value_change"])
     assert not found["value_distinguishable"].any()
+
+
+def test_levers_are_no_edit(tiny):
+    lever = "\nlevers:\n  sellers: {hires: ae-smb-new, starts: [2027-03], range: [0, 2], owner: CRO}\n"
+    text = TINY.replace("at_least: 6_000_000", "at_least: 5_000_000") + lever
+    found = walked(tiny, (loads(text), tiny[1]))
+    assert list(found["player"].values) == ["simulation error"]
+    assert found.sizes["change"] == 0

@@ -139,3 +139,17 @@ def test_an_event_that_was_counted_on_before_the_plan_is_counted_from_its_start(
     assert plan.events["push"].plan == month_number("2027-05")
     assert plan.planned["push"] == 8
     assert plan.events["push"].success is None
+
+
+LEVERS = """
+levers:
+  sellers: {hires: ae-smb-new, starts: [2027-02, 2027-04], range: [-1, 2], owner: CRO}
+limits: {budget: 1_000_000}
+"""
+
+
+def test_levers_are_left_out_for_their_months_may_lie_outside():
+    one = loads(OLD + LEVERS)
+    made = mixed(loads(LATER), one, "board ARR")
+    assert (made.levers, made.limits.budget) == ({}, None)
+    assert made.digest_simulated == mixed(loads(LATER), loads(OLD), "board ARR").digest_simulated

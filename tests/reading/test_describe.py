@@ -10,7 +10,7 @@ from simengine.reading.reconcile import reconcile
 from simengine.reading.uncertain import uses, worse
 from simengine.report.describe import WIDTH, cell, document, markdown, text
 from tests.generated import generated_plan
-from tests.reading.example import plan
+from tests.reading.example import TEXT, plan
 
 
 def tables(plan):
@@ -289,3 +289,48 @@ def test_any_plan_can_be_read(i):
     assert max(map(len, written.splitlines())) <= WIDTH
     assert markdown(sections, "USD").count("\n## ") == len(sections) - 1
     assert all(cell(finding.found, "USD") for finding in reconcile(any_plan))
+
+
+LEVERS = """
+levers:
+  sellers:
+    hires: ae-smb
+    starts: [2027-03, 2027-05]
+    range: [0, 4]
+    step: 2
+    lead_time: 1 month
+    owner: CRO
+    territories: {potential: x1}
+  louder: {spend: inbound, starts: [2027-02], range: [x0.9, x1.3], step: x0.1, owner: CMO}
+  coaching:
+    improves: [win_rate.smb]
+    starts: [2027-04]
+    range: [x1.0, x1.2]
+    step: x0.05
+    cost: {upfront: 5_000, monthly: 1_000 per month}
+    owner: RevOps
+  site sooner: {event: new site, range: [0, 2], lead_time: 2 months, owner: CMO}
+limits: {budget: 500_000, hires_per_month: 3}
+"""
+
+
+def test_levers_are_told_with_what_a_step_costs():
+    section = next(section for section in describe(loads(TEXT + LEVERS)) if section.title == "Levers")
+    made, *limits = section.content
+    told = {cell(row[0], "USD"): [cell(part, "USD") for part in row[1:]] for row in made.rows}
+    # Two sellers at 180,000 a year each; a tenth of 20,000; an event of 70 % that costs 10,000 a month.
+    assert told == {
+        "sellers": [
+            *("hires of ae-smb", "CRO", "2027-03, 2027-05", "2027-02, 2027-04", "0", "4", "2", "$0", "$30.0k"),
+        ],
+        "louder": ["spend of inbound", "CMO", "2027-02", "2027-02", "x0.90", "x1.30", "0.1", "$0", "$2.0k"],
+        "coaching": ["win_rate.smb", "RevOps", "2027-04", "2027-04", "x1.00", "x1.20", "0.05", "$5.0k", "$1.0k"],
+        "site sooner": [
+            *("start of new site", "CMO", "before 2027-07", "2027-04", "0", "2", "1", "$7.0k", "$0"),
+        ],
+    }
+    assert [cell(part, "USD") for part in limits] == [
+        "Together they may cost $500k until a target is decided.",
+        "At most 3 people may be hired in a month, those of the plan included.",
+    ]
+    assert "Levers" not in {section.title for section in describe(plan())}

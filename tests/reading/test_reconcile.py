@@ -2,9 +2,10 @@
 
 import pytest
 
+from simengine.plan import loads
 from simengine.reading.reconcile import reconcile
 from simengine.report.describe import cell
-from tests.reading.example import plan
+from tests.reading.example import TEXT, plan
 
 
 def findings(*overrides):
@@ -75,3 +76,24 @@ def test_atr_that_does_not_quite_add_up_is_said():
 
 def test_customers_outside_the_dollar_are_not_held_against_a_survey_in_dollars():
     assert "ARR per CSM" not in findings("plan.currency=JPY", "team.seats.csm.existing=12")
+
+
+LEVERS = """
+levers:
+  success: {hires: csm, starts: [2027-02, 2027-04], range: [0, 2], lead_time: 3 months, owner: CCO}
+  site sooner: {event: new site, range: [0, 2], lead_time: 7 months, owner: CMO}
+"""
+
+
+def test_a_lever_that_it_is_too_late_for_is_said():
+    found = {one.subject: cell(one.found, "USD") for one in reconcile(loads(TEXT + LEVERS))}
+    assert found == {
+        "lever success": (
+            "a start in 2027-02 was to be decided by 2026-11, and the plan is as of 2026-12-31: it stays where it is"
+        ),
+        "lever site sooner": (
+            "new site was to be brought forward by 2026-11, and the plan is as of 2026-12-31: it stays where it is"
+        ),
+    }
+    in_time = LEVERS.replace("3 months", "2 months").replace("7 months", "6 months")
+    assert reconcile(loads(TEXT + in_time)) == []

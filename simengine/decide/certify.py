@@ -1,0 +1,142 @@
+r"""Whether a choice that a search found keeps what it promises: on fresh draws, with a bound that holds.
+
+A search takes the best of many, and so takes noise for merit. What it found is simulated anew, on draws of another seed
+that had no part in the choice. With k of n fresh draws reaching the target, the one-sided bound of Clopper and Pearson
+(Biometrika 26, 1934, 404-413) is the share p with `P(Binomial(n, p) ≥ k) = α`, a quantile of Beta(k, n − k + 1). It is
+above the truth with probability α at most. Of m choices each has `α = 5 % / m` (Bonferroni): the chance that any of
+them is called shown while it falls short is 5 % at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+
+from simengine.decide.levers import Levers, Mix
+from simengine.decide.paired import Hits
+from simengine.errors import SimengineError
+from simengine.plan.targets import Target
+from simengine.simulation.reached import target_values
+
+RISK = 0.05
+"""That any choice is called shown while it falls short of the confidence."""
+_HOPELESS = 1e-4
+"""Of a choice that keeps the confidence, the chance to be given up early; this can make none shown that is not."""
+_STEPS = 16
+_SMALLEST_STEP = 4_096
+
+Fresh = Callable[[Mix, int, int], Hits]
+"""Whether a choice reaches the target, on fresh draws from one number to another."""
+
+
+class Verified(NamedTuple):
+    """A choice on fresh draws.
+
+    Attributes
+    ----------
+    mix : the choice
+    hits : whether each fresh draw reaches the target, (paths,); fewer where it was given up early
+    bound : the probability is at least this, with the confidence of its share of the level
+    shown : whether that is the confidence asked for, or more
+    """
+
+    mix: Mix
+    hits: Hits
+    bound: float
+    shown: bool
+
+    @property
+    def probability(self) -> float:
+        """Share of the fresh draws."""
+        return float(np.mean(self.hits))
+
+
+def lower_bound(hits: int, draws: int, risk: float) -> float:
+    """The one-sided bound of Clopper and Pearson: the true share is less with probability `risk` at most.
+
+    >>> round(lower_bound(820, 1000, 0.05), 4), lower_bound(0, 10, 0.05), round(lower_bound(10, 10, 0.05), 4)
+    (0.7988, 0.0, 0.7411)
+    """
+    from scipy.special import betaincinv
+
+    return float(betaincinv(hits, draws - hits + 1, risk)) if hits else 0.0
+
+
+def upper_bound(hits: int, draws: int, risk: float) -> float:
+    """The same from above.
+
+    >>> round(upper_bound(820, 1000, 0.05), 4)
+    0.8398
+    """
+    return 1.0 - lower_bound(draws - hits, draws, risk)
+
+
+def certify(
+    mixes: Sequence[Mix],
+    confidence: float,
+    fresh: Fresh,
+    *,
+    paths: int,
+    risk: float = RISK,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Verified, ...]:
+    """Verify choices on fresh draws, in their order.
+
+    One that has hardly a chance left is given up before all paths are simulated. That only makes fewer be shown: the
+    level holds.
+
+    Parameters
+    ----------
+    mixes : the choices, fixed before any of these draws is seen
+    confidence : the probability that they are to keep
+    fresh : simulates draws that had no part in choosing them
+    paths : draws of each
+    risk : that any is called shown falsely, split evenly
+    progress : called with the paths done, and all
+    """
+    if paths < 1:
+        raise SimengineError(f"{paths} paths verify nothing; take 10,000 or more")
+    step = max(_SMALLEST_STEP, -(-paths // _STEPS))
+    found = []
+    for number, mix in enumerate(mixes):
+        parts: list[Hits] = []
+        for start in range(0, paths, step):
+            parts.append(fresh(mix, start, min(start + step, paths)))
+            hits = np.concatenate(parts)
+            if progress is not None:
+                progress(number * paths + len(hits), len(mixes) * paths)
+            if upper_bound(int(hits.sum()), len(hits), _HOPELESS / _STEPS) < confidence:
+                break
+        bound = lower_bound(int(hits.sum()), len(hits), risk / len(mixes))
+        found.append(Verified(mix, hits, bound, len(hits) == paths and bound >= confidence))
+    return tuple(found)
+
+
+class FreshPaths:
+    """Fresh draws of the choices of a plan.
+
+    Parameters
+    ----------
+    levers, target : what was chosen from, and what is to be reached
+    seed : not that of the search
+    executor : runs the blocks; by default one thread for each processor
+
+    Attributes
+    ----------
+    paths : simulated so far
+    """
+
+    def __init__(self, levers: Levers, target: Target, seed: int, executor: Executor | None = None) -> None:
+        self.levers, self.target, self.seed = levers, target, seed
+        self.paths = 0
+        self._executor = executor
+
+    def __call__(self, mix: Mix, start: int, stop: int) -> Hits:
+        """Whether draws reach the target under a choice, (stop − start,)."""
+        plan = self.levers.chosen(mix)
+        values = target_values(plan, start, stop, seed=self.seed, targets=(self.target,), executor=self._executor)
+        self.paths += stop - start
+        return self.target.is_reached(values[:, 0])

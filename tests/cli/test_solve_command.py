@@ -1,0 +1,132 @@
+"""`simengine solve` and `simengine frontier` from outside."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from simengine.cli import cli
+from simengine.plan import load
+
+TINY = Path(__file__).parents[1] / "plans" / "tiny.yaml"
+LEVERS = """
+levers:
+  sellers: {hires: ae-smb-new, starts: [2027-02], range: [0, 2], owner: CRO, lead_time: 1 month}
+  coaching:
+    improves: [win_rate.smb]
+    starts: [2027-02]
+    range: [x1.0, x1.2]
+    step: x0.05
+    cost: {upfront: 20_000}
+    owner: CRO
+  desk:
+    improves: [renewal.smb]
+    starts: [2027-01]
+    range: [x1.0, x1.04]
+    step: x0.01
+    cost: {upfront: 30_000}
+    owner: CCO
+limits: {budget: 500_000}
+"""
+QUICK = ("-n", "256", "--verify", "3000")
+
+
+def call(*arguments):
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    file = tmp_path_factory.mktemp("plans") / "levers.yaml"
+    file.write_text(TINY.read_text().replace("6_000_000", "5_200_000") + LEVERS)
+    return file
+
+
+def test_solve_says_what_to_do_and_writes_it(plan, tmp_path):
+    result = call("solve", plan, "--confidence", "0.45", *QUICK, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    words = (
+        "What makes board ARR 45% likely",
+        "decide by",
+        "together",
+        "Certificate: 3,000 fresh paths",
+        "shown",
+        "seed 8",
+    )
+    for text in words:
+        assert text in " ".join(result.stdout.split())
+    assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
+    assert f"Next: simengine run {tmp_path / 'out' / 'chosen.yaml'}" in result.stdout
+    assert load(tmp_path / "out" / "chosen.yaml").plan.name == "Tiny"
+    again = call("solve", plan, *QUICK, "-o", tmp_path / "out")
+    assert again.exit_code == 2
+    assert "is there already; choose another folder (-o), or add --overwrite" in again.stderr
+
+
+def test_solve_as_json(plan):
+    told = json.loads(call("solve", plan, "--confidence", "0.45", *QUICK, "--json").stdout)
+    assert told["chosen"]["shown"]
+    assert told["chosen"]["bound"] >= 0.45
+    assert told["scenarios"] == []
+    assert {one["name"] for one in told["chosen"]["levers"]} <= {"sellers", "coaching", "desk"}
+
+
+def test_solve_out_of_reach(plan):
+    result = call(
+        "solve", plan, "--at-least", "9e6", "--confidence", "0.9", "-n", "64", "--verify", "500", "--evaluations", "20"
+    )
+    assert result.exit_code == 0
+    words = " ".join(result.stdout.split())
+    assert "Out of reach: no choice found makes board ARR 90% likely." in words
+    assert "The range of the levers binds" in words
+
+
+def test_solve_says_what_the_budget_stops(plan):
+    words = " ".join(call("solve", plan, "--confidence", "0.45", "--budget", "1000", *QUICK).stdout.split())
+    assert "What binds is the budget: without that a choice of" in words
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("--reach", "nobody"), "no target is named 'nobody'"),
+        (("--reach", "NRR"), "NRR declares no confidence"),
+        (("--confidence", "80"), "choose one between 0 and 1"),
+        (("--budget", "-1"), "is no amount of money"),
+        (("--confidence", "0.999", "-n", "50"), "draws cannot show a confidence of 99.9%; take more (-n)"),
+        (("--verify", "0"), "take 1 or more"),
+        (("-n", "0"), "take 1 or more"),
+        (("--evaluations", "0"), "allow one choice at least"),
+    ],
+)
+def test_solve_refuses_in_words(plan, wrong, message):
+    result = call("solve", plan, *wrong)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_plan_without_levers_is_told_where_they_go():
+    result = call("solve", TINY)
+    assert result.exit_code == 2
+    assert "the plan has no levers: add what could be done under levers:" in result.stderr
+
+
+def test_frontier_is_told_drawn_and_written(plan, tmp_path):
+    folder = tmp_path / "front"
+    result = call("frontier", plan, "--points", "3", "-n", "128", "--verify", "1000", "-o", folder)
+    assert result.exit_code == 0, result.stderr
+    assert "What does it cost to make board ARR likelier?" in result.stdout
+    assert (folder / "frontier.png").read_bytes()[:4] == b"\x89PNG"
+    assert load(folder / "point-02.yaml").scenario.name == "Tiny: point 2"
+    assert call("frontier", plan, "-o", folder).exit_code == 2
+    told = json.loads(
+        call(
+            "frontier", plan, "--points", "3", "-n", "128", "--verify", "1000", "-o", folder, "--overwrite", "--json"
+        ).stdout
+    )
+    costs = [point["cost"] for point in told["points"]]
+    assert costs == sorted(costs)
+    assert len(told["scenarios"]) == len(costs) <= 3
+    assert told["points"][0]["levers"] == []
+    assert told["points"][-1]["probability"]["lower"] > told["points"][0]["probability"]["upper"]
