@@ -119,6 +119,13 @@ def test_the_funnel_is_of_a_size_that_a_path_can_walk_one_by_one(spreadsheet: Ba
     assert by_stage[:, -1].mean() <= 250
 
 
+@pytest.mark.parametrize("file", sorted(NORTHSTAR.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_file_is_a_plan_with_the_targets_of_the_board(plan: Plan, file: Path) -> None:
+    scenario = load(file)
+    assert scenario.targets == plan.targets
+    assert file.stem == "base" or (scenario.scenario is not None and scenario.scenario.story)
+
+
 def test_hiring_ahead_changes_nothing_but_hires(plan: Plan) -> None:
     ahead = load(NORTHSTAR / "hire-ahead.yaml")
     assert changed_sections(plan, ahead) == {"scenario", "team"}
