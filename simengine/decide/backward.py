@@ -16,12 +16,11 @@ from simengine.decide.gap import CONFIDENCE
 from simengine.decide.moved import put_off
 from simengine.decide.paired import difference_of_means, difference_of_shares
 from simengine.decide.ready import BOOKINGS, WORKLOAD, Hires, hiring_groups
-from simengine.decide.trials import target_of
 from simengine.errors import SimengineError
 from simengine.explain.intervals import proportion
 from simengine.plan.people import SeatGroup
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of
 from simengine.results.paths import Array
 from simengine.simulation.reached import target_values
 from simengine.units import fiscal_period, fiscal_quarter, month_label

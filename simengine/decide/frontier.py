@@ -28,11 +28,11 @@ from simengine.decide.paired import LEVEL, Hits, mcnemar
 from simengine.decide.search import search
 from simengine.decide.solve import DRAWS, Progress, levers_of
 from simengine.decide.space import Space
-from simengine.decide.trials import Trials, target_of
+from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
 from simengine.explain.intervals import Bounded, proportion
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of
 
 VERIFY = 16_384
 POINTS = 8

@@ -157,7 +157,7 @@ def _loaded(files: Sequence[str | PathLike[str]], faults: list[Problem]) -> Iter
 
 def _titles(plans: Mapping[str, Plan]) -> list[str]:
     """What scenarios are called: as in their file; with the file where two are called alike."""
-    titles = [plan.scenario.name if plan.scenario else plan.plan.name for plan in plans.values()]
+    titles = [plan.title for plan in plans.values()]
     stems = [Path(file).stem for file in plans]
     files = stems if len({*stems}) == len(stems) else plans
     return [

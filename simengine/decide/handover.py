@@ -28,7 +28,7 @@ from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
 from simengine.results.costs import booked_in, costs, groups_of
 from simengine.timeline import Timeline
-from simengine.units import MONTHS_PER_YEAR, month_label, month_number
+from simengine.units import MONTHS_PER_YEAR, month_label
 
 Cell = str | int | float | Decimal
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -298,13 +298,11 @@ def _requisition(seats: _Seats, seat: _Seat, status: str, named: tuple[str, Leve
     lead = 0 if declared is None or status != "added" else declared.lead_time
     open_by = _open_by(seats, seat, lead)
     total = recruiting + math.fsum(pay[seat.month :])
-    header = seats.plan.plan
-    now = header.start if header.as_of is None else month_number(f"{header.as_of:%Y-%m}")
     territory = "" if seat.territory is None else seat.territory.name
     return (
         *(*_about(seat), territory, status, int(status != "cancelled"), seats.start(seat)),
         month_label(open_by) if is_hired else "",
-        ("yes" if open_by < now else "no") if is_hired else "",
+        ("yes" if open_by < seats.plan.plan.now else "no") if is_hired else "",
         *(_cents(recruiting), _cents(float(pay[seat.month]))),
         _cents(total),
         *("" if declared is None else declared.owner, name),

@@ -61,7 +61,7 @@ class Levers:
 
     def __init__(self, plan: Plan, until: int) -> None:
         self.plan, self.until = plan, until
-        self._now = plan.plan.start if plan.plan.as_of is None else month_number(f"{plan.plan.as_of:%Y-%m}")
+        self._now = plan.plan.now
         dials = [dial for name, lever in plan.levers.items() for dial in self._dials(name, lever)]
         self.closed = tuple(dial.name for dial in dials if len(dial.amounts) == 1)
         self.dials = tuple(dial for dial in dials if len(dial.amounts) > 1)

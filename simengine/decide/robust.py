@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from simengine.assumptions.draws import Array, latent
 from simengine.decide.paired import LEVEL, Hits, difference_of_means, difference_of_shares, mcnemar, ranked
-from simengine.decide.trials import target_of
-from simengine.decide.worth import NOTHING, about
+from simengine.decide.worth import about
 from simengine.errors import SimengineError
 from simengine.explain import impact_and_certainty, rank
-from simengine.explain.intervals import Bounded, beyond_noise, proportion, stacked, with_bounds
+from simengine.explain.intervals import UNKNOWN, Bounded, beyond_noise, proportion, stacked, with_bounds
 from simengine.plan.scalars import nearest
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of
 from simengine.simulation import Progress, simulate
 from simengine.simulation.points import Points
 from simengine.simulation.reached import target_points
@@ -129,12 +128,7 @@ def robust(
     count()
     wanted = goal.confidence if confidence is None else confidence
     ds = _dataset(plan, goal, wanted, as_it_is, cases, _Case(ALL, "", together), watched, draws, seed)
-    return ds.assign_attrs({f"name_{key}": _called(each) for key, each in plans.items()})
-
-
-def _called(plan: Plan) -> str:
-    """The name of a scenario, else of the plan."""
-    return plan.plan.name if plan.scenario is None else plan.scenario.name
+    return ds.assign_attrs({f"name_{key}": each.title for key, each in plans.items()})
 
 
 # ---- what is watched ----
@@ -309,7 +303,7 @@ def _share(hits: Hits) -> Bounded:
 def _beyond(case: _Case, as_it_is: Mapping[str, Hits]) -> Bounded:
     """How much more of its probability the chosen plan loses than the base does."""
     if BASE not in as_it_is:
-        return NOTHING
+        return UNKNOWN
     chosen, base = (case.hits[key].astype(float) - as_it_is[key] for key in (CHOSEN, BASE))
     return difference_of_means(chosen, base)
 

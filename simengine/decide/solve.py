@@ -14,11 +14,11 @@ from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits, difference_of_shares
 from simengine.decide.search import EVALUATIONS, Found, Tried, search
 from simengine.decide.space import Space
-from simengine.decide.trials import Trials, target_of
+from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
 from simengine.explain.intervals import Bounded, proportion
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of
 from simengine.simulation.reached import last_month
 
 DRAWS = 2_048

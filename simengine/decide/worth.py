@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from simengine.decide.levers import Dial, Levers, Mix
 from simengine.decide.paired import LEVEL, Hits, difference_of_means, difference_of_shares, mcnemar, ranked
-from simengine.decide.trials import target_of
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Bounded, Floats, median, proportion, stacked, with_bounds
+from simengine.explain.intervals import UNKNOWN, Bounded, Floats, median, proportion, stacked, with_bounds
 from simengine.explain.ties import rank_groups
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of
 from simengine.results.outputs import OUTPUTS
 from simengine.simulation import Progress
 from simengine.simulation.reached import last_month, target_values
@@ -31,8 +30,6 @@ WEEKS_PER_MONTH = 365.25 / 7 / MONTHS_PER_YEAR
 BESIDE = ("ending_arr", "sm_spend", "cac_payback", "net_burn", "lowest_cash")
 """Metrics of the target's fiscal year that a lever moves beside the target."""
 Places = NDArray[np.int64]
-NOTHING: Bounded = (math.nan, math.nan, math.nan)
-"""No estimate."""
 
 
 class _Choice(NamedTuple):
@@ -255,7 +252,7 @@ def change_of(metric: str, here: Floats, there: Floats) -> Bounded:
         return difference_of_means(here, there)
     with np.errstate(invalid="ignore"):
         d = here - there
-    return NOTHING if np.isnan(d).any() else median(d)
+    return UNKNOWN if np.isnan(d).any() else median(d)
 
 
 def over(found: Bounded, by: float) -> Bounded:
@@ -265,7 +262,7 @@ def over(found: Bounded, by: float) -> Bounded:
     ((-0.05, -0.1, -0.025), (nan, nan, nan))
     """
     if not by:
-        return NOTHING
+        return UNKNOWN
     value, *ends = (each / by for each in found)
     return value, min(ends), max(ends)
 
@@ -360,7 +357,7 @@ def _of_dial(levers: Levers, trials: _Trials, choice: _Choice, money: float) -> 
     """What is told of a dial at the end of its range."""
     dial, lever, full, cost = choice.dial, levers.lever(choice.dial), choice.full, choice.cost
     steps, gain = abs(levers.steps(dial, choice.place)), trials.gain(full)
-    delay = NOTHING if choice.later is None else trials.gain(full, choice.later)
+    delay = UNKNOWN if choice.later is None else trials.gain(full, choice.later)
     return {
         "name": dial.name,
         "lever": dial.lever,
@@ -390,7 +387,7 @@ def _of_all(levers: Levers, trials: _Trials, everything: _Everything, money: flo
     return {
         **dict.fromkeys(_LABELS, ""),
         **dict.fromkeys(_NUMBERS, math.nan),
-        **dict.fromkeys(_ESTIMATES, NOTHING),
+        **dict.fromkeys(_ESTIMATES, UNKNOWN),
         "name": ALL,
         "within_limits": everything.within_limits,
         "cost": everything.cost,

@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 Bounded = tuple[float, float, float]
 """An estimate, and the lower and upper bound of its 95 % interval."""
 
+UNKNOWN: Bounded = (math.nan, math.nan, math.nan)
+"""No estimate."""
+
 Z95 = 1.959963984540054
 """The 97.5 % point of the standard normal law."""
 

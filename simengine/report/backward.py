@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from simengine.plan.targets import unit_of
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance, heading, note, table, under
 from simengine.report.words import between, change, metric_name, number, percent
-from simengine.results.outputs import OUTPUTS
 from simengine.units import month_label
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def backward_facts(found: Backward) -> Facts:
         "target": target.name,
         "metric": target.metric,
         "period": target.period,
-        "unit": OUTPUTS[target.metric].attributes(found.currency)["units"],
+        "unit": unit_of(target.metric, found.currency),
         "currency": found.currency,
         "confidence": found.confidence,
         "draws": found.draws,

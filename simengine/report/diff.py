@@ -16,11 +16,11 @@ from simengine.decide.changes import Change
 from simengine.decide.compared import NOISE, Bar, Diff, Effect
 from simengine.explain.intervals import Bounded
 from simengine.plan.schema import Plan
+from simengine.plan.targets import unit_of
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import heading, note, table, under
 from simengine.report.walk import in_bars, sentence
 from simengine.report.words import between, change, metric_name, number, shortened
-from simengine.results.outputs import OUTPUTS
 
 _ROW = re.compile(r"^(?P<table>.*?)\.?\b\d+\.\w+$")
 """A value of a row of a table."""
@@ -81,7 +81,7 @@ def _effect(effect: Effect, currency: str) -> Facts:
         "metric": target.metric,
         "period": target.period,
         "better": "low" if target.at_least is None else "high",
-        "unit": OUTPUTS[target.metric].attributes(currency)["units"],
+        "unit": unit_of(target.metric, currency),
         "currency": currency,
         **{
             name: {end: bounded(getattr(effect, f"{name}_{end}")) for end in ("old", "new", "change")}

@@ -12,12 +12,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simengine.plan.targets import unit_of
 from simengine.report.canvas import FAINT, GREEN, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance, heading, note, table, under
 from simengine.report.words import between, change, metric_name, number, percent, shortened
-from simengine.results.outputs import OUTPUTS
 from simengine.units import month_label
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _GROUPS = {
 
 def gap_facts(found: Gap) -> Facts:
     """A gap as plain numbers and words."""
-    target, unit = found.target, OUTPUTS[found.target.metric].attributes(found.currency)["units"]
+    target, unit = found.target, unit_of(found.target.metric, found.currency)
     return {
         "target": target.name,
         "metric": target.metric,
