@@ -56,11 +56,10 @@ def command(
 
     The plan declares what could be done under `levers`, and what must not be exceeded under `limits`.
     """
+    from simengine.decide.scenario_files import free, write_scenarios
     from simengine.decide.solve import solve
-    from simengine.decide.told import solve_facts
-    from simengine.decide.written import free, write_scenarios
     from simengine.plan import load
-    from simengine.report.solve import solve_tables, story
+    from simengine.report.solve import solve_facts, solve_tables, story
 
     checked = load(plan)
     if output is not None:

@@ -11,11 +11,11 @@ from simengine.decide import quotas
 from simengine.decide.bridge import asked, is_told_in_parts, planned_values
 from simengine.decide.capacity import Needs
 from simengine.decide.closing import until
-from simengine.decide.found import Backward, Delay, Delays, Ready
+from simengine.decide.findings import Backward, Delay, Delays, Ready
 from simengine.decide.gap import CONFIDENCE
-from simengine.decide.moved import put_off
 from simengine.decide.paired import difference_of_means, difference_of_shares
 from simengine.decide.ready import BOOKINGS, WORKLOAD, Hires, hiring_groups
+from simengine.decide.variants import put_off
 from simengine.errors import SimengineError
 from simengine.explain.intervals import proportion
 from simengine.plan.people import SeatGroup

@@ -20,6 +20,7 @@ import xarray as xr
 from simengine.archive import in_words
 from simengine.archive.columns import Columns, read_columns, write_columns
 from simengine.archive.files import write_files
+from simengine.decide.about import about_plan
 from simengine.decide.compare import compare
 from simengine.errors import MachineError, PlanError, SimengineError
 from simengine.explain.intervals import Floats
@@ -156,15 +157,15 @@ def batch(
     return found.assign_coords(
         {key: ("scenario", np.array(values, object)) for key, values in told.items()}
     ).assign_attrs(
-        plan=first.plan.name,
-        plan_version=first.plan.version,
-        as_of="" if first.plan.as_of is None else f"{first.plan.as_of:%Y-%m-%d}",
-        seed=str(seed),
-        engine_version=version("simengine"),
-        digest_document=first.digest_document if first.texts else first.digest_simulated,
-        left_out="; ".join(left_out),
-        simulated=len(missing),
-        kept=len(rows) - len(missing),
+        {
+            **about_plan(first),
+            # A point of a grid has no document.
+            "digest_document": first.digest_document if first.texts else first.digest_simulated,
+            "seed": str(seed),
+            "left_out": "; ".join(left_out),
+            "simulated": len(missing),
+            "kept": len(rows) - len(missing),
+        }
     )
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
 
 import numpy as np
 
+from simengine.decide.findings import Verified
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits
 from simengine.errors import SimengineError
@@ -30,28 +30,6 @@ _SMALLEST_STEP = 4_096
 
 Fresh = Callable[[Mix, int, int], Hits]
 """Whether a choice reaches the target, on fresh draws from one number to another."""
-
-
-class Verified(NamedTuple):
-    """A choice on fresh draws.
-
-    Attributes
-    ----------
-    mix : the choice
-    hits : whether each fresh draw reaches the target, (paths,); fewer where it was given up early
-    bound : the probability is at least this, with the confidence of its share of the level
-    shown : whether that is the confidence asked for, or more
-    """
-
-    mix: Mix
-    hits: Hits
-    bound: float
-    shown: bool
-
-    @property
-    def probability(self) -> float:
-        """Share of the fresh draws."""
-        return float(np.mean(self.hits))
 
 
 def lower_bound(hits: int, draws: int, risk: float) -> float:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simengine.decide.bridge import planned_values
-from simengine.decide.found import Needed
-from simengine.decide.moved import ALL_CHANNELS, KINDS, SPEND, Kind, lead_time, numbers, scaled, staffed
+from simengine.decide.findings import Needed
+from simengine.decide.variants import ALL_CHANNELS, KINDS, SPEND, Kind, lead_time, numbers, scaled, staffed
 from simengine.explain.intervals import UNKNOWN, Bounded, proportion
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan

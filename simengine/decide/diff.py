@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simengine.decide.changes import Part, by_part, differences
-from simengine.decide.compared import NOISE, Bar, Diff, Effect
+from simengine.decide.findings import NOISE, Bar, Diff, Effect
 from simengine.decide.patchwork import Patchwork
 from simengine.errors import PlanError, SimengineError
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, beyond_noise

@@ -17,12 +17,12 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simengine.decide.certify import FreshPaths
+from simengine.decide.findings import Frontier
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import LEVEL, Hits, mcnemar
 from simengine.decide.search import search
@@ -30,9 +30,9 @@ from simengine.decide.solve import DRAWS, Progress, levers_of
 from simengine.decide.space import Space
 from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Bounded, proportion
+from simengine.explain.intervals import Bounded
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target, target_of
+from simengine.plan.targets import target_of
 
 VERIFY = 16_384
 POINTS = 8
@@ -40,42 +40,6 @@ _LEVELS = 3
 """Of the ladder, for each point that is shown."""
 _BY_LEVEL = 12
 """New choices that are tried for each level."""
-
-
-@dataclass(frozen=True)
-class Frontier:
-    """Choices by cost, each likelier than what is cheaper.
-
-    Attributes
-    ----------
-    levers, target : what may be chosen, and what is to be reached
-    mixes : the points, cheapest first
-    hits : whether each fresh draw reaches the target, (draws, points)
-    told_apart : of each point whether it is likelier, beyond noise, than the last one before that is, (points,)
-    knee : places of the points that are the knee; none where there is no knee beyond noise
-    above : of each point by how much it lies above the straight line, with its 95 % interval; 0 at the ends
-    tried : every choice that was tried, and its share of the frozen draws
-    draws, seed, fresh_seed : of the search, and of the fresh draws
-    simulated, seconds : paths and time in all
-    """
-
-    levers: Levers
-    target: Target
-    mixes: tuple[Mix, ...]
-    hits: Hits
-    told_apart: NDArray[np.bool_]
-    knee: tuple[int, ...]
-    above: tuple[Bounded, ...]
-    tried: dict[Mix, float]
-    draws: int
-    seed: int
-    fresh_seed: int
-    simulated: int
-    seconds: float
-
-    def probability(self, place: int) -> Bounded:
-        """P of a point, with its 95 % interval."""
-        return proportion(self.hits[:, place].astype(float))
 
 
 def frontier(

@@ -9,8 +9,8 @@ import numpy as np
 
 from simengine.assumptions.draws import draw, uniforms
 from simengine.baseline import log_sigma
-from simengine.decide.found import Ready
-from simengine.decide.moved import lead_time
+from simengine.decide.findings import Ready
+from simengine.decide.variants import lead_time
 from simengine.plan.people import Ramp, SeatGroup
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan

@@ -12,8 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.assumptions.draws import Array, latent
+from simengine.decide.about import about
 from simengine.decide.paired import LEVEL, Hits, difference_of_means, difference_of_shares, mcnemar, ranked
-from simengine.decide.worth import about
 from simengine.errors import SimengineError
 from simengine.explain import impact_and_certainty, rank
 from simengine.explain.intervals import UNKNOWN, Bounded, beyond_noise, proportion, stacked, with_bounds

@@ -6,17 +6,14 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import NamedTuple
 
-from simengine.decide.certify import RISK, FreshPaths, Verified, certify
+from simengine.decide.certify import RISK, FreshPaths, certify
+from simengine.decide.findings import Calibration, Solution
 from simengine.decide.levers import Levers, Mix
-from simengine.decide.paired import Hits, difference_of_shares
 from simengine.decide.search import EVALUATIONS, Found, Tried, search
 from simengine.decide.space import Space
 from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Bounded, proportion
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target, target_of
 from simengine.simulation.reached import last_month
@@ -35,84 +32,6 @@ _WIDER = 60
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, the paths done, and the paths that it takes at most."""
-
-
-@dataclass(frozen=True)
-class Solution:
-    """What it takes to reach a target, as far as it could be shown.
-
-    Attributes
-    ----------
-    levers, target, confidence : what was asked
-    draws, known, bar, seed : of the search: frozen draws, how lucky they are, the share of them that was demanded
-    paths, fresh_seed, risk : of the verification
-    choices : rows of the table of choices
-    found : by the search
-    base : whether fresh draws reach the target under the plan as it is
-    verified : the choices that were verified, cheapest first; where none reaches the bar, the likeliest one
-    chosen : the cheapest that is shown; None where none is
-    binding : where none reaches the bar, the limits of which that is due: `budget`, `hires_per_month`, `range`
-    within : what the target would cost if those limits were lifted; None where it could not be reached even then
-    simulated, seconds : paths and time in all; `seconds` by search and verification
-    """
-
-    levers: Levers
-    target: Target
-    confidence: float
-    draws: int
-    known: Calibration
-    bar: float
-    seed: int
-    paths: int
-    fresh_seed: int
-    risk: float
-    choices: int
-    found: Found
-    base: Hits
-    verified: tuple[Verified, ...]
-    chosen: Mix | None
-    binding: tuple[str, ...]
-    within: float | None
-    simulated: int
-    seconds: tuple[float, float]
-
-    @property
-    def shown(self) -> Verified | None:
-        """The choice, as it was verified."""
-        return next((one for one in self.verified if one.mix == self.chosen), None)
-
-    @property
-    def is_reached(self) -> bool:
-        """Whether any choice reaches the bar on the draws of the search."""
-        return self.found.mix is not None
-
-    def before(self) -> Bounded:
-        """P of the plan as it is, with its 95 % interval."""
-        return proportion(self.base.astype(float))
-
-    def after(self, one: Verified) -> Bounded:
-        """P of a choice, with its 95 % interval."""
-        return proportion(one.hits.astype(float))
-
-    def gain(self, one: Verified) -> Bounded:
-        """By how much a choice is likelier than the plan as it is, on the same draws."""
-        n = min(len(one.hits), len(self.base))
-        return difference_of_shares(one.hits[:n], self.base[:n])
-
-    def more_than_chosen(self, one: Verified) -> Bounded:
-        """By how much a choice is likelier than the first one of the table, on the same draws."""
-        first = self.shown or self.verified[0]
-        n = min(len(one.hits), len(first.hits))
-        return difference_of_shares(one.hits[:n], first.hits[:n])
-
-
-class Calibration(NamedTuple):
-    """How often the plan as it is reaches the target on the frozen draws, and on many more of the same seed."""
-
-    frozen: float
-    larger: float
-    draws: int
-    larger_draws: int
 
 
 def bar_of(confidence: float, known: Calibration, paths: int, errors: float = _MARGIN) -> float:

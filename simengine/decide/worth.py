@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from simengine.decide.about import about
 from simengine.decide.levers import Dial, Levers, Mix
 from simengine.decide.paired import LEVEL, Hits, difference_of_means, difference_of_shares, mcnemar, ranked
 from simengine.errors import SimengineError
@@ -306,25 +306,6 @@ def _dataset(levers: Levers, trials: _Trials, choices: Sequence[_Choice], everyt
             "paths": trials.paths,
         },
     )
-
-
-def about(plan: Plan, target: Target, draws: int, seed: int) -> dict[str, Any]:
-    """What a result says of the plan, the target and the draws it is of."""
-    header = plan.plan
-    return {
-        "target": target.name,
-        "metric": target.metric,
-        "period": target.period,
-        "confidence": math.nan if target.confidence is None else target.confidence,
-        "currency": header.currency,
-        "draws": draws,
-        "seed": seed,
-        "plan": header.name,
-        "plan_version": header.version,
-        "as_of": "" if header.as_of is None else header.as_of.isoformat(),
-        "digest_document": plan.digest_document,
-        "engine_version": version("simengine"),
-    }
 
 
 def is_ratio(metric: str) -> bool:

@@ -16,7 +16,7 @@ from simengine.report.words import between, change, metric_name, number, percent
 from simengine.units import month_label
 
 if TYPE_CHECKING:
-    from simengine.decide.found import Backward, Delays, OverAssignment, Ready
+    from simengine.decide.findings import Backward, Delays, OverAssignment, Ready
 
 _LIKELY = 0.8
 _SHOWN = (1, 3, 6, 12)

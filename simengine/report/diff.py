@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simengine.decide.changes import Change
-from simengine.decide.compared import NOISE, Bar, Diff, Effect
+from simengine.decide.findings import NOISE, Bar, Diff, Effect
 from simengine.explain.intervals import Bounded
 from simengine.plan.schema import Plan
 from simengine.plan.targets import unit_of

@@ -1,9 +1,9 @@
-"""Cost against probability: the frontier as a table, and drawn."""
+"""Cost against probability: the frontier as plain numbers, as a table, and drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -12,14 +12,72 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from simengine.decide.about import about_plan
+from simengine.plan.targets import unit_of
 from simengine.report.canvas import BLUE, FAINT, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
-from simengine.report.solve import in_short
-from simengine.report.statistics import Facts
+from simengine.report.solve import in_short, mix_facts
+from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance_under, heading, note, table, under
 from simengine.report.words import change, metric_name, money, number, percent, shortened
 
+if TYPE_CHECKING:
+    from simengine.decide.findings import Frontier
+
 _TITLE, _ROW = 130, 44
 """Signs that fit."""
+
+
+def frontier_facts(found: Frontier) -> Facts:
+    """A frontier as plain numbers.
+
+    Parameters
+    ----------
+    found : from `decide.frontier.frontier`
+    """
+    levers, target = found.levers, found.target
+    plan = levers.plan
+    return {
+        "target": target.name,
+        "metric": target.metric,
+        "period": target.period,
+        "at_least": target.at_least,
+        "at_most": target.at_most,
+        "unit": unit_of(target.metric, plan.plan.currency),
+        "currency": plan.plan.currency,
+        "confidence": target.confidence,
+        "points": [_point(found, place) for place in range(len(found.mixes))],
+        "knee": [place + 1 for place in found.knee],
+        "tried": [
+            {"cost": levers.cost(mix), "share": share, "allowed": levers.is_allowed(mix)}
+            for mix, share in found.tried.items()
+        ],
+        "closed": list(levers.closed),
+        "search": {"tried": len(found.tried), "draws": found.draws, "seed": found.seed},
+        "paths": found.simulated,
+        "seconds": found.seconds,
+        "run": {
+            **about_plan(plan),
+            "draws": len(found.hits),
+            "seed": found.fresh_seed,
+        },
+    }
+
+
+def _point(found: Frontier, place: int) -> Facts:
+    mix = found.mixes[place]
+    return {
+        "number": place + 1,
+        "cost": found.levers.cost(mix),
+        "probability": bounded(found.probability(place)),
+        "more_than_last": bounded(found.more_than_last(place)),
+        "told_apart": bool(found.told_apart[place]),
+        "above_line": bounded(found.above[place]),
+        "knee": place in found.knee,
+        "levers": mix_facts(found.levers, mix),
+    }
+
+
+# ---- the table ----
 
 
 def frontier_table(told: Facts) -> RenderableType:
@@ -27,7 +85,7 @@ def frontier_table(told: Facts) -> RenderableType:
 
     Parameters
     ----------
-    told : from `decide.told.frontier_facts`
+    told : from `frontier_facts`
     """
     made = table("", "choice", "cost", f"P({told['target']})", "more than\nthe last", texts=2)
     for one in told["points"]:
@@ -49,7 +107,7 @@ def finding(told: Facts) -> str:
 
     Parameters
     ----------
-    told : from `decide.told.frontier_facts`
+    told : from `frontier_facts`
     """
     first, last = told["points"][0], told["points"][-1]
     if first is last:
@@ -99,7 +157,7 @@ def frontier_figure(told: Facts) -> Figure:
 
     Parameters
     ----------
-    told : from `decide.told.frontier_facts`
+    told : from `frontier_facts`
     """
     points, currency = told["points"], told["currency"]
     aim = told["at_most"] if told["at_least"] is None else told["at_least"]

@@ -21,7 +21,7 @@ from simengine.report.words import between, change, metric_name, number, percent
 from simengine.units import month_label
 
 if TYPE_CHECKING:
-    from simengine.decide.found import Closer, Gap
+    from simengine.decide.findings import Closer, Gap
 
 _FAR = 0.001
 """Beyond this tail a belief has no place for a value."""

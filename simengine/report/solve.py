@@ -1,16 +1,22 @@
-"""What it takes to reach a target: a table that a board reads."""
+"""What it takes to reach a target: as plain numbers, and as a table that a board reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from simengine.report.statistics import Facts
+from simengine.plan.targets import unit_of
+from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import capital, chance, chance_under, heading, note, table, under
 from simengine.report.words import change, metric_name, money, number, percent
+from simengine.units import month_label
+
+if TYPE_CHECKING:
+    from simengine.decide.findings import Solution, Verified
+    from simengine.decide.levers import Levers, Mix
 
 _PROOFS = {
     "tried": "every choice that costs less was tried",
@@ -23,11 +29,99 @@ _NOTHING = {
     "monotone": "those that were not tried have no more of anything that helps than one that misses",
     "none": "the search ended before all were ruled out",
 }
+_UNITS = {"hires": "people", "spend": "factor", "improves": "factor", "event": "months"}
 _LIMITS = {
     "budget": "the budget",
     "hires_per_month": "the people who can be hired in a month",
     "range": "the range of the levers",
 }
+
+
+def solve_facts(solution: Solution) -> Facts:
+    """A solution as plain numbers.
+
+    Parameters
+    ----------
+    solution : from `decide.solve.solve`
+    """
+    target, found = solution.target, solution.found
+    limits = solution.levers.plan.limits
+    return {
+        "target": target.name,
+        "metric": target.metric,
+        "period": target.period,
+        "at_least": target.at_least,
+        "at_most": target.at_most,
+        "unit": unit_of(target.metric, solution.levers.plan.plan.currency),
+        "currency": solution.levers.plan.plan.currency,
+        "confidence": solution.confidence,
+        "before": bounded(solution.before()),
+        "chosen": _choice(solution, solution.shown),
+        "candidates": [_choice(solution, one) for one in solution.verified],
+        "reached_in_search": solution.is_reached,
+        "binding": list(solution.binding),
+        "cost_without_limits": solution.within,
+        "limits": {"budget": limits.budget, "hires_per_month": limits.hires_per_month},
+        "closed": list(solution.levers.closed),
+        "search": {
+            "choices": solution.choices,
+            "tried": len(found.shares),
+            "draws": solution.draws,
+            "seed": solution.seed,
+            "bar": solution.bar,
+            "plan_as_is": solution.known._asdict(),
+            "proof": found.proof,
+            "pairs": found.pairs,
+            "pairs_against": found.against,
+            "seconds": solution.seconds[0],
+        },
+        "certificate": {
+            "paths": solution.paths,
+            "seed": solution.fresh_seed,
+            "verified": len(solution.verified),
+            "level": 1 - solution.risk,
+            "level_of_each": 1 - solution.risk / len(solution.verified),
+            "seconds": solution.seconds[1],
+        },
+        "paths": solution.simulated,
+    }
+
+
+def _choice(solution: Solution, one: Verified | None) -> Facts | None:
+    if one is None:
+        return None
+    return {
+        "cost": solution.levers.cost(one.mix),
+        "shown": one.shown,
+        "bound": one.bound,
+        "paths": len(one.hits),
+        "probability": bounded(solution.after(one)),
+        "gain": bounded(solution.gain(one)),
+        "than_first": bounded(solution.more_than_chosen(one)),
+        "levers": mix_facts(solution.levers, one.mix),
+    }
+
+
+def mix_facts(levers: Levers, mix: Mix) -> list[Facts]:
+    """What a choice moves: of each lever its amount, owner, last month of decision and cost."""
+    costs = levers.costs(mix)
+    return [
+        {
+            "name": dial.name,
+            "kind": levers.lever(dial).kind,
+            "amount": dial.amounts[place],
+            "unit": _UNITS[levers.lever(dial).kind],
+            "from": None if dial.month is None else month_label(dial.month),
+            "owner": levers.lever(dial).owner,
+            "decide_by": None if dial.decide_by is None else month_label(dial.decide_by),
+            "cost": costs[dial.name],
+        }
+        for dial, place in zip(levers.dials, mix, strict=True)
+        if place != dial.neutral
+    ]
+
+
+# ---- words ----
 
 
 def in_short(moved: list[Facts]) -> str:
@@ -64,7 +158,7 @@ def solve_tables(told: Facts) -> RenderableType:
 
     Parameters
     ----------
-    told : from `decide.told.solve_facts`
+    told : from `solve_facts`
     """
     parts: list[RenderableType] = [
         heading(_question(told)),
@@ -93,7 +187,7 @@ def sentence(told: Facts) -> str:
 
     Parameters
     ----------
-    told : from `decide.told.solve_facts`
+    told : from `solve_facts`
     """
     chosen, before = told["chosen"], percent(told["before"]["value"])
     name = told["target"]

@@ -11,10 +11,11 @@ from scipy import stats
 from scipy.special import ndtr
 
 from simengine.decide.certify import RISK, Fresh, certify, lower_bound, upper_bound
+from simengine.decide.findings import Calibration
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits
 from simengine.decide.search import search
-from simengine.decide.solve import Calibration, bar_of, candidates_of
+from simengine.decide.solve import bar_of, candidates_of
 from simengine.decide.space import Space
 from simengine.decide.trials import Trials
 from simengine.errors import SimengineError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simengine.decide.bridge import planned_values
 from simengine.decide.closing import Closing, least, questions, until
-from simengine.decide.moved import DEAL_SIZE, DEMAND, EXPANSION, WIN_RATE, scaled, staffed
+from simengine.decide.variants import DEAL_SIZE, DEMAND, EXPANSION, WIN_RATE, scaled, staffed
 from simengine.plan import load
 from simengine.simulation.reached import target_values
 from simengine.units import month_number

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from simengine.decide.compared import Bar, Effect
 from simengine.decide.diff import MOST_BARS, diff
+from simengine.decide.findings import Bar, Effect
 from simengine.errors import SimengineError
 from simengine.plan import loads
 from simengine.plan.schema import Plan
