@@ -12,7 +12,7 @@ from rich.table import Table
 from simengine.plan.targets import unit_of
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance, heading, note, table, under
-from simengine.report.words import between, change, metric_name, number, percent
+from simengine.report.words import between, change, metric_name, number, percent, points_between
 from simengine.units import month_label
 
 if TYPE_CHECKING:
@@ -164,8 +164,7 @@ def _lost(cost: Facts, unit: str) -> str:
 
 def _points(lost: Facts) -> str:
     """The change of P(hit) in points: an interval."""
-    low, high = -100 * lost["upper"], -100 * lost["lower"]
-    return f"P {low:+.1f} to {high:+.1f}".replace("-", "−")
+    return f"P {points_between({'lower': -lost['upper'], 'upper': -lost['lower']})}"
 
 
 def _delay_notes(told: Facts) -> Iterator[str]:

@@ -15,10 +15,10 @@ from rich.text import Text
 from simengine.decide.about import about_plan
 from simengine.plan.targets import unit_of
 from simengine.report.canvas import BLUE, FAINT, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
-from simengine.report.solve import in_short, mix_facts
+from simengine.report.solve import aim, in_short, mix_facts
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance_under, heading, note, table, under
-from simengine.report.words import change, metric_name, money, number, percent, shortened
+from simengine.report.words import change, money, percent, points_between, shortened
 
 if TYPE_CHECKING:
     from simengine.decide.findings import Frontier
@@ -92,7 +92,8 @@ def frontier_table(told: Facts) -> RenderableType:
         name = Text(in_short(one["levers"]), "" if one["told_apart"] else "dim")
         if one["knee"]:
             name.append("  ← knee" if len(told["knee"]) == 1 else "  ← knee, about", VERMILION)
-        more = "" if one["number"] == 1 else under(change(one["more_than_last"]["value"], "fraction"), _points(one))
+        last = one["more_than_last"]
+        more = "" if one["number"] == 1 else under(change(last["value"], "fraction"), points_between(last))
         cost = money(one["cost"], told["currency"])
         made.add_row(str(one["number"]), name, cost, chance_under(one["probability"]), more)
     return Group(heading(_question(told)), Text(finding(told)), Text(""), made, *map(note, _notes(told)))
@@ -129,11 +130,6 @@ def _reaches(one: Facts) -> str:
     return percent(one["probability"]["value"])
 
 
-def _points(one: Facts) -> str:
-    more = one["more_than_last"]
-    return f"{100 * more['lower']:+.1f} to {100 * more['upper']:+.1f}".replace("-", "−")
-
-
 def _notes(told: Facts) -> Iterator[str]:
     search, run = told["search"], told["run"]
     yield (
@@ -160,10 +156,7 @@ def frontier_figure(told: Facts) -> Figure:
     told : from `frontier_facts`
     """
     points, currency = told["points"], told["currency"]
-    aim = told["at_most"] if told["at_least"] is None else told["at_least"]
-    side = "at most" if told["at_least"] is None else "at least"
-    about = f"{metric_name(told['metric'])} {told['period']} of {side} {number(aim, told['unit'], trim=True)}"
-    subtitle = shortened(f"{about}; lines are 95% intervals; small dots: other choices tried", 118)
+    subtitle = shortened(f"{aim(told)}; lines are 95% intervals; small dots: other choices tried", 118)
     figure, axes = page(
         shortened(finding(told), _TITLE), subtitle, source(xr.Dataset(attrs=told["run"])), left=0.075, right=0.37
     )

@@ -29,7 +29,7 @@ from simengine.report.canvas import (
 )
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, estimate
-from simengine.report.tables import chance, heading, note, table, under
+from simengine.report.tables import chance, heading, note, points_either_way, table, under
 from simengine.report.words import between, change, percent, shortened
 
 _ABOUT = ("target", "metric", "period", "confidence", "verdict", "currency", "draws", "seed")
@@ -134,7 +134,7 @@ def robust_table(told: Facts) -> RenderableType:
         made.add_row(
             name,
             _chance(row["given"]["chosen"], style),
-            _points(row["loss"]["chosen"], style),
+            points_either_way(row["loss"]["chosen"], style),
             *base,
             Text(_VERDICTS[row["verdict"]], _color(row["verdict"])),
         )
@@ -149,11 +149,6 @@ def robust_table(told: Facts) -> RenderableType:
 
 def _chance(found: Facts, style: str) -> Text:
     return under(percent(found["value"]), between(found["lower"], found["upper"], "fraction"), style)
-
-
-def _points(found: Facts, style: str) -> Text:
-    margin = max(found["upper"] - found["value"], found["value"] - found["lower"])
-    return under(f"{100 * found['value']:+.1f}".replace("-", "−"), f"±{100 * margin:.1f}", style)
 
 
 def _less(row: Facts) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -11,7 +11,7 @@ from rich.text import Text
 from simengine.plan.targets import unit_of
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import capital, chance, chance_under, heading, note, table, under
-from simengine.report.words import change, metric_name, money, number, percent
+from simengine.report.words import change, goal, lever_amount, metric_name, money, percent, points_between
 from simengine.units import month_label
 
 if TYPE_CHECKING:
@@ -127,27 +127,12 @@ def mix_facts(levers: Levers, mix: Mix) -> list[Facts]:
 def in_short(moved: list[Facts]) -> str:
     """A choice in a few words.
 
-    >>> in_short(
-    ...     [{"name": "sellers", "amount": 3.0, "unit": "people"}, {"name": "ads", "amount": 1.1, "unit": "factor"}]
-    ... )
-    'sellers +3, ads ×1.1'
+    >>> in_short([{"name": "sellers", "amount": 3.0, "kind": "hires"}, {"name": "ads", "amount": 1.1, "kind": "spend"}])
+    'sellers +3, ads x1.1'
     """
-    return ", ".join(f"{one['name']} {amount_in_words(one)}" for one in moved) or "the plan as it is"
-
-
-def amount_in_words(one: Mapping[str, Any]) -> str:
-    """An amount of a lever.
-
-    >>> amount_in_words({"amount": -2.0, "unit": "months"}), amount_in_words({"amount": 1.005, "unit": "factor"})
-    ('2 months later', '×1.005')
-    """
-    amount = float(one["amount"])
-    if one["unit"] == "factor":
-        return f"×{amount:g}"
-    if one["unit"] == "months":
-        plural = "" if abs(amount) == 1 else "s"
-        return f"{abs(amount):g} month{plural} {'earlier' if amount > 0 else 'later'}"
-    return f"{amount:+g}".replace("-", "−")
+    return (
+        ", ".join(f"{one['name']} {lever_amount(one['amount'], one['kind'])}" for one in moved) or "the plan as it is"
+    )
 
 
 # ---- the table ----
@@ -162,7 +147,7 @@ def solve_tables(told: Facts) -> RenderableType:
     """
     parts: list[RenderableType] = [
         heading(_question(told)),
-        note(f"{capital(_aim(told))}."),
+        note(f"{capital(aim(told))}."),
         Text(sentence(told)),
         Text(""),
     ]
@@ -173,9 +158,9 @@ def solve_tables(told: Facts) -> RenderableType:
     return Group(*parts, *map(note, _notes(told)))
 
 
-def _aim(told: Facts) -> str:
-    amount, side = (told["at_most"], "at most") if told["at_least"] is None else (told["at_least"], "at least")
-    return f"{metric_name(told['metric'])} {told['period']} of {side} {number(amount, told['unit'], trim=True)}"
+def aim(told: Facts) -> str:
+    """What is to be reached."""
+    return f"{metric_name(told['metric'])} {told['period']} of {goal(told)}"
 
 
 def _question(told: Facts) -> str:
@@ -228,7 +213,9 @@ def _levers_table(choice: Facts, currency: str) -> RenderableType:
     made = table("lever", "owner", "from", "decide by", "amount", "cost", texts=4)
     for one in choice["levers"]:
         place = one["from"] or "", one["decide_by"] or ""
-        made.add_row(one["name"], one["owner"], *place, amount_in_words(one), money(one["cost"], currency))
+        made.add_row(
+            one["name"], one["owner"], *place, lever_amount(one["amount"], one["kind"]), money(one["cost"], currency)
+        )
     made.add_section()
     made.add_row(Text("together", "bold"), "", "", "", "", Text(money(choice["cost"], currency), "bold"))
     return made
@@ -240,16 +227,12 @@ def _candidates_table(told: Facts) -> RenderableType:
     made.add_row("the plan as it is", money(0, told["currency"]), chance_under(told["before"]), "", "", "")
     for one in told["candidates"]:
         chosen = one is told["chosen"] or one == told["chosen"]
-        gain = under(change(one["gain"]["value"], "fraction"), _points(one["gain"]))
+        gain = under(change(one["gain"]["value"], "fraction"), points_between(one["gain"]))
         label = Text(in_short(one["levers"]), "bold" if chosen else "")
         bound = f"≥ {percent(one['bound'], 2)}"
         shown = Text("shown", "green") if one["shown"] else Text("not shown", "dim")
         made.add_row(label, money(one["cost"], told["currency"]), chance_under(one["probability"]), gain, bound, shown)
     return made
-
-
-def _points(found: Facts) -> str:
-    return f"{100 * found['lower']:+.1f} to {100 * found['upper']:+.1f}".replace("-", "−")
 
 
 def _notes(told: Facts) -> Iterator[str]:
@@ -302,7 +285,7 @@ def _alike(told: Facts) -> Iterator[str]:
         if one == first:
             continue
         told_apart = not one["than_first"]["lower"] <= 0 <= one["than_first"]["upper"]
-        points = f"{change(one['than_first']['value'], 'fraction')} ({_points(one['than_first'])})"
+        points = f"{change(one['than_first']['value'], 'fraction')} ({points_between(one['than_first'])})"
         ending = "" if told_apart else ": as likely, as far as these paths can tell"
         yield f"{capital(in_short(one['levers']))}: {points} beside the first choice{ending}."
 
