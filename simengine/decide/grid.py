@@ -16,12 +16,11 @@ from simengine.decide.levers import Levers
 from simengine.errors import PlanError, Problem, SimengineError
 from simengine.plan import load
 from simengine.plan.checks import SECTIONS, of_tree
-from simengine.plan.edit import written
 from simengine.plan.people import SeatGroup
 from simengine.plan.scalars import Quantity, nearest, plain
-from simengine.plan.scenario import merge, override
+from simengine.plan.scenario import laid, override
 from simengine.plan.schema import Plan
-from simengine.plan.source import Node, Problems, parse
+from simengine.plan.source import Node, Problems
 from simengine.units import month_label
 
 MOST = 10_000
@@ -220,7 +219,7 @@ def point(plan: Plan, settings: Settings) -> Plan:
     all_set = "--vary " + " ".join(f"{name}={text}" for name, text in settings.items())
     try:
         moved = levers.chosen(tuple(mix))
-        tree = _laid(moved, _changes(moved, changed), all_set)
+        tree = laid(moved.origin.tree, _changes(moved, changed), all_set)
         tree = _overridden(plan, tree, overrides, faults)
         made = of_tree(tree)
     except PlanError as error:
@@ -356,20 +355,6 @@ def _times(plan: Plan, channel: str, factor: float) -> dict[str, str]:
     spend: Quantity = plan.funnel.channels[channel].spend
     steps = [("start", spend.number), *((month_label(month), step.number) for month, step in spend.later)]
     return {month: f"{round(money * factor, 2):_} per month" for month, money in steps}
-
-
-def _laid(plan: Plan, changes: Mapping[str, object], where: str) -> Node:
-    """The tree of a plan with changes laid over it."""
-    tree = plan.origin.tree
-    if not changes:
-        return tree
-    problems = Problems()
-    change = parse(written(changes), where, problems)
-    if change is not None and not problems.found:
-        tree = merge(tree, change, (), problems)
-    if problems.found:
-        raise PlanError(problems.found)
-    return tree
 
 
 def _overridden(plan: Plan, tree: Node, overrides: Sequence[str], faults: list[Problem]) -> Node:

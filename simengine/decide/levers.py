@@ -12,9 +12,8 @@ from simengine.plan.checks import of_tree
 from simengine.plan.edit import written
 from simengine.plan.levers import Lever
 from simengine.plan.scalars import Quantity, is_month
-from simengine.plan.scenario import merge
+from simengine.plan.scenario import laid
 from simengine.plan.schema import Plan
-from simengine.plan.source import Problems, parse
 from simengine.units import MONTHS_PER_YEAR, month_label, month_number
 
 Mix = tuple[int, ...]
@@ -193,13 +192,7 @@ class Levers:
         """The plan with a choice made: the same, bit by bit, as its scenario file read from disk."""
         if mix == self.neutral:
             return self.plan
-        problems = Problems()
-        change = parse(written(self.changes(mix)), "levers", problems)
-        assert change is not None
-        assert not problems.found
-        tree = merge(self._tree, change, (), problems)
-        assert not problems.found
-        return of_tree(tree)
+        return of_tree(laid(self._tree, self.changes(mix), "levers"))
 
     @cached_property
     def _tree(self) -> Any:
