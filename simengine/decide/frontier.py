@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.decide.certify import FreshPaths
+from simengine.decide.certify import FreshPaths, next_seed
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import LEVEL, Hits, mcnemar
 from simengine.decide.search import search
@@ -118,7 +118,7 @@ def frontier(
     trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
     tried = _swept(Space(levers), trials, points, progress)
     mixes = spread(efficient(levers, tried), tried, points)
-    fresh = FreshPaths(levers, target, seed + 1, executor)
+    fresh = FreshPaths(levers, target, next_seed(seed), executor)
     columns = []
     for number, mix in enumerate(mixes, start=1):
         columns.append(fresh(mix, 0, verify))
@@ -137,7 +137,7 @@ def frontier(
         tried=tried,
         draws=draws,
         seed=seed,
-        fresh_seed=seed + 1,
+        fresh_seed=fresh.seed,
         simulated=trials.paths + fresh.paths,
         seconds=time.perf_counter() - began,
     )

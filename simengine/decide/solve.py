@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from simengine.decide.certify import RISK, FreshPaths, Verified, certify
+from simengine.decide.certify import RISK, FreshPaths, Verified, certify, next_seed
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits, difference_of_shares
 from simengine.decide.search import EVALUATIONS, Found, Tried, search
@@ -244,7 +244,7 @@ def solve(
     began = time.perf_counter()
     levers = levers_of(plan, target, budget)
     trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
-    fresh = FreshPaths(levers, target, seed + 1, executor)
+    fresh = FreshPaths(levers, target, next_seed(seed), executor)
     space = Space(levers)
     known = _calibrated(levers, trials, executor)
     bar = bar_of(wanted, known, verify)
@@ -270,7 +270,7 @@ def solve(
         bar=bar,
         seed=seed,
         paths=verify,
-        fresh_seed=seed + 1,
+        fresh_seed=fresh.seed,
         risk=RISK,
         choices=len(space),
         found=found,
