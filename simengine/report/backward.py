@@ -11,7 +11,7 @@ from rich.table import Table
 
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance, heading, note, table, under
-from simengine.report.words import between, change, metric_name, number, percent
+from simengine.report.words import between, change, confidence, metric_name, number, percent
 from simengine.results.outputs import OUTPUTS
 from simengine.units import month_label
 
@@ -180,9 +180,9 @@ def _delay_notes(told: Facts) -> Iterator[str]:
     keeping = [one for one in told["delays"] if one["keeps"] is not None]
     if keeping:
         months = ", ".join(f"{one['group']} {one['keeps']}" for one in keeping)
-        yield f"Months that keep P(hit) at {percent(told['confidence'], 0)} or above: {months}."
+        yield f"Months that keep P(hit) at {confidence(told['confidence'])} or above: {months}."
     else:
-        yield f"The plan does not reach {percent(told['confidence'], 0)} as it is: no delay keeps it."
+        yield f"The plan does not reach {confidence(told['confidence'])} as it is: no delay keeps it."
 
 
 def _over(told: Facts) -> Table:
@@ -208,7 +208,7 @@ def _over(told: Facts) -> Table:
 def _over_notes(told: Facts) -> Iterator[str]:
     yield (
         "Over-assignment is street quota over the plan that it carries. Needed: with that much the sellers book their "
-        f"plan with {percent(told['confidence'], 0)}; below, its 95% interval. In a smaller team luck evens out "
+        f"plan with {confidence(told['confidence'])}; below, its 95% interval. In a smaller team luck evens out "
         "less. Below zero, quotas could be less than the plan."
     )
 
