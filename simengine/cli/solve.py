@@ -81,7 +81,7 @@ def command(
     told = solve_facts(found)
     files = []
     if output is not None and found.chosen is not None:
-        name = f"{checked.plan.name}: {found.target.name} at {found.confidence:.0%}"
+        name = f"{checked.plan.name}: {found.target.name} at {100 * found.confidence:.10g}%"
         scenario = {CHOSEN: (found.chosen, name, story(told))}
         files = write_scenarios(found.levers, Path(plan), output, scenario, overwrite=overwrite)
     if as_json:

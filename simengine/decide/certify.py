@@ -74,6 +74,15 @@ def certify(
     return tuple(found)
 
 
+def next_seed(seed: int) -> int:
+    """The seed of draws that have no part in those of a seed; after the last one comes 0.
+
+    >>> next_seed(7), next_seed(2**64 - 1)
+    (8, 0)
+    """
+    return (seed + 1) % 2**64
+
+
 class FreshPaths:
     """Fresh draws of the choices of a plan.
 

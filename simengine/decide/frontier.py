@@ -21,7 +21,7 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.decide.certify import FreshPaths
+from simengine.decide.certify import FreshPaths, next_seed
 from simengine.decide.findings import Frontier
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import LEVEL, Hits, mcnemar
@@ -82,7 +82,7 @@ def frontier(
     trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
     tried = _swept(Space(levers), trials, points, progress)
     mixes = spread(efficient(levers, tried), tried, points)
-    fresh = FreshPaths(levers, target, seed + 1, executor)
+    fresh = FreshPaths(levers, target, next_seed(seed), executor)
     columns = []
     for number, mix in enumerate(mixes, start=1):
         columns.append(fresh(mix, 0, verify))
@@ -101,7 +101,7 @@ def frontier(
         tried=tried,
         draws=draws,
         seed=seed,
-        fresh_seed=seed + 1,
+        fresh_seed=fresh.seed,
         simulated=trials.paths + fresh.paths,
         seconds=time.perf_counter() - began,
     )

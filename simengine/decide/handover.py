@@ -22,6 +22,7 @@ from simengine.baseline import baseline
 from simengine.baseline.numbers import Numbers
 from simengine.baseline.people import Rules
 from simengine.baseline.quotas import potentials
+from simengine.decide.beside import check_beside
 from simengine.plan.levers import Lever
 from simengine.plan.people import Role, SeatGroup, Territory
 from simengine.plan.scalars import Quantity
@@ -106,7 +107,11 @@ def handover(plan: Plan, *, base: Plan | None = None) -> dict[str, Table]:
     Tables with the columns of `COLUMNS`; money in the plan's currency, rounded to cents. Over any months from the first
     on the amounts of the budget (but for what is booked in the cost of revenue) add up to the operating expenses of the
     operating plan's baseline, rounded once.
+
+    Raises SimengineError where the base has another currency, start or fiscal year.
     """
+    if base is not None:
+        check_beside(plan, base)
     seats = _Seats(plan)
     made = {
         "quotas.csv": _quotas(seats),

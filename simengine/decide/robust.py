@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from simengine.assumptions.draws import Array, latent
 from simengine.decide.about import about
+from simengine.decide.beside import check_beside
 from simengine.decide.paired import LEVEL, Hits, difference_of_means, difference_of_shares, mcnemar, ranked
 from simengine.errors import SimengineError
 from simengine.explain import impact_and_certainty, rank
@@ -99,12 +100,15 @@ def robust(
     Raises
     ------
     SimengineError
-        where there is no such target, nothing to watch, or a name that is not in the plan or never varies
+        where there is no such target, nothing to watch, a name that is not in the plan or never varies, or a base that
+        cannot stand beside the plan
     """
     goal = target_of(plan, target)
     if draws < 100:
         raise SimengineError(f"{draws} draws tell too little; take 100 at least, and some thousands for a decision")
     _check_names(plan, watch)
+    if base is not None:
+        _check_base(plan, base, goal)
     watched = watch_list(plan, goal, watch, seed=seed, executor=executor)
     if not watched:
         raise SimengineError("there is nothing to watch; name assumptions or events with --watch")
@@ -186,6 +190,15 @@ def _side(plan: Plan, name: str) -> str:
     if event.probability < 1:
         return "happens" if event.kind == "risk" else "fails"
     return "high" if event.kind == "risk" else "low"
+
+
+def _check_base(plan: Plan, base: Plan, goal: Target) -> None:
+    check_beside(plan, base)
+    # The amount may differ: that of the plan is asked of both.
+    asked = goal.metric, goal.period, goal.where
+    if asked not in [(target.metric, target.period, target.where) for target in base.targets]:
+        said = f"the base plan has no target like {goal.name}, of {goal.metric} {goal.period}"
+        raise SimengineError(f"{said}; add it there, or name another with --reach")
 
 
 def _check_names(plan: Plan, names: Collection[str]) -> None:

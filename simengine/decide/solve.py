@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 
-from simengine.decide.certify import RISK, FreshPaths, certify
+from simengine.decide.certify import RISK, FreshPaths, certify, next_seed
 from simengine.decide.findings import Calibration, Solution
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.search import EVALUATIONS, Found, Tried, search
@@ -163,7 +163,7 @@ def solve(
     began = time.perf_counter()
     levers = levers_of(plan, target, budget)
     trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
-    fresh = FreshPaths(levers, target, seed + 1, executor)
+    fresh = FreshPaths(levers, target, next_seed(seed), executor)
     space = Space(levers)
     known = _calibrated(levers, trials, executor)
     bar = bar_of(wanted, known, verify)
@@ -189,7 +189,7 @@ def solve(
         bar=bar,
         seed=seed,
         paths=verify,
-        fresh_seed=seed + 1,
+        fresh_seed=fresh.seed,
         risk=RISK,
         choices=len(space),
         found=found,

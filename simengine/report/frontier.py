@@ -18,7 +18,7 @@ from simengine.report.canvas import BLUE, FAINT, INK, PALE, SOFT, TEXT, VERMILIO
 from simengine.report.solve import aim, in_short, mix_facts
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance_under, heading, note, table, under
-from simengine.report.words import change, money, percent, points_between, shortened
+from simengine.report.words import change, confidence, money, percent, points_between, shortened
 
 if TYPE_CHECKING:
     from simengine.decide.findings import Frontier
@@ -113,6 +113,8 @@ def finding(told: Facts) -> str:
     first, last = told["points"][0], told["points"][-1]
     if first is last:
         return f"No choice that was tried makes {told['target']} likelier than {_reaches(first)}"
+    if not any(one["told_apart"] for one in told["points"][1:]):
+        return f"No choice is shown to make {told['target']} likelier than the cheapest point, {_reaches(first)}"
     said = (
         f"{money(last['cost'] - first['cost'], told['currency'])} buy P({told['target']}) from "
         f"{percent(first['probability']['value'])} to {percent(last['probability']['value'])}"
@@ -184,7 +186,7 @@ def _line(axes: Axes, told: Facts) -> None:
     points = told["points"]
     if told["confidence"] is not None:
         axes.axhline(told["confidence"], color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-        label = f"{percent(told['confidence'], 0)} wanted"
+        label = f"{confidence(told['confidence'])} wanted"
         right = axes.get_xlim()[1]
         axes.annotate(label, (right, told["confidence"]), (0, 3), textcoords="offset points", ha="right", color=SOFT)
     heights = [one["probability"]["value"] for one in points]

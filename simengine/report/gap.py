@@ -17,7 +17,7 @@ from simengine.report.canvas import FAINT, GREEN, INK, PALE, SOFT, TEXT, VERMILI
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance, heading, note, table, under
-from simengine.report.words import between, change, metric_name, number, percent, shortened
+from simengine.report.words import between, change, confidence, metric_name, number, percent, shortened
 from simengine.units import month_label
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def sentence(told: Facts) -> str:
     short = told["top_down"] - safe["value"] if told["is_floor"] else safe["value"] - told["top_down"]
     away = f", {_distance(short, unit)} short" if short > 0 else ""
     return (
-        f"{money} P({told['target']}) is {chance(told['probability'])}, wanted {percent(wanted, 0)}. With that "
+        f"{money} P({told['target']}) is {chance(told['probability'])}, wanted {confidence(wanted)}. With that "
         f"confidence {number(safe['value'], unit)} ({between(safe['lower'], safe['upper'], unit)}) is reached{away}."
     )
 
@@ -204,7 +204,7 @@ def _asides(told: Facts) -> Table:
 
 
 def _levers(told: Facts) -> Table:
-    wanted = percent(told["confidence"], 0)
+    wanted = confidence(told["confidence"])
     made = table("", "at plan\nvalues", f"for P(hit)\nof {wanted}", "if it cannot: the most tried,\nplan, P(hit)")
     for lever in told["levers"]:
         if lever["idle"] or not lever["moves"]:

@@ -27,7 +27,17 @@ from simengine.report.canvas import (
 )
 from simengine.report.statistics import Facts, estimate
 from simengine.report.tables import chance, heading, margin, note, points_either_way, table, under
-from simengine.report.words import MISSING, change, lever_amount, money, percent, points, points_between, shortened
+from simengine.report.words import (
+    MISSING,
+    change,
+    lever_amount,
+    money,
+    percent,
+    points,
+    points_between,
+    shortened,
+    shortened_amid,
+)
 from simengine.results.outputs import OUTPUTS
 
 _ABOUT = (
@@ -92,9 +102,11 @@ def sentence(told: Facts) -> str:
     ours = _told(told)
     if not ours:
         return f"{base} No lever changes it by more than noise."
+    if ours[0]["gain"]["value"] < 0:
+        return f"{base} No lever raises it at its whole range; {len(ours)} of {len(told['levers']) - 1} lower it."
     first = [row for row in ours if row["rank_group"] == ours[0]["rank_group"]]
     said = f"{base} Most does {_either(first)}: {change(ours[0]['gain']['value'], 'fraction')} at its whole range"
-    paid = [row for row in ours if row["money_rank_group"] == 1]
+    paid = [row for row in ours if row["money_rank_group"] == 1 and row["gain"]["value"] > 0]
     if paid:
         paid.sort(key=lambda row: -row["per_money"]["value"])
         amount = f"{change(paid[0]['per_money']['value'], 'fraction')} per {_round(told)}"
@@ -300,7 +312,7 @@ def lever_bars(told: Facts, ds: xr.Dataset) -> Figure:
     ends = [end for row in rows for end in (row["gain"]["lower"], row["gain"]["upper"], 0.0)]
     axes.set_xlim(room(min(ends), max(ends), 0.04, 0.3))
     axes.set_ylim(max(len(rows), 5) - 0.4, -0.6)
-    axes.set_yticks(range(len(rows)), [shortened(row["name"], _NAME) for row in rows], color=INK)
+    axes.set_yticks(range(len(rows)), [shortened_amid(row["name"], _NAME) for row in rows], color=INK)
     scale_in(axes, "x", "fraction", ticks=4)
     _costs(figure, axes, rows, told)
     return figure

@@ -30,7 +30,7 @@ from simengine.report.canvas import (
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, estimate
 from simengine.report.tables import chance, heading, note, points_either_way, table, under
-from simengine.report.words import between, change, percent, shortened
+from simengine.report.words import between, change, confidence, percent, shortened
 
 _ABOUT = ("target", "metric", "period", "confidence", "verdict", "currency", "draws", "seed")
 _SAID = ("side", "unit", "why", "owner", "activate", "verdict")
@@ -169,7 +169,7 @@ def _notes(told: Facts) -> Iterator[str]:
     yield "All at once is far rarer than a tenth: it shows the direction, not a forecast."
     if math.isfinite(told["confidence"]):
         yield (
-            f"Wanted: {percent(told['confidence'], 0)}. It holds, or fails, where the whole interval does; close where "
+            f"Wanted: {confidence(told['confidence'])}. It holds, or fails, where the whole interval does; close where "
             "that cannot be told."
         )
     if "base" in told["names"]:

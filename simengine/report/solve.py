@@ -11,7 +11,16 @@ from rich.text import Text
 from simengine.plan.targets import unit_of
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import capital, chance, chance_under, heading, note, table, under
-from simengine.report.words import change, goal, lever_amount, metric_name, money, percent, points_between
+from simengine.report.words import (
+    change,
+    confidence,
+    goal,
+    lever_amount,
+    metric_name,
+    money,
+    percent,
+    points_between,
+)
 from simengine.units import month_label
 
 if TYPE_CHECKING:
@@ -25,7 +34,7 @@ _PROOFS = {
     "none": "the search ended before all that costs less was ruled out, so there may be a cheaper one",
 }
 _NOTHING = {
-    "tried": "all were tried",
+    "tried": "all that the limits allow were tried",
     "monotone": "those that were not tried have no more of anything that helps than one that misses",
     "none": "the search ended before all were ruled out",
 }
@@ -164,7 +173,7 @@ def aim(told: Facts) -> str:
 
 
 def _question(told: Facts) -> str:
-    return f"What makes {told['target']} {percent(told['confidence'], 0)} likely, at the least cost?"
+    return f"What makes {told['target']} {confidence(told['confidence'])} likely, at the least cost?"
 
 
 def sentence(told: Facts) -> str:
@@ -180,18 +189,22 @@ def sentence(told: Facts) -> str:
         return f"Nothing has to be done: {name} is {chance(chosen['probability'])} likely as the plan is. Shown."
     if chosen is not None:
         cost = _cost(chosen["cost"], told["currency"])
-        rise = f"rises from {before} to {percent(chosen['probability']['value'])}"
+        after = percent(chosen["probability"]["value"])
+        way = "rises" if chosen["gain"]["value"] > 0 else "falls"
+        rise = f"stays at {after}" if after == before else f"{way} from {before} to {after}"
         return f"{capital(in_short(chosen['levers']))}, for {cost}: P({name}) {rise}. Shown."
     first = told["candidates"][0]
     if told["reached_in_search"]:
         return (
             f"Not shown. {name} seemed within reach, but none of the {told['certificate']['verified']} choices keeps "
-            f"{percent(told['confidence'], 0)} on fresh draws; the nearest bound is "
+            f"{confidence(told['confidence'])} on fresh draws; the nearest bound is "
             f"{percent(max(one['bound'] for one in told['candidates']), 2)}. Take more draws (-n) or paths (--verify), "
             "or ask for a little more confidence."
         )
+    is_out = first["probability"]["upper"] < told["confidence"]
     said = (
-        f"Out of reach: no choice found makes {name} {percent(told['confidence'], 0)} likely. The likeliest reaches "
+        f"{'Out of reach' if is_out else 'Not shown'}: no choice found {'makes' if is_out else 'is shown to make'} "
+        f"{name} {confidence(told['confidence'])} likely. The likeliest reaches "
         f"{chance(first['probability'])}, from {before}, for {_cost(first['cost'], told['currency'])}."
     )
     return f"{said} {_what_binds(told)}"
@@ -241,7 +254,7 @@ def _notes(told: Facts) -> Iterator[str]:
         f"Certificate: {proof['paths']:,} fresh paths of each choice (seed {proof['seed']}; the search had seed "
         f"{search['seed']}). Bound: one-sided, Clopper-Pearson, at {percent(proof['level_of_each'], 2)} for each of "
         f"{proof['verified']}, so that all hold with {percent(proof['level'], 0)}. Shown: the bound is not below "
-        f"{percent(told['confidence'])}. Below a number: its 95% interval."
+        f"{confidence(told['confidence'])}. Below a number: its 95% interval."
     )
     yield _how_found(told)
     yield from _alike(told)
@@ -258,10 +271,13 @@ def _how_found(told: Facts) -> str:
     search = told["search"]
     said = f"{search['tried']:,} of {search['choices']:,} choices tried on {search['draws']:,} frozen draws, where "
     said += f"{percent(search['bar'], 2)} was asked for: 1.64 standard errors more than needed, {_luck(told)}."
+    if not told["reached_in_search"] and told["chosen"] is not None:
+        return f"{said} None that was tried reaches it. The likeliest was verified, and is shown; a cheaper one may do."
     if not told["reached_in_search"]:
-        return f"{said} None reaches it: {_NOTHING[search['proof']]}."
-    said += f" On them none is cheaper: {_PROOFS[search['proof']]}." if search["proof"] != "none" else ""
-    said += f" Note: {_PROOFS['none']}." if search["proof"] == "none" else ""
+        said += f" None that was tried reaches it: {_NOTHING[search['proof']]}."
+    else:
+        said += f" On them none is cheaper: {_PROOFS[search['proof']]}." if search["proof"] != "none" else ""
+        said += f" Note: {_PROOFS['none']}." if search["proof"] == "none" else ""
     if search["proof"] == "monotone":
         said += (
             f" That more never makes it less likely was so in {search['pairs'] - search['pairs_against']:,} of "

@@ -118,6 +118,15 @@ def percent(share: float, places: int = 1) -> str:
     return f"{rounded:.{places}f}%".replace("-", "−")
 
 
+def confidence(share: float) -> str:
+    """Write a confidence that somebody asked for, with all its digits.
+
+    >>> confidence(0.8), confidence(0.57), confidence(0.999)
+    ('80%', '57%', '99.9%')
+    """
+    return f"{100 * share:.10g}%"
+
+
 def number(value: float, unit: str, *, trim: bool = False) -> str:
     """Write a value in its unit: a currency code, `fraction`, `months`, `factor` or `count`.
 
@@ -287,6 +296,16 @@ def shortened(name: str, width: int) -> str:
     ('volume.i…', 'nrr')
     """
     return name if len(name) <= width else f"{name[: width - 1]}…"
+
+
+def shortened_amid(name: str, width: int) -> str:
+    """Cut a name to `width` signs, and keep its end: that is where names of a kind differ.
+
+    >>> shortened_amid("sellers of the region 2027-02", 19), shortened_amid("nrr", 9)
+    ('sellers o…n 2027-02', 'nrr')
+    """
+    kept = width // 2
+    return name if len(name) <= width else f"{name[: width - kept - 1]}…{name[len(name) - kept :]}"
 
 
 def metric_name(metric: str) -> str:

@@ -62,7 +62,7 @@ def target_values(
     Raises
     ------
     SimengineError
-        where the draws are out of range, or more is drawn than can be simulated
+        where the draws or the seed are out of range, or more is drawn than can be simulated
     """
     if not 0 <= start <= stop < 2**32:
         raise SimengineError(f"draws {start} to {stop}: choose numbers from 0 to 2^32 - 1, the smaller one first")
@@ -123,6 +123,8 @@ def _operating(plan: Plan) -> Baseline | None:
 
 
 def _run(plan: Plan, targets: Sequence[Target], seed: int) -> Run:
+    if not 0 <= seed < 2**64:
+        raise SimengineError(f"seed {seed}: choose a number from 0 to 2^64 - 1")
     cut = _until_targets(plan, targets)
     reduction = Reduction(cut, "draw_unwidened", "headline", NAMES)
     packed = pack(cut, seed, operating_plan=_operating(plan))
