@@ -177,7 +177,7 @@ class _Moved:
     ) -> None:
         self._plan, self._target, self._values = plan, target, values
         self._draws, self._seed, self._executor = draws, seed, executor
-        self._until = fiscal_period(target.period, plan.plan.fiscal_year_start).last
+        self._until = until(plan, target)
         self.hit = target.is_reached(values)
 
     def all(self, most: int, allowed: float, confidence: float, progress: Progress | None) -> Iterator[Delays]:

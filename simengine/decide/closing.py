@@ -18,7 +18,8 @@ from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
 from simengine.results.paths import Array
 from simengine.results.targets import as_misses, quantile_interval
-from simengine.simulation.reached import last_month, target_values
+from simengine.simulation.reached import target_values
+from simengine.units import fiscal_period
 
 STEP = 0.01
 """Factors are tried in steps of this."""
@@ -240,5 +241,5 @@ def least(over: Callable[[int], float], last: int) -> int | None:
 
 
 def until(plan: Plan, target: Target) -> int:
-    """The last month that a target looks at."""
-    return last_month(plan, (target,))
+    """The last month (since year 0) of a target's period."""
+    return fiscal_period(target.period, plan.plan.fiscal_year_start).last

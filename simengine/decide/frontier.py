@@ -26,13 +26,12 @@ from simengine.decide.findings import Frontier
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import LEVEL, Hits, mcnemar
 from simengine.decide.search import search
-from simengine.decide.solve import DRAWS, Progress, levers_of
+from simengine.decide.solve import DRAWS, Progress, levers_of, target_sought
 from simengine.decide.space import Space
 from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
 from simengine.explain.intervals import Bounded
 from simengine.plan.schema import Plan
-from simengine.plan.targets import target_of
 
 VERIFY = 16_384
 POINTS = 8
@@ -76,8 +75,7 @@ def frontier(
     if points < 2 or min(draws, verify) < 2:
         raise SimengineError("a frontier has two points and two draws at least; ask for more")
     began = time.perf_counter()
-    first = next((one.name for one in plan.targets if one.confidence is not None), None)
-    target = target_of(plan, reach or first)
+    target = target_sought(plan, reach)
     levers = levers_of(plan, target, budget)
     trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
     tried = _swept(Space(levers), trials, points, progress)

@@ -72,13 +72,21 @@ def bar_of(confidence: float, known: Calibration, paths: int, errors: float = _M
     return bar
 
 
+def target_sought(plan: Plan, name: str | None) -> Target:
+    """The target of that name; by default the first that declares a confidence, or else the first.
+
+    Raises SimengineError where the plan has no such target.
+    """
+    first = next((one.name for one in plan.targets if one.confidence is not None), None)
+    return target_of(plan, name or first)
+
+
 def asked(plan: Plan, reach: str | None, at_least: float | None, confidence: float | None) -> tuple[Target, float]:
     """The target of that name, or the first that declares a confidence; and the confidence.
 
     Raises SimengineError where there is none, or the two do not go together.
     """
-    first = next((one.name for one in plan.targets if one.confidence is not None), None)
-    target = target_of(plan, reach or first)
+    target = target_sought(plan, reach)
     if at_least is not None:
         if target.at_most is not None:
             raise SimengineError(
