@@ -60,7 +60,7 @@ def command(
     with simulating("Looking for the frontier") as progress:
         found = frontier(
             checked,
-            reach=reach,
+            target=reach,
             draws=draws,
             verify=verify,
             seed=seed,

@@ -67,7 +67,7 @@ def command(
     with simulating("Solving") as progress:
         found = solve(
             checked,
-            reach=reach,
+            target=reach,
             at_least=at_least,
             confidence=confidence,
             draws=draws,

@@ -44,7 +44,7 @@ _BY_LEVEL = 12
 def frontier(
     plan: Plan,
     *,
-    reach: str | None = None,
+    target: str | None = None,
     draws: int = DRAWS,
     verify: int = VERIFY,
     seed: int = 7,
@@ -58,7 +58,7 @@ def frontier(
     Parameters
     ----------
     plan : a checked plan that declares levers
-    reach : name of the target; the first that declares a confidence by default, or the first
+    target : by name; the first that declares a confidence by default, or the first
     draws : frozen draws of the search
     verify : fresh draws of each point
     seed : of the search; the next one is that of the fresh draws
@@ -75,12 +75,12 @@ def frontier(
     if points < 2 or min(draws, verify) < 2:
         raise SimengineError("a frontier has two points and two draws at least; ask for more")
     began = time.perf_counter()
-    target = target_sought(plan, reach)
-    levers = levers_of(plan, target, budget)
-    trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
+    aim = target_sought(plan, target)
+    levers = levers_of(plan, aim, budget)
+    trials = Trials(levers, aim, draws=draws, seed=seed, executor=executor)
     tried = _swept(Space(levers), trials, points, progress)
     mixes = spread(efficient(levers, tried), tried, points)
-    fresh = FreshPaths(levers, target, next_seed(seed), executor)
+    fresh = FreshPaths(levers, aim, next_seed(seed), executor)
     columns = []
     for number, mix in enumerate(mixes, start=1):
         columns.append(fresh(mix, 0, verify))
@@ -90,7 +90,7 @@ def frontier(
     above, at_knee = knee(hits, np.array([levers.cost(mix) for mix in mixes]))
     return Frontier(
         levers=levers,
-        target=target,
+        target=aim,
         mixes=tuple(mixes),
         hits=hits,
         told_apart=_told_apart(hits),

@@ -81,12 +81,12 @@ def target_sought(plan: Plan, name: str | None) -> Target:
     return target_of(plan, name or first)
 
 
-def asked(plan: Plan, reach: str | None, at_least: float | None, confidence: float | None) -> tuple[Target, float]:
+def asked(plan: Plan, name: str | None, at_least: float | None, confidence: float | None) -> tuple[Target, float]:
     """The target of that name, or the first that declares a confidence; and the confidence.
 
     Raises SimengineError where there is none, or the two do not go together.
     """
-    target = target_sought(plan, reach)
+    target = target_sought(plan, name)
     if at_least is not None:
         if target.at_most is not None:
             raise SimengineError(
@@ -125,7 +125,7 @@ def levers_of(plan: Plan, target: Target, budget: float | None = None) -> Levers
 def solve(
     plan: Plan,
     *,
-    reach: str | None = None,
+    target: str | None = None,
     at_least: float | None = None,
     confidence: float | None = None,
     draws: int = DRAWS,
@@ -146,7 +146,7 @@ def solve(
     Parameters
     ----------
     plan : a checked plan that declares levers
-    reach : name of the target; the first that declares a confidence by default
+    target : by name; the first that declares a confidence by default
     at_least : an amount in the place of the target's
     confidence : between 0 and 1; by default what the target declares
     draws : frozen draws of the search
@@ -163,15 +163,15 @@ def solve(
     SimengineError
         where the plan has no such target or no lever, or the question makes no sense
     """
-    target, wanted = asked(plan, reach, at_least, confidence)
+    aim, wanted = asked(plan, target, at_least, confidence)
     if min(draws, verify) < 1:
         raise SimengineError("no draws tell nothing: take 1 or more, of the search (-n) and to verify (--verify)")
     if evaluations < 1 or candidates < 1:
         raise SimengineError("nothing is tried: allow one choice at least (--evaluations, 300 by default)")
     began = time.perf_counter()
-    levers = levers_of(plan, target, budget)
-    trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
-    fresh = FreshPaths(levers, target, next_seed(seed), executor)
+    levers = levers_of(plan, aim, budget)
+    trials = Trials(levers, aim, draws=draws, seed=seed, executor=executor)
+    fresh = FreshPaths(levers, aim, next_seed(seed), executor)
     space = Space(levers)
     known = _calibrated(levers, trials, executor)
     bar = bar_of(wanted, known, verify)
@@ -190,7 +190,7 @@ def solve(
     chosen = next((one.mix for one in verified if one.shown), None)
     return Solution(
         levers=levers,
-        target=target,
+        target=aim,
         confidence=wanted,
         draws=draws,
         known=known,
