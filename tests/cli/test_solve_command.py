@@ -111,13 +111,13 @@ def test_what_stays_as_likely_does_not_rise(plan):
         "currency": "USD",
         "before": {"value": 0.9},
         "chosen": {
-            "levers": [{"name": "ads", "amount": 0.8, "unit": "factor"}],
+            "levers": [{"name": "ads", "amount": 0.8, "kind": "spend"}],
             "cost": -44_000,
             "probability": {"value": 0.9},
             "gain": {"value": 0.0},
         },
     }
-    assert sentence(told) == "Ads ×0.8, for $44.0k saved: P(board ARR) stays at 90.0%. Shown."
+    assert sentence(told) == "Ads x0.8, for $44.0k saved: P(board ARR) stays at 90.0%. Shown."
     told["chosen"] |= {"probability": {"value": 0.85}, "gain": {"value": -0.05}}
     assert "P(board ARR) falls from 90.0% to 85.0%." in sentence(told)
 
