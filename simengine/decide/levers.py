@@ -278,7 +278,8 @@ class Levers:
         change = {"starts": _shifted(node.plain(), -months)}
         planned = self.plan.events[event].plan
         if planned != "never":
-            change["plan"] = month_label(max(self.plan.plan.start, planned - months))
+            moved = max(self.plan.plan.start, planned - months)
+            change["plan"] = month_label(moved) if moved <= self.plan.plan.end else "never"
         return change
 
 
