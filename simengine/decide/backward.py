@@ -20,7 +20,7 @@ from simengine.errors import SimengineError
 from simengine.explain.intervals import proportion
 from simengine.plan.people import SeatGroup
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target, target_of
+from simengine.plan.targets import Target, target_of, whole_year
 from simengine.results.paths import Array
 from simengine.simulation.reached import target_values
 from simengine.units import fiscal_period, fiscal_quarter, month_label
@@ -75,7 +75,7 @@ def backward(
     aim = target_of(plan, target)
     wanted = _checked(aim, confidence, allowed, delays, draws)
     label, by = _period(plan, aim, productive_by)
-    year = _year(plan, aim)
+    year = whole_year(plan, aim)
     asks = quotas.questions(plan, year) if year else []
     everything = (aim, *asks)
     values = target_values(plan, 0, draws, seed=seed, targets=everything, executor=executor)
@@ -135,15 +135,6 @@ def _period(plan: Plan, target: Target, given: str | None) -> tuple[str, int]:
         months = f"{month_label(header.start)} to {month_label(header.end)}"
         raise SimengineError(f"{given} begins with {month_label(period.first)}, the plan is of {months}")
     return period.label, period.first
-
-
-def _year(plan: Plan, target: Target) -> str:
-    """The fiscal year in which a target's period ends, where all of it lies in the plan; "" otherwise."""
-    header = plan.plan
-    last = fiscal_period(target.period, header.fiscal_year_start).last
-    label = fiscal_quarter(last, header.fiscal_year_start).partition("-")[0]
-    year = fiscal_period(label, header.fiscal_year_start)
-    return label if header.start <= year.first and year.last <= header.end else ""
 
 
 def _growth(plan: Plan, target: Target, planned: float) -> float:

@@ -18,7 +18,7 @@ from simengine.errors import SimengineError
 from simengine.explain.intervals import UNKNOWN, Bounded, Floats, median, proportion, stacked, with_bounds
 from simengine.explain.ties import rank_groups
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target, target_of
+from simengine.plan.targets import Target, target_of, whole_year
 from simengine.results.outputs import OUTPUTS
 from simengine.simulation import Progress
 from simengine.simulation.reached import last_month, target_values
@@ -181,7 +181,7 @@ class _Trials:
     ) -> None:
         plan = levers.plan
         self._plan, self.goal, self.draws, self.seed = plan, goal, draws, seed
-        self.year = _year(plan, goal)
+        self.year = whole_year(plan, goal) or goal.period
         start = plan.plan.fiscal_year_start
         known = [each for each in plan.targets if fiscal_period(each.period, start).last <= levers.until]
         self.targets = (goal, *(each for each in known if each.name != goal.name))
@@ -228,15 +228,6 @@ class _Trials:
         found = {f"{name}_change": change_of(name, v, before[name]) for name, v in self.metrics(plan).items()}
         pairs = zip(self.hits(plan).T, self.hits(self._plan).T, strict=True)
         return {**found, "target_change": [difference_of_shares(here, there) for here, there in pairs]}
-
-
-def _year(plan: Plan, goal: Target) -> str:
-    """The fiscal year of a target where all of it lies in the plan, else the target's own period."""
-    start = plan.plan.fiscal_year_start
-    last = fiscal_period(goal.period, start).last
-    label = f"FY{(last - (start - 1)) // MONTHS_PER_YEAR + (start > 1)}"
-    year = fiscal_period(label, start)
-    return label if plan.plan.start <= year.first and year.last <= plan.plan.end else goal.period
 
 
 # ---- what is told of it ----

@@ -14,7 +14,7 @@ from simengine.plan.fields import Text, Title
 from simengine.plan.header import Header
 from simengine.plan.known import Known
 from simengine.plan.scalars import Constant, Fault, mistake, nearest, shown
-from simengine.units import MONTHS_PER_YEAR, Period, fiscal_period, month_label
+from simengine.units import MONTHS_PER_YEAR, Period, fiscal_period, fiscal_quarter, month_label
 
 if TYPE_CHECKING:
     from simengine.plan.schema import Plan
@@ -244,6 +244,15 @@ def target_of(plan: "Plan", name: str | None) -> Target:
     if name not in targets:
         raise SimengineError(f"no target is named {name!r}; {nearest(name, targets)}")
     return targets[name]
+
+
+def whole_year(plan: "Plan", target: Target) -> str:
+    """The fiscal year in which a target's period ends, where all of it lies in the plan; "" otherwise."""
+    header = plan.plan
+    last = fiscal_period(target.period, header.fiscal_year_start).last
+    label = fiscal_quarter(last, header.fiscal_year_start).partition("-")[0]
+    year = fiscal_period(label, header.fiscal_year_start)
+    return label if header.start <= year.first and year.last <= header.end else ""
 
 
 def unit_of(metric: str, currency: str) -> str:
