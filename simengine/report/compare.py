@@ -36,7 +36,18 @@ from simengine.report.canvas import (
 )
 from simengine.report.statistics import Facts, estimate
 from simengine.report.tables import capital, heading, note, table, under, written
-from simengine.report.words import between, change, goal, interval_of, metric_name, number, percent, shortened, what
+from simengine.report.words import (
+    between,
+    change,
+    goal,
+    interval_of,
+    metric_name,
+    number,
+    percent,
+    shortened,
+    shortened_amid,
+    what,
+)
 
 BEST, WORST = 10, 5
 """Scenarios that are shown where there are more than both together: the likeliest, and the least likely."""
@@ -359,8 +370,8 @@ def chances(told: Facts, compared: xr.Dataset) -> Figure:
     rows, left_out = shown(told)
     targets = told["targets"][:_COLUMNS]
     subtitle = (
-        f"Probability, and its difference to {shortened(told['base'], 40)} in points; lines are 95% intervals; "
-        "grey cannot be told from it"
+        f"Probability, and its difference to {shortened(told['base'], 33)} in points; lines: 95% intervals; "
+        "grey: may be none"
     )
     gap, share = 0.02, 0.71 / len(targets)
     figure, axes = page(
@@ -486,7 +497,7 @@ def _rows(axes: Axes, told: Facts, rows: Sequence[Facts], left_out: int) -> None
     last = places[-1][0]
     axes.set_ylim(max(last, 4) + 0.6, -0.7)
     ticks = [y for y, _ in places]
-    names = [shortened(one["name"], _NAME) for _, one in places]
+    names = [shortened_amid(one["name"], _NAME) for _, one in places]
     if left_out:
         ticks.append(_gap(told, rows))
         names.append(f"… {left_out:,} more")

@@ -276,7 +276,8 @@ def _how_found(told: Facts) -> str:
     if not told["reached_in_search"]:
         said += f" None that was tried reaches it: {_NOTHING[search['proof']]}."
     else:
-        said += f" On them none is cheaper: {_PROOFS[search['proof']]}." if search["proof"] != "none" else ""
+        cheaper = "none is cheaper" + (", if more never hurts" if search["proof"] == "monotone" else "")
+        said += f" On them {cheaper}: {_PROOFS[search['proof']]}." if search["proof"] != "none" else ""
         said += f" Note: {_PROOFS['none']}." if search["proof"] == "none" else ""
     if search["proof"] == "monotone":
         said += (

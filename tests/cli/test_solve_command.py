@@ -1,14 +1,16 @@
 """`simengine solve` and `simengine frontier` from outside."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from simengine.cli import cli
 from simengine.plan import load
-from simengine.report.solve import sentence
+from simengine.report.solve import sentence, solve_tables
 
 TINY = Path(__file__).parents[1] / "plans" / "tiny.yaml"
 LEVERS = """
@@ -103,6 +105,17 @@ def test_none_reaches_it_is_no_more_than_was_tried(plan):
     words = " ".join(call("solve", plan, "--at-least", "9e6", "-n", "64", "--verify", "100").stdout.split())
     assert "None that was tried reaches it" in words
     assert "all were tried" not in words
+
+
+def test_a_proof_that_hangs_on_an_assumption_names_it(plan):
+    told = json.loads(call("solve", plan, "--confidence", "0.45", *QUICK, "--json").stdout)
+    for proof, words in (
+        ("tried", "On them none is cheaper: "),
+        ("monotone", "none is cheaper, if more never hurts: "),
+    ):
+        console = Console(width=10_000, file=io.StringIO())
+        console.print(solve_tables({**told, "search": {**told["search"], "proof": proof}}))
+        assert words in console.file.getvalue()
 
 
 def test_what_stays_as_likely_does_not_rise(plan):
