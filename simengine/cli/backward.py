@@ -8,7 +8,7 @@ from simengine.cli.output import json_option, print_json, print_rich
 from simengine.cli.steps import seed_option
 
 
-@click.command("backward", short_help="By when to hire, what delay costs, how much quota, how many people.")
+@click.command("backward", short_help="By when to hire, what delay costs, how many people.")
 @click.argument("plan")
 @click.option("--reach", metavar="TARGET", help="The target that is to be met.  [default: the plan's first]")
 @click.option(
