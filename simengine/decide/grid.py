@@ -75,8 +75,8 @@ def scenarios(files: Sequence[str | PathLike[str]], vary: Sequence[str] = ()) ->
     SimengineError
         where there are no files, or too many scenarios
     """
-    if not files:
-        raise SimengineError("no scenario is given; name one or more plan files")
+    if isinstance(files, str) or not files:
+        raise SimengineError("no scenario is given; name one or more plan files, in a list")
     faults: list[Problem] = []
     varied = _varied(vary, faults)
     plans = dict(_loaded(files, faults))

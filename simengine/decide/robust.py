@@ -106,6 +106,9 @@ def robust(
     goal = target_of(plan, target)
     if draws < 100:
         raise SimengineError(f"{draws} draws tell too little; take 100 at least, and some thousands for a decision")
+    wanted = goal.confidence if confidence is None else confidence
+    if confidence is not None and not 0 < confidence < 1:
+        raise SimengineError(f"a confidence of {confidence:g} tells nothing; choose one between 0 and 1, like 0.8")
     _check_names(plan, watch)
     if base is not None:
         _check_base(plan, base, goal)
@@ -130,7 +133,6 @@ def robust(
     cases = [_case(each, worlds, count) for each in watched]
     together = {key: world.given({case.name: case.side for case in cases}) for key, world in worlds.items()}
     count()
-    wanted = goal.confidence if confidence is None else confidence
     ds = _dataset(plan, goal, wanted, as_it_is, cases, _Case(ALL, "", together), watched, draws, seed)
     return ds.assign_attrs({f"name_{key}": each.title for key, each in plans.items()})
 

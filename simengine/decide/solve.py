@@ -166,6 +166,8 @@ def solve(
     aim, wanted = asked(plan, target, at_least, confidence)
     if min(draws, verify) < 1:
         raise SimengineError("no draws tell nothing: take 1 or more, of the search (-n) and to verify (--verify)")
+    if max(_LARGER * draws, verify) >= 2**32:
+        raise SimengineError("there are 2^32 draws of a seed: take fewer to verify (--verify), or of the search (-n)")
     if evaluations < 1 or candidates < 1:
         raise SimengineError("nothing is tried: allow one choice at least (--evaluations, 300 by default)")
     began = time.perf_counter()

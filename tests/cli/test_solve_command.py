@@ -151,6 +151,8 @@ def test_solve_says_what_the_budget_stops(plan):
         (("--verify", "0"), "take 1 or more"),
         (("--seed", "-1"), "seed -1: choose a number from 0 to 2^64 - 1"),
         (("-n", "0"), "take 1 or more"),
+        (("--verify", "10000000000"), "take fewer to verify"),
+        (("-n", "1000000000"), "or of the search (-n)"),
         (("--evaluations", "0"), "allow one choice at least"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from simengine.decide.grid import scenarios
 from simengine.decide.handover import handover
 from simengine.decide.robust import robust
 from simengine.errors import SimengineError
@@ -26,3 +27,15 @@ def test_what_is_asked_of_a_plan_can_be_asked_of_its_base() -> None:
     longer = TINY.replace("months: 12", "months: 24").replace("FY2027", "FY2028")
     with pytest.raises(SimengineError, match="the base plan has no target like board ARR, of ending_arr FY2028"):
         robust(loads(longer), base=loads(TINY), draws=100)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 80, float("nan")])
+def test_a_confidence_is_a_probability(confidence: float) -> None:
+    with pytest.raises(SimengineError, match="choose one between 0 and 1"):
+        robust(loads(TINY), draws=100, confidence=confidence)
+
+
+@pytest.mark.parametrize("files", ["plan.yaml", []])
+def test_plan_files_come_in_a_list(files) -> None:
+    with pytest.raises(SimengineError, match="name one or more plan files, in a list"):
+        scenarios(files)
