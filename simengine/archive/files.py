@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from simengine.archive import in_words
 from simengine.errors import SimengineError
+
+
+def refuse_existing(files: Iterable[Path], instead: str = "choose another name") -> None:
+    """Raise SimengineError, with their names, where some of these files are there."""
+    there = [str(path) for path in files if path.exists()]
+    if there:
+        verb = "is" if len(there) == 1 else "are"
+        raise SimengineError(f"{', '.join(there)} {verb} there already; {instead}, or add --overwrite")
 
 
 def write_files(files: Mapping[Path, str], *, overwrite: bool = False) -> None:
@@ -30,11 +38,9 @@ def write_files(files: Mapping[Path, str], *, overwrite: bool = False) -> None:
     folders = [str(path) for path in files if path.is_dir()]
     if folders:
         raise SimengineError(f"{', '.join(folders)}: a folder is there; choose another name")
+    if not overwrite:
+        refuse_existing(files)
     there = [path for path in files if path.exists()]
-    if there and not overwrite:
-        verb = "is" if len(there) == 1 else "are"
-        names = ", ".join(map(str, there))
-        raise SimengineError(f"{names} {verb} there already; choose another name, or add --overwrite")
     mark = uuid.uuid4().hex
     partial = {path: path.with_name(f".{path.name}.{mark}") for path in files}
     before = {path: path.with_name(f".{path.name}.{mark}.before") for path in there}

@@ -49,11 +49,10 @@ def command(
 
     Beside the forecasts stand those that cost nothing, and the spreadsheet's answer.
     """
-    from simengine.cli.steps import counting, drawn, print_compiling, print_paths
+    from simengine.cli.steps import drawn, print_paths, simulating
     from simengine.learn.backtest import backtest, quarter_ends
     from simengine.learn.score import calibration
     from simengine.report.backtest import backtest_facts, backtest_figure, backtest_tables
-    from simengine.simulation import is_compiled
 
     done = records(history, as_of).history
     days = quarter_ends(done, first.date(), fiscal_year_start)
@@ -62,9 +61,7 @@ def command(
             f"no quarter ends on or after {first.date()} with a whole one behind it by {done.as_of}; "
             "choose an earlier --from"
         )
-    if not is_compiled():
-        print_compiling()
-    with counting("Forecasting", "quarters") as progress:
+    with simulating("Forecasting", "quarters") as progress:
         found = backtest(
             done,
             days,

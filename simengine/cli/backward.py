@@ -8,7 +8,7 @@ from simengine.cli.output import json_option, print_json, print_rich
 from simengine.cli.steps import seed_option
 
 
-@click.command("backward", short_help="By when to hire, what delay costs, how much quota, how many people.")
+@click.command("backward", short_help="By when to hire, what delay costs, how many people.")
 @click.argument("plan")
 @click.option("--reach", metavar="TARGET", help="The target that is to be met.  [default: the plan's first]")
 @click.option(
@@ -44,16 +44,13 @@ def command(
     By when people must be hired to be productive in time, what each month of delay costs, the over-assignment that
     makes this team book its plan, and how many ramped people the target needs, quarter by quarter.
     """
-    from simengine.cli.steps import counting, print_compiling
+    from simengine.cli.steps import simulating
     from simengine.decide.backward import backward
     from simengine.plan import load
     from simengine.report.backward import backward_facts, backward_tables
-    from simengine.simulation import is_compiled
 
     checked = load(plan)
-    if not is_compiled():
-        print_compiling()
-    with counting("Putting hires off", "simulations") as progress:
+    with simulating("Putting hires off", "simulations") as progress:
         found = backward(
             checked,
             reach,

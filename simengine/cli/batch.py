@@ -55,7 +55,7 @@ def command(
     from simengine.cli.steps import drawn, print_paths
     from simengine.decide.batch import batch
     from simengine.decide.grid import scenarios
-    from simengine.decide.trials import target_of
+    from simengine.plan.targets import target_of
     from simengine.report.compare import compare_csv, compare_facts, compare_figures, compare_tables
 
     plans = scenarios(files, vary)

@@ -58,7 +58,7 @@ def command(
     from simengine.report.diff import diff_facts, diff_table, waterfall
 
     with simulating("Comparing") as progress:
-        found = diff(old, new, reach=reach, draws=draws, orders=orders, seed=seed, progress=progress)
+        found = diff(old, new, target=reach, draws=draws, orders=orders, seed=seed, progress=progress)
     told = diff_facts(found)
     figures = [] if output is None or found.effect is None else [drawn(waterfall(told), output, "diff")]
     if as_json:

@@ -49,10 +49,9 @@ def command(
     """
     from simengine.cli.steps import drawn, print_paths
     from simengine.decide.frontier import frontier
-    from simengine.decide.told import frontier_facts
-    from simengine.decide.written import free, write_scenarios
+    from simengine.decide.scenario_files import free, write_scenarios
     from simengine.plan import load
-    from simengine.report.frontier import frontier_figure, frontier_table
+    from simengine.report.frontier import frontier_facts, frontier_figure, frontier_table
     from simengine.report.solve import in_short
 
     checked = load(plan)
@@ -61,7 +60,7 @@ def command(
     with simulating("Looking for the frontier") as progress:
         found = frontier(
             checked,
-            reach=reach,
+            target=reach,
             draws=draws,
             verify=verify,
             seed=seed,

@@ -42,17 +42,14 @@ def command(
     By channel, segment, new business and retention; then what each lever would have to be to close the gap alone, at
     plan values and with the confidence that is wanted, and whether anybody has seen it there.
     """
-    from simengine.cli.steps import counting, drawn, print_compiling, print_paths
+    from simengine.cli.steps import drawn, print_paths, simulating
     from simengine.decide.gap import gap
     from simengine.plan import load
     from simengine.report.gap import gap_facts, gap_tables, waterfall
-    from simengine.simulation import is_compiled
 
     checked = load(plan)
     done = None if history is None else records(history, as_of, checked).history
-    if not is_compiled():
-        print_compiling()
-    with counting("Closing the gap", "levers") as progress:
+    with simulating("Closing the gap", "levers") as progress:
         found = gap(
             checked,
             reach,

@@ -36,8 +36,7 @@ def command(plan_file: str, output: Path, against: str | None, overwrite: bool, 
     years = {
         year.label: [month_label(start + t) for t in range(year.first, year.last + 1)] for year in spans(plan.plan, 12)
     }
-    name = plan.plan.name if plan.scenario is None else plan.scenario.name
-    told = handover_facts(tables, name, plan.plan.currency, years)
+    told = handover_facts(tables, plan.title, plan.plan.currency, years)
     if as_json:
         print_json({**told, "paths": [str(output / file) for file in tables]})
     else:

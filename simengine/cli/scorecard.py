@@ -63,12 +63,11 @@ def command(
 
 
 def _aim(plan: Plan, name: str | None) -> Target:
-    named = {target.name: target for target in plan.targets}
-    if not named:
+    from simengine.plan.targets import target_of
+
+    if not plan.targets:
         raise SimengineError("the plan has no targets, and effects are of a target's metric; add one under targets:")
-    if name is not None and name not in named:
-        raise SimengineError(f"no target is named {name!r}; the plan has {', '.join(named)}")
-    return named[name] if name else plan.targets[0]
+    return target_of(plan, name)
 
 
 def _scenarios(plan: str, rung: list[Any]) -> list[Path]:

@@ -56,11 +56,10 @@ def command(
 
     The plan declares what could be done under `levers`, and what must not be exceeded under `limits`.
     """
+    from simengine.decide.scenario_files import free, write_scenarios
     from simengine.decide.solve import solve
-    from simengine.decide.told import solve_facts
-    from simengine.decide.written import free, write_scenarios
     from simengine.plan import load
-    from simengine.report.solve import solve_tables, story
+    from simengine.report.solve import solve_facts, solve_tables, story
 
     checked = load(plan)
     if output is not None:
@@ -68,7 +67,7 @@ def command(
     with simulating("Solving") as progress:
         found = solve(
             checked,
-            reach=reach,
+            target=reach,
             at_least=at_least,
             confidence=confidence,
             draws=draws,
@@ -82,7 +81,7 @@ def command(
     told = solve_facts(found)
     files = []
     if output is not None and found.chosen is not None:
-        name = f"{checked.plan.name}: {found.target.name} at {found.confidence:.0%}"
+        name = f"{checked.plan.name}: {found.target.name} at {100 * found.confidence:.10g}%"
         scenario = {CHOSEN: (found.chosen, name, story(told))}
         files = write_scenarios(found.levers, Path(plan), output, scenario, overwrite=overwrite)
     if as_json:

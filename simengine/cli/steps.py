@@ -57,13 +57,13 @@ def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr
 
 
 @contextmanager
-def simulating(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function to tell of paths, done and in all; says that the simulation is compiled, where it has to be."""
+def simulating(what: str, things: str = "paths") -> Iterator[Callable[[int, int], None]]:
+    """A function to tell of progress, done and in all; says that the simulation is compiled, where it has to be."""
     from simengine.simulation import is_compiled
 
     if not is_compiled():
         print_compiling()
-    with counting(what, "paths") as progress:
+    with counting(what, things) as progress:
         yield progress
 
 

@@ -11,17 +11,16 @@ from simengine.decide import quotas
 from simengine.decide.bridge import asked, is_told_in_parts, planned_values
 from simengine.decide.capacity import Needs
 from simengine.decide.closing import until
-from simengine.decide.found import Backward, Delay, Delays, Ready
+from simengine.decide.findings import Backward, Delay, Delays, Ready
 from simengine.decide.gap import CONFIDENCE
-from simengine.decide.moved import put_off
 from simengine.decide.paired import difference_of_means, difference_of_shares
 from simengine.decide.ready import BOOKINGS, WORKLOAD, Hires, hiring_groups
-from simengine.decide.trials import target_of
+from simengine.decide.variants import put_off
 from simengine.errors import SimengineError
 from simengine.explain.intervals import proportion
 from simengine.plan.people import SeatGroup
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of, whole_year
 from simengine.results.paths import Array
 from simengine.simulation.reached import target_values
 from simengine.units import fiscal_period, fiscal_quarter, month_label
@@ -76,7 +75,7 @@ def backward(
     aim = target_of(plan, target)
     wanted = _checked(aim, confidence, allowed, delays, draws)
     label, by = _period(plan, aim, productive_by)
-    year = _year(plan, aim)
+    year = whole_year(plan, aim)
     asks = quotas.questions(plan, year) if year else []
     everything = (aim, *asks)
     values = target_values(plan, 0, draws, seed=seed, targets=everything, executor=executor)
@@ -138,15 +137,6 @@ def _period(plan: Plan, target: Target, given: str | None) -> tuple[str, int]:
     return period.label, period.first
 
 
-def _year(plan: Plan, target: Target) -> str:
-    """The fiscal year in which a target's period ends, where all of it lies in the plan; "" otherwise."""
-    header = plan.plan
-    last = fiscal_period(target.period, header.fiscal_year_start).last
-    label = fiscal_quarter(last, header.fiscal_year_start).partition("-")[0]
-    year = fiscal_period(label, header.fiscal_year_start)
-    return label if header.start <= year.first and year.last <= header.end else ""
-
-
 def _growth(plan: Plan, target: Target, planned: float) -> float:
     """The new business that a target needs as a multiple of the plan's, all else as planned; 1 of other metrics."""
     if not is_told_in_parts(target) or target.at_least is None:
@@ -178,7 +168,7 @@ class _Moved:
     ) -> None:
         self._plan, self._target, self._values = plan, target, values
         self._draws, self._seed, self._executor = draws, seed, executor
-        self._until = fiscal_period(target.period, plan.plan.fiscal_year_start).last
+        self._until = until(plan, target)
         self.hit = target.is_reached(values)
 
     def all(self, most: int, allowed: float, confidence: float, progress: Progress | None) -> Iterator[Delays]:

@@ -20,6 +20,8 @@ import xarray as xr
 from simengine.archive import in_words
 from simengine.archive.columns import Columns, read_columns, write_columns
 from simengine.archive.files import write_files
+from simengine.decide.about import about_plan
+from simengine.decide.beside import basis
 from simengine.decide.compare import compare
 from simengine.errors import MachineError, PlanError, SimengineError
 from simengine.explain.intervals import Floats
@@ -32,7 +34,7 @@ from simengine.plan.targets import Target
 from simengine.plan.values import entries
 from simengine.simulation import STREAM_VERSION, workers
 from simengine.simulation.reached import target_values
-from simengine.units import fiscal_period, fiscal_quarter, month_label
+from simengine.units import fiscal_period, fiscal_quarter
 
 FORMAT, FORMAT_VERSION = "simengine batch", 1
 MANIFEST, VALUES = "batch.json", "values"
@@ -156,15 +158,15 @@ def batch(
     return found.assign_coords(
         {key: ("scenario", np.array(values, object)) for key, values in told.items()}
     ).assign_attrs(
-        plan=first.plan.name,
-        plan_version=first.plan.version,
-        as_of="" if first.plan.as_of is None else f"{first.plan.as_of:%Y-%m-%d}",
-        seed=str(seed),
-        engine_version=version("simengine"),
-        digest_document=first.digest_document if first.texts else first.digest_simulated,
-        left_out="; ".join(left_out),
-        simulated=len(missing),
-        kept=len(rows) - len(missing),
+        {
+            **about_plan(first),
+            # A point of a grid has no document.
+            "digest_document": first.digest_document if first.texts else first.digest_simulated,
+            "seed": str(seed),
+            "left_out": "; ".join(left_out),
+            "simulated": len(missing),
+            "kept": len(rows) - len(missing),
+        }
     )
 
 
@@ -188,24 +190,19 @@ def _simulate(
 def _described(scenarios: Mapping[str, Plan], folder: Path, draws: int, seed: int) -> list[_Entry]:
     """Every scenario without its plan. Raises where they cannot stand beside each other."""
     rows, faults = list[_Entry](), list[str]()
-    basis: tuple[str, dict[str, str], str] | None = None
+    first: tuple[str, dict[str, str], str] | None = None
     for name, plan in scenarios.items():
-        header = plan.plan
-        about = {
-            "currency": header.currency,
-            "start": month_label(header.start),
-            "first month of the fiscal year": str(header.fiscal_year_start),
-        }
+        about = basis(plan)
         if not plan.targets:
             faults.append(f"{name}: the plan has no targets; add one, like {{name: board ARR, metric: ending_arr, …}}")
             continue
-        basis = basis or (name, about, _period(plan))
+        first = first or (name, about, _period(plan))
         faults += [
-            f"{name}: the {key} is {about[key]}, and that of {basis[0]} is {basis[1][key]}; give both the same"
+            f"{name}: the {key} is {about[key]}, and that of {first[0]} is {first[1][key]}; give both the same"
             for key in about
-            if about[key] != basis[1][key]
+            if about[key] != first[1][key]
         ]
-        measures = tuple(_measures(plan, basis[2]))
+        measures = tuple(_measures(plan, first[2]))
         story = "" if plan.scenario is None else plan.scenario.story
         identity = _identity(name, plan, (*plan.targets, *measures), draws, seed)
         rows.append(_Entry(name, story, plan.targets, measures, identity, folder / _file_name(name)))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simengine.baseline import baseline
-from simengine.decide.found import Row
+from simengine.decide.findings import Row
 from simengine.explain.intervals import Bounded, mean
 from simengine.plan.schema import Plan
 from simengine.plan.targets import CHANNEL, SEGMENT, Target, is_meant

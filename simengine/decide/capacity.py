@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simengine.decide.found import Capacity
+from simengine.decide.findings import Capacity
 from simengine.plan.people import Carries, SeatGroup
 from simengine.plan.schema import Plan
 from simengine.reading.operating import OperatingPlan, Span

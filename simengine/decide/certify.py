@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
 
 import numpy as np
 
+from simengine.decide.findings import Verified
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits
 from simengine.errors import SimengineError
+from simengine.explain.intervals import exact_lower, exact_upper
 from simengine.plan.targets import Target
 from simengine.simulation.reached import target_values
 
@@ -30,48 +31,6 @@ _SMALLEST_STEP = 4_096
 
 Fresh = Callable[[Mix, int, int], Hits]
 """Whether a choice reaches the target, on fresh draws from one number to another."""
-
-
-class Verified(NamedTuple):
-    """A choice on fresh draws.
-
-    Attributes
-    ----------
-    mix : the choice
-    hits : whether each fresh draw reaches the target, (paths,); fewer where it was given up early
-    bound : the probability is at least this, with the confidence of its share of the level
-    shown : whether that is the confidence asked for, or more
-    """
-
-    mix: Mix
-    hits: Hits
-    bound: float
-    shown: bool
-
-    @property
-    def probability(self) -> float:
-        """Share of the fresh draws."""
-        return float(np.mean(self.hits))
-
-
-def lower_bound(hits: int, draws: int, risk: float) -> float:
-    """The one-sided bound of Clopper and Pearson: the true share is less with probability `risk` at most.
-
-    >>> round(lower_bound(820, 1000, 0.05), 4), lower_bound(0, 10, 0.05), round(lower_bound(10, 10, 0.05), 4)
-    (0.7988, 0.0, 0.7411)
-    """
-    from scipy.special import betaincinv
-
-    return float(betaincinv(hits, draws - hits + 1, risk)) if hits else 0.0
-
-
-def upper_bound(hits: int, draws: int, risk: float) -> float:
-    """The same from above.
-
-    >>> round(upper_bound(820, 1000, 0.05), 4)
-    0.8398
-    """
-    return 1.0 - lower_bound(draws - hits, draws, risk)
 
 
 def certify(
@@ -108,11 +67,20 @@ def certify(
             hits = np.concatenate(parts)
             if progress is not None:
                 progress(number * paths + len(hits), len(mixes) * paths)
-            if upper_bound(int(hits.sum()), len(hits), _HOPELESS / _STEPS) < confidence:
+            if exact_upper(int(hits.sum()), len(hits), _HOPELESS / _STEPS) < confidence:
                 break
-        bound = lower_bound(int(hits.sum()), len(hits), risk / len(mixes))
+        bound = exact_lower(int(hits.sum()), len(hits), risk / len(mixes))
         found.append(Verified(mix, hits, bound, len(hits) == paths and bound >= confidence))
     return tuple(found)
+
+
+def next_seed(seed: int) -> int:
+    """The seed of draws that have no part in those of a seed; after the last one comes 0.
+
+    >>> next_seed(7), next_seed(2**64 - 1)
+    (8, 0)
+    """
+    return (seed + 1) % 2**64
 
 
 class FreshPaths:

@@ -10,25 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from simengine.decide.bridge import planned_values
-from simengine.decide.found import Needed
-from simengine.decide.moved import (
-    ALL_CHANNELS,
-    KINDS,
-    SPEND,
-    Kind,
-    lead_time,
-    now,
-    numbers,
-    scaled,
-    staffed,
-)
-from simengine.explain.intervals import Bounded, proportion
+from simengine.decide.findings import Needed
+from simengine.decide.variants import ALL_CHANNELS, KINDS, SPEND, Kind, lead_time, numbers, scaled, staffed
+from simengine.explain.intervals import UNKNOWN, Bounded, proportion
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
 from simengine.results.paths import Array
 from simengine.results.targets import as_misses, quantile_interval
-from simengine.simulation.reached import last_month, target_values
+from simengine.simulation.reached import target_values
+from simengine.units import fiscal_period
 
 STEP = 0.01
 """Factors are tried in steps of this."""
@@ -109,7 +100,7 @@ def _hires(plan: Plan, until: int) -> Iterator[Question]:
     for (role_name, segment), name in sorted(chosen.items(), key=lambda item: item[1]):
         seats = sum(g.seats for g in plan.team.seats if (g.role, g.segment) == (role_name, segment))
         lead = lead_time(plan, name)
-        month = max(plan.plan.start, now(plan) + (lead or 0))
+        month = max(plan.plan.start, plan.plan.now + (lead or 0))
         idle = "" if month <= until else "it is too late for the target's period"
         amounts = tuple(float(n) for n in range(max(1, (_MOST_TIMES - 1) * seats) + 1))
         yield Question(f"hires: {name}", PEOPLE, amounts, _staffing(plan, name, month), None, name, month, lead, idle)
@@ -149,11 +140,10 @@ class Closing:
 
     def needed(self, question: Question) -> Needed:
         """What a lever would have to be alone."""
-        never = math.nan, math.nan, math.nan
         most = question.amounts[-1]
         head = question.name, question.unit, question.month, question.lead, question.idle
         if question.idle:
-            return Needed(*head, math.nan, never, self.chance(self._neutral[1]), most, self._neutral[0])
+            return Needed(*head, math.nan, UNKNOWN, self.chance(self._neutral[1]), most, self._neutral[0])
         planned: dict[int, float] = {0: self._neutral[0]}
         values: dict[int, Array] = {0: self._neutral[1]}
 
@@ -173,7 +163,7 @@ class Closing:
         return Needed(
             *head,
             math.nan if at_plan is None else question.amounts[at_plan],
-            never if place is None else self._bounded(question, place, values),
+            UNKNOWN if place is None else self._bounded(question, place, values),
             self.chance(values[last if place is None else place]),
             most,
             planned[last],
@@ -251,5 +241,5 @@ def least(over: Callable[[int], float], last: int) -> int | None:
 
 
 def until(plan: Plan, target: Target) -> int:
-    """The last month that a target looks at."""
-    return last_month(plan, (target,))
+    """The last month (since year 0) of a target's period."""
+    return fiscal_period(target.period, plan.plan.fiscal_year_start).last

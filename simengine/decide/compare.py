@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from simengine.decide.paired import LEVEL, Hits, difference_of_means, difference_of_shares, mcnemar, ranked
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Bounded, Floats, mean, proportion
-from simengine.plan.targets import METRIC_UNITS, Target
+from simengine.explain.intervals import UNKNOWN, Bounded, Floats, mean, proportion
+from simengine.plan.targets import Target, unit_of
 from simengine.results.targets import quantile_intervals
 
 QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 Bits = NDArray[np.uint8]
 _ENDS = ("", "_lower", "_upper")
-_UNKNOWN: Bounded = (math.nan, math.nan, math.nan)
 _NOTHING: Bounded = (0.0, 0.0, 0.0)
 
 
@@ -120,7 +119,7 @@ def _mean_change(here: Floats, there: Floats, level: float) -> Bounded:
 
 
 def _amounts(values: Floats) -> Iterator[tuple[str, Bounded]]:
-    yield "mean", mean(values) if np.isfinite(values).all() else _UNKNOWN
+    yield "mean", mean(values) if np.isfinite(values).all() else UNKNOWN
     yield from zip(QUANTILES, quantile_intervals(values, list(QUANTILES.values())), strict=True)
 
 
@@ -142,7 +141,7 @@ def _targets(targets: Sequence[Target], currency: str) -> dict[str, object]:
         "where": ("target", [", ".join(f"{key}={value}" for key, value in one.where.items()) for one in targets]),
         "at_least": ("target", [math.nan if one.at_least is None else one.at_least for one in targets]),
         "at_most": ("target", [math.nan if one.at_most is None else one.at_most for one in targets]),
-        "target_unit": ("target", [_unit(one, currency) for one in targets]),
+        "target_unit": ("target", [unit_of(one.metric, currency) for one in targets]),
     }
 
 
@@ -150,10 +149,5 @@ def _measures(measures: Sequence[Target], currency: str) -> dict[str, object]:
     return {
         "measure": np.array([one.metric for one in measures], object),
         "measure_period": ("measure", np.array([one.period for one in measures], object)),
-        "measure_unit": ("measure", np.array([_unit(one, currency) for one in measures], object)),
+        "measure_unit": ("measure", np.array([unit_of(one.metric, currency) for one in measures], object)),
     }
-
-
-def _unit(one: Target, currency: str) -> str:
-    unit = METRIC_UNITS[one.metric]
-    return currency if unit == "currency" else unit

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simengine.decide.changes import Part, by_part, differences
-from simengine.decide.compared import NOISE, Bar, Diff, Effect
+from simengine.decide.findings import NOISE, Bar, Diff, Effect
 from simengine.decide.patchwork import Patchwork
 from simengine.errors import PlanError, SimengineError
 from simengine.explain.intervals import Z95, Bounded, Floats, Interval, beyond_noise
@@ -40,7 +40,7 @@ def diff(
     old: Plan,
     new: Plan,
     *,
-    reach: str | None = None,
+    target: str | None = None,
     simulate: bool = True,
     draws: int = DRAWS,
     orders: int = ORDERS,
@@ -64,7 +64,7 @@ def diff(
     Parameters
     ----------
     old, new : checked plans
-    reach : a target of both, by name; by default the first that both have
+    target : one of both, by name; by default the first that both have
     simulate : without, only what differs is told
     draws : of both plans
     orders : random orders, two a draw
@@ -80,7 +80,7 @@ def diff(
     if not simulate or not (old.targets or new.targets):
         return Diff(old, new, tuple(one.change for one in differences(old, new)))
     _check(old, new, draws, orders)
-    was, now = _targets(old, new, reach)
+    was, now = _targets(old, new, target)
     found_ = differences(old, new, now.name)
     effect = (
         None if not found_ else _effect(old, new, was, now, by_part(found_), draws, orders, seed, progress, executor)

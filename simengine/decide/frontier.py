@@ -17,22 +17,21 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.decide.certify import FreshPaths
+from simengine.decide.certify import FreshPaths, next_seed
+from simengine.decide.findings import Frontier
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import LEVEL, Hits, mcnemar
 from simengine.decide.search import search
-from simengine.decide.solve import DRAWS, Progress, levers_of
+from simengine.decide.solve import DRAWS, Progress, levers_of, target_sought
 from simengine.decide.space import Space
-from simengine.decide.trials import Trials, target_of
+from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Bounded, proportion
+from simengine.explain.intervals import Bounded
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
 
 VERIFY = 16_384
 POINTS = 8
@@ -42,46 +41,10 @@ _BY_LEVEL = 12
 """New choices that are tried for each level."""
 
 
-@dataclass(frozen=True)
-class Frontier:
-    """Choices by cost, each likelier than what is cheaper.
-
-    Attributes
-    ----------
-    levers, target : what may be chosen, and what is to be reached
-    mixes : the points, cheapest first
-    hits : whether each fresh draw reaches the target, (draws, points)
-    told_apart : of each point whether it is likelier, beyond noise, than the last one before that is, (points,)
-    knee : places of the points that are the knee; none where there is no knee beyond noise
-    above : of each point by how much it lies above the straight line, with its 95 % interval; 0 at the ends
-    tried : every choice that was tried, and its share of the frozen draws
-    draws, seed, fresh_seed : of the search, and of the fresh draws
-    simulated, seconds : paths and time in all
-    """
-
-    levers: Levers
-    target: Target
-    mixes: tuple[Mix, ...]
-    hits: Hits
-    told_apart: NDArray[np.bool_]
-    knee: tuple[int, ...]
-    above: tuple[Bounded, ...]
-    tried: dict[Mix, float]
-    draws: int
-    seed: int
-    fresh_seed: int
-    simulated: int
-    seconds: float
-
-    def probability(self, place: int) -> Bounded:
-        """P of a point, with its 95 % interval."""
-        return proportion(self.hits[:, place].astype(float))
-
-
 def frontier(
     plan: Plan,
     *,
-    reach: str | None = None,
+    target: str | None = None,
     draws: int = DRAWS,
     verify: int = VERIFY,
     seed: int = 7,
@@ -95,7 +58,7 @@ def frontier(
     Parameters
     ----------
     plan : a checked plan that declares levers
-    reach : name of the target; the first that declares a confidence by default, or the first
+    target : by name; the first that declares a confidence by default, or the first
     draws : frozen draws of the search
     verify : fresh draws of each point
     seed : of the search; the next one is that of the fresh draws
@@ -112,13 +75,12 @@ def frontier(
     if points < 2 or min(draws, verify) < 2:
         raise SimengineError("a frontier has two points and two draws at least; ask for more")
     began = time.perf_counter()
-    first = next((one.name for one in plan.targets if one.confidence is not None), None)
-    target = target_of(plan, reach or first)
-    levers = levers_of(plan, target, budget)
-    trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
+    aim = target_sought(plan, target)
+    levers = levers_of(plan, aim, budget)
+    trials = Trials(levers, aim, draws=draws, seed=seed, executor=executor)
     tried = _swept(Space(levers), trials, points, progress)
     mixes = spread(efficient(levers, tried), tried, points)
-    fresh = FreshPaths(levers, target, seed + 1, executor)
+    fresh = FreshPaths(levers, aim, next_seed(seed), executor)
     columns = []
     for number, mix in enumerate(mixes, start=1):
         columns.append(fresh(mix, 0, verify))
@@ -128,7 +90,7 @@ def frontier(
     above, at_knee = knee(hits, np.array([levers.cost(mix) for mix in mixes]))
     return Frontier(
         levers=levers,
-        target=target,
+        target=aim,
         mixes=tuple(mixes),
         hits=hits,
         told_apart=_told_apart(hits),
@@ -137,7 +99,7 @@ def frontier(
         tried=tried,
         draws=draws,
         seed=seed,
-        fresh_seed=seed + 1,
+        fresh_seed=fresh.seed,
         simulated=trials.paths + fresh.paths,
         seconds=time.perf_counter() - began,
     )

@@ -10,13 +10,12 @@ import numpy as np
 
 from simengine.decide.bridge import ALL, OPENING, Bridge, asked, is_told_in_parts, planned_values
 from simengine.decide.closing import Closing, questions, until
-from simengine.decide.found import Aside, Closer, Gap, Retention, Row
-from simengine.decide.seen import beliefs, past
-from simengine.decide.trials import target_of
+from simengine.decide.findings import Aside, Closer, Gap, Retention, Row
+from simengine.decide.precedents import beliefs, past
 from simengine.errors import SimengineError
 from simengine.explain.intervals import mean, proportion
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of
 from simengine.results.paths import Array
 from simengine.results.targets import as_misses, quantile_interval
 from simengine.simulation.reached import target_values

@@ -16,12 +16,11 @@ from simengine.decide.levers import Levers
 from simengine.errors import PlanError, Problem, SimengineError
 from simengine.plan import load
 from simengine.plan.checks import SECTIONS, of_tree
-from simengine.plan.edit import written
 from simengine.plan.people import SeatGroup
 from simengine.plan.scalars import Quantity, nearest, plain
-from simengine.plan.scenario import merge, override
+from simengine.plan.scenario import laid, override
 from simengine.plan.schema import Plan
-from simengine.plan.source import Node, Problems, parse
+from simengine.plan.source import Node, Problems
 from simengine.units import month_label
 
 MOST = 10_000
@@ -76,8 +75,8 @@ def scenarios(files: Sequence[str | PathLike[str]], vary: Sequence[str] = ()) ->
     SimengineError
         where there are no files, or too many scenarios
     """
-    if not files:
-        raise SimengineError("no scenario is given; name one or more plan files")
+    if isinstance(files, str) or not files:
+        raise SimengineError("no scenario is given; name one or more plan files, in a list")
     faults: list[Problem] = []
     varied = _varied(vary, faults)
     plans = dict(_loaded(files, faults))
@@ -157,7 +156,7 @@ def _loaded(files: Sequence[str | PathLike[str]], faults: list[Problem]) -> Iter
 
 def _titles(plans: Mapping[str, Plan]) -> list[str]:
     """What scenarios are called: as in their file; with the file where two are called alike."""
-    titles = [plan.scenario.name if plan.scenario else plan.plan.name for plan in plans.values()]
+    titles = [plan.title for plan in plans.values()]
     stems = [Path(file).stem for file in plans]
     files = stems if len({*stems}) == len(stems) else plans
     return [
@@ -220,7 +219,7 @@ def point(plan: Plan, settings: Settings) -> Plan:
     all_set = "--vary " + " ".join(f"{name}={text}" for name, text in settings.items())
     try:
         moved = levers.chosen(tuple(mix))
-        tree = _laid(moved, _changes(moved, changed), all_set)
+        tree = laid(moved.origin.tree, _changes(moved, changed), all_set)
         tree = _overridden(plan, tree, overrides, faults)
         made = of_tree(tree)
     except PlanError as error:
@@ -356,20 +355,6 @@ def _times(plan: Plan, channel: str, factor: float) -> dict[str, str]:
     spend: Quantity = plan.funnel.channels[channel].spend
     steps = [("start", spend.number), *((month_label(month), step.number) for month, step in spend.later)]
     return {month: f"{round(money * factor, 2):_} per month" for month, money in steps}
-
-
-def _laid(plan: Plan, changes: Mapping[str, object], where: str) -> Node:
-    """The tree of a plan with changes laid over it."""
-    tree = plan.origin.tree
-    if not changes:
-        return tree
-    problems = Problems()
-    change = parse(written(changes), where, problems)
-    if change is not None and not problems.found:
-        tree = merge(tree, change, (), problems)
-    if problems.found:
-        raise PlanError(problems.found)
-    return tree
 
 
 def _overridden(plan: Plan, tree: Node, overrides: Sequence[str], faults: list[Problem]) -> Node:

@@ -22,13 +22,14 @@ from simengine.baseline import baseline
 from simengine.baseline.numbers import Numbers
 from simengine.baseline.people import Rules
 from simengine.baseline.quotas import potentials
+from simengine.decide.beside import check_beside
 from simengine.plan.levers import Lever
 from simengine.plan.people import Role, SeatGroup, Territory
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
 from simengine.results.costs import booked_in, costs, groups_of
 from simengine.timeline import Timeline
-from simengine.units import MONTHS_PER_YEAR, month_label, month_number
+from simengine.units import MONTHS_PER_YEAR, month_label
 
 Cell = str | int | float | Decimal
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -106,7 +107,11 @@ def handover(plan: Plan, *, base: Plan | None = None) -> dict[str, Table]:
     Tables with the columns of `COLUMNS`; money in the plan's currency, rounded to cents. Over any months from the first
     on the amounts of the budget (but for what is booked in the cost of revenue) add up to the operating expenses of the
     operating plan's baseline, rounded once.
+
+    Raises SimengineError where the base has another currency, start or fiscal year.
     """
+    if base is not None:
+        check_beside(plan, base)
     seats = _Seats(plan)
     made = {
         "quotas.csv": _quotas(seats),
@@ -298,13 +303,11 @@ def _requisition(seats: _Seats, seat: _Seat, status: str, named: tuple[str, Leve
     lead = 0 if declared is None or status != "added" else declared.lead_time
     open_by = _open_by(seats, seat, lead)
     total = recruiting + math.fsum(pay[seat.month :])
-    header = seats.plan.plan
-    now = header.start if header.as_of is None else month_number(f"{header.as_of:%Y-%m}")
     territory = "" if seat.territory is None else seat.territory.name
     return (
         *(*_about(seat), territory, status, int(status != "cancelled"), seats.start(seat)),
         month_label(open_by) if is_hired else "",
-        ("yes" if open_by < now else "no") if is_hired else "",
+        ("yes" if open_by < seats.plan.plan.now else "no") if is_hired else "",
         *(_cents(recruiting), _cents(float(pay[seat.month]))),
         _cents(total),
         *("" if declared is None else declared.owner, name),

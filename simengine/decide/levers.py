@@ -12,9 +12,8 @@ from simengine.plan.checks import of_tree
 from simengine.plan.edit import written
 from simengine.plan.levers import Lever
 from simengine.plan.scalars import Quantity, is_month
-from simengine.plan.scenario import merge
+from simengine.plan.scenario import laid
 from simengine.plan.schema import Plan
-from simengine.plan.source import Problems, parse
 from simengine.units import MONTHS_PER_YEAR, month_label, month_number
 
 Mix = tuple[int, ...]
@@ -61,7 +60,7 @@ class Levers:
 
     def __init__(self, plan: Plan, until: int) -> None:
         self.plan, self.until = plan, until
-        self._now = plan.plan.start if plan.plan.as_of is None else month_number(f"{plan.plan.as_of:%Y-%m}")
+        self._now = plan.plan.now
         dials = [dial for name, lever in plan.levers.items() for dial in self._dials(name, lever)]
         self.closed = tuple(dial.name for dial in dials if len(dial.amounts) == 1)
         self.dials = tuple(dial for dial in dials if len(dial.amounts) > 1)
@@ -193,13 +192,7 @@ class Levers:
         """The plan with a choice made: the same, bit by bit, as its scenario file read from disk."""
         if mix == self.neutral:
             return self.plan
-        problems = Problems()
-        change = parse(written(self.changes(mix)), "levers", problems)
-        assert change is not None
-        assert not problems.found
-        tree = merge(self._tree, change, (), problems)
-        assert not problems.found
-        return of_tree(tree)
+        return of_tree(laid(self._tree, self.changes(mix), "levers"))
 
     @cached_property
     def _tree(self) -> Any:
@@ -285,7 +278,8 @@ class Levers:
         change = {"starts": _shifted(node.plain(), -months)}
         planned = self.plan.events[event].plan
         if planned != "never":
-            change["plan"] = month_label(max(self.plan.plan.start, planned - months))
+            moved = max(self.plan.plan.start, planned - months)
+            change["plan"] = month_label(moved) if moved <= self.plan.plan.end else "never"
         return change
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simengine.explain.intervals import Bounded, Floats
+from simengine.explain.intervals import UNKNOWN, Bounded, Floats
 from simengine.explain.ties import rank_groups
 
 LEVEL = 0.95
@@ -50,7 +50,7 @@ def difference_of_means(here: Floats, there: Floats, level: float = LEVEL) -> Bo
 
     d, n = here - there, len(here)
     if not np.isfinite(d).all():
-        return math.nan, math.nan, math.nan
+        return UNKNOWN
     mean = float(d.mean())
     if n < 2:
         return mean, math.nan, math.nan

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from simengine.decide.bridge import ALL, asked
-from simengine.decide.found import OverAssignment
+from simengine.decide.findings import OverAssignment
 from simengine.explain.intervals import proportion
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan

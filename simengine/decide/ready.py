@@ -9,8 +9,8 @@ import numpy as np
 
 from simengine.assumptions.draws import draw, uniforms
 from simengine.baseline import log_sigma
-from simengine.decide.found import Ready
-from simengine.decide.moved import lead_time, now
+from simengine.decide.findings import Ready
+from simengine.decide.variants import lead_time
 from simengine.plan.people import Ramp, SeatGroup
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
@@ -111,7 +111,7 @@ class Hires:
         """
         shares = [float(np.mean(self.months(group, by - k, what) <= k)) for k in range(_LOOK_BACK + 1)]
         role = self.plan.team.roles[group.role]
-        lead, today = lead_time(self.plan, group.name), now(self.plan)
+        lead, today = lead_time(self.plan, group.name), self.plan.plan.now
         starts = [(month, heads) for month, heads in group.hires.items() if month <= by]
         for level in levels:
             enough = [k for k, share in enumerate(shares) if share >= level]

@@ -12,15 +12,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.assumptions.draws import Array, latent
+from simengine.decide.about import about
+from simengine.decide.beside import check_beside
 from simengine.decide.paired import LEVEL, Hits, difference_of_means, difference_of_shares, mcnemar, ranked
-from simengine.decide.trials import target_of
-from simengine.decide.worth import NOTHING, about
 from simengine.errors import SimengineError
 from simengine.explain import impact_and_certainty, rank
-from simengine.explain.intervals import Bounded, beyond_noise, proportion, stacked, with_bounds
+from simengine.explain.intervals import UNKNOWN, Bounded, beyond_noise, proportion, stacked, with_bounds
 from simengine.plan.scalars import nearest
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of
 from simengine.simulation import Progress, simulate
 from simengine.simulation.points import Points
 from simengine.simulation.reached import target_points
@@ -100,12 +100,18 @@ def robust(
     Raises
     ------
     SimengineError
-        where there is no such target, nothing to watch, or a name that is not in the plan or never varies
+        where there is no such target, nothing to watch, a name that is not in the plan or never varies, or a base that
+        cannot stand beside the plan
     """
     goal = target_of(plan, target)
     if draws < 100:
         raise SimengineError(f"{draws} draws tell too little; take 100 at least, and some thousands for a decision")
+    wanted = goal.confidence if confidence is None else confidence
+    if confidence is not None and not 0 < confidence < 1:
+        raise SimengineError(f"a confidence of {confidence:g} tells nothing; choose one between 0 and 1, like 0.8")
     _check_names(plan, watch)
+    if base is not None:
+        _check_base(plan, base, goal)
     watched = watch_list(plan, goal, watch, seed=seed, executor=executor)
     if not watched:
         raise SimengineError("there is nothing to watch; name assumptions or events with --watch")
@@ -127,14 +133,8 @@ def robust(
     cases = [_case(each, worlds, count) for each in watched]
     together = {key: world.given({case.name: case.side for case in cases}) for key, world in worlds.items()}
     count()
-    wanted = goal.confidence if confidence is None else confidence
     ds = _dataset(plan, goal, wanted, as_it_is, cases, _Case(ALL, "", together), watched, draws, seed)
-    return ds.assign_attrs({f"name_{key}": _called(each) for key, each in plans.items()})
-
-
-def _called(plan: Plan) -> str:
-    """The name of a scenario, else of the plan."""
-    return plan.plan.name if plan.scenario is None else plan.scenario.name
+    return ds.assign_attrs({f"name_{key}": each.title for key, each in plans.items()})
 
 
 # ---- what is watched ----
@@ -192,6 +192,15 @@ def _side(plan: Plan, name: str) -> str:
     if event.probability < 1:
         return "happens" if event.kind == "risk" else "fails"
     return "high" if event.kind == "risk" else "low"
+
+
+def _check_base(plan: Plan, base: Plan, goal: Target) -> None:
+    check_beside(plan, base)
+    # The amount may differ: that of the plan is asked of both.
+    asked = goal.metric, goal.period, goal.where
+    if asked not in [(target.metric, target.period, target.where) for target in base.targets]:
+        said = f"the base plan has no target like {goal.name}, of {goal.metric} {goal.period}"
+        raise SimengineError(f"{said}; add it there, or name another with --reach")
 
 
 def _check_names(plan: Plan, names: Collection[str]) -> None:
@@ -309,7 +318,7 @@ def _share(hits: Hits) -> Bounded:
 def _beyond(case: _Case, as_it_is: Mapping[str, Hits]) -> Bounded:
     """How much more of its probability the chosen plan loses than the base does."""
     if BASE not in as_it_is:
-        return NOTHING
+        return UNKNOWN
     chosen, base = (case.hits[key].astype(float) - as_it_is[key] for key in (CHOSEN, BASE))
     return difference_of_means(chosen, base)
 

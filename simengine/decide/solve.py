@@ -6,19 +6,16 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import NamedTuple
 
-from simengine.decide.certify import RISK, FreshPaths, Verified, certify
+from simengine.decide.certify import RISK, FreshPaths, certify, next_seed
+from simengine.decide.findings import Calibration, Solution
 from simengine.decide.levers import Levers, Mix
-from simengine.decide.paired import Hits, difference_of_shares
 from simengine.decide.search import EVALUATIONS, Found, Tried, search
 from simengine.decide.space import Space
-from simengine.decide.trials import Trials, target_of
+from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Bounded, proportion
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of
 from simengine.simulation.reached import last_month
 
 DRAWS = 2_048
@@ -35,84 +32,6 @@ _WIDER = 60
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, the paths done, and the paths that it takes at most."""
-
-
-@dataclass(frozen=True)
-class Solution:
-    """What it takes to reach a target, as far as it could be shown.
-
-    Attributes
-    ----------
-    levers, target, confidence : what was asked
-    draws, known, bar, seed : of the search: frozen draws, how lucky they are, the share of them that was demanded
-    paths, fresh_seed, risk : of the verification
-    choices : rows of the table of choices
-    found : by the search
-    base : whether fresh draws reach the target under the plan as it is
-    verified : the choices that were verified, cheapest first; where none reaches the bar, the likeliest one
-    chosen : the cheapest that is shown; None where none is
-    binding : where none reaches the bar, the limits of which that is due: `budget`, `hires_per_month`, `range`
-    within : what the target would cost if those limits were lifted; None where it could not be reached even then
-    simulated, seconds : paths and time in all; `seconds` by search and verification
-    """
-
-    levers: Levers
-    target: Target
-    confidence: float
-    draws: int
-    known: Calibration
-    bar: float
-    seed: int
-    paths: int
-    fresh_seed: int
-    risk: float
-    choices: int
-    found: Found
-    base: Hits
-    verified: tuple[Verified, ...]
-    chosen: Mix | None
-    binding: tuple[str, ...]
-    within: float | None
-    simulated: int
-    seconds: tuple[float, float]
-
-    @property
-    def shown(self) -> Verified | None:
-        """The choice, as it was verified."""
-        return next((one for one in self.verified if one.mix == self.chosen), None)
-
-    @property
-    def is_reached(self) -> bool:
-        """Whether any choice reaches the bar on the draws of the search."""
-        return self.found.mix is not None
-
-    def before(self) -> Bounded:
-        """P of the plan as it is, with its 95 % interval."""
-        return proportion(self.base.astype(float))
-
-    def after(self, one: Verified) -> Bounded:
-        """P of a choice, with its 95 % interval."""
-        return proportion(one.hits.astype(float))
-
-    def gain(self, one: Verified) -> Bounded:
-        """By how much a choice is likelier than the plan as it is, on the same draws."""
-        n = min(len(one.hits), len(self.base))
-        return difference_of_shares(one.hits[:n], self.base[:n])
-
-    def more_than_chosen(self, one: Verified) -> Bounded:
-        """By how much a choice is likelier than the first one of the table, on the same draws."""
-        first = self.shown or self.verified[0]
-        n = min(len(one.hits), len(first.hits))
-        return difference_of_shares(one.hits[:n], first.hits[:n])
-
-
-class Calibration(NamedTuple):
-    """How often the plan as it is reaches the target on the frozen draws, and on many more of the same seed."""
-
-    frozen: float
-    larger: float
-    draws: int
-    larger_draws: int
 
 
 def bar_of(confidence: float, known: Calibration, paths: int, errors: float = _MARGIN) -> float:
@@ -153,13 +72,21 @@ def bar_of(confidence: float, known: Calibration, paths: int, errors: float = _M
     return bar
 
 
-def asked(plan: Plan, reach: str | None, at_least: float | None, confidence: float | None) -> tuple[Target, float]:
+def target_sought(plan: Plan, name: str | None) -> Target:
+    """The target of that name; by default the first that declares a confidence, or else the first.
+
+    Raises SimengineError where the plan has no such target.
+    """
+    first = next((one.name for one in plan.targets if one.confidence is not None), None)
+    return target_of(plan, name or first)
+
+
+def asked(plan: Plan, name: str | None, at_least: float | None, confidence: float | None) -> tuple[Target, float]:
     """The target of that name, or the first that declares a confidence; and the confidence.
 
     Raises SimengineError where there is none, or the two do not go together.
     """
-    first = next((one.name for one in plan.targets if one.confidence is not None), None)
-    target = target_of(plan, reach or first)
+    target = target_sought(plan, name)
     if at_least is not None:
         if target.at_most is not None:
             raise SimengineError(
@@ -198,7 +125,7 @@ def levers_of(plan: Plan, target: Target, budget: float | None = None) -> Levers
 def solve(
     plan: Plan,
     *,
-    reach: str | None = None,
+    target: str | None = None,
     at_least: float | None = None,
     confidence: float | None = None,
     draws: int = DRAWS,
@@ -219,7 +146,7 @@ def solve(
     Parameters
     ----------
     plan : a checked plan that declares levers
-    reach : name of the target; the first that declares a confidence by default
+    target : by name; the first that declares a confidence by default
     at_least : an amount in the place of the target's
     confidence : between 0 and 1; by default what the target declares
     draws : frozen draws of the search
@@ -236,15 +163,17 @@ def solve(
     SimengineError
         where the plan has no such target or no lever, or the question makes no sense
     """
-    target, wanted = asked(plan, reach, at_least, confidence)
+    aim, wanted = asked(plan, target, at_least, confidence)
     if min(draws, verify) < 1:
         raise SimengineError("no draws tell nothing: take 1 or more, of the search (-n) and to verify (--verify)")
+    if max(_LARGER * draws, verify) >= 2**32:
+        raise SimengineError("there are 2^32 draws of a seed: take fewer to verify (--verify), or of the search (-n)")
     if evaluations < 1 or candidates < 1:
         raise SimengineError("nothing is tried: allow one choice at least (--evaluations, 300 by default)")
     began = time.perf_counter()
-    levers = levers_of(plan, target, budget)
-    trials = Trials(levers, target, draws=draws, seed=seed, executor=executor)
-    fresh = FreshPaths(levers, target, seed + 1, executor)
+    levers = levers_of(plan, aim, budget)
+    trials = Trials(levers, aim, draws=draws, seed=seed, executor=executor)
+    fresh = FreshPaths(levers, aim, next_seed(seed), executor)
     space = Space(levers)
     known = _calibrated(levers, trials, executor)
     bar = bar_of(wanted, known, verify)
@@ -263,14 +192,14 @@ def solve(
     chosen = next((one.mix for one in verified if one.shown), None)
     return Solution(
         levers=levers,
-        target=target,
+        target=aim,
         confidence=wanted,
         draws=draws,
         known=known,
         bar=bar,
         seed=seed,
         paths=verify,
-        fresh_seed=seed + 1,
+        fresh_seed=fresh.seed,
         risk=RISK,
         choices=len(space),
         found=found,

@@ -8,26 +8,8 @@ import numpy as np
 
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits
-from simengine.errors import SimengineError
-from simengine.plan.scalars import nearest
-from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
 from simengine.simulation.reached import target_values
-
-
-def target_of(plan: Plan, name: str | None) -> Target:
-    """The target of that name; the first one of the plan where none is named.
-
-    Raises SimengineError where the plan has no such target.
-    """
-    targets = {target.name: target for target in plan.targets}
-    if not targets:
-        raise SimengineError("the plan has no targets; add one, like {name: board ARR, metric: ending_arr, …}")
-    if name is None:
-        return plan.targets[0]
-    if name not in targets:
-        raise SimengineError(f"no target is named {name!r}; {nearest(name, targets)}")
-    return targets[name]
 
 
 class Trials:

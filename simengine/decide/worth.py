@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from simengine.decide.about import about
 from simengine.decide.levers import Dial, Levers, Mix
 from simengine.decide.paired import LEVEL, Hits, difference_of_means, difference_of_shares, mcnemar, ranked
-from simengine.decide.trials import target_of
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Bounded, Floats, median, proportion, stacked, with_bounds
+from simengine.explain.intervals import UNKNOWN, Bounded, Floats, median, proportion, stacked, with_bounds
 from simengine.explain.ties import rank_groups
 from simengine.plan.schema import Plan
-from simengine.plan.targets import Target
+from simengine.plan.targets import Target, target_of, whole_year
 from simengine.results.outputs import OUTPUTS
 from simengine.simulation import Progress
 from simengine.simulation.reached import last_month, target_values
@@ -31,8 +30,6 @@ WEEKS_PER_MONTH = 365.25 / 7 / MONTHS_PER_YEAR
 BESIDE = ("ending_arr", "sm_spend", "cac_payback", "net_burn", "lowest_cash")
 """Metrics of the target's fiscal year that a lever moves beside the target."""
 Places = NDArray[np.int64]
-NOTHING: Bounded = (math.nan, math.nan, math.nan)
-"""No estimate."""
 
 
 class _Choice(NamedTuple):
@@ -184,7 +181,7 @@ class _Trials:
     ) -> None:
         plan = levers.plan
         self._plan, self.goal, self.draws, self.seed = plan, goal, draws, seed
-        self.year = _year(plan, goal)
+        self.year = whole_year(plan, goal) or goal.period
         start = plan.plan.fiscal_year_start
         known = [each for each in plan.targets if fiscal_period(each.period, start).last <= levers.until]
         self.targets = (goal, *(each for each in known if each.name != goal.name))
@@ -233,15 +230,6 @@ class _Trials:
         return {**found, "target_change": [difference_of_shares(here, there) for here, there in pairs]}
 
 
-def _year(plan: Plan, goal: Target) -> str:
-    """The fiscal year of a target where all of it lies in the plan, else the target's own period."""
-    start = plan.plan.fiscal_year_start
-    last = fiscal_period(goal.period, start).last
-    label = f"FY{(last - (start - 1)) // MONTHS_PER_YEAR + (start > 1)}"
-    year = fiscal_period(label, start)
-    return label if plan.plan.start <= year.first and year.last <= plan.plan.end else goal.period
-
-
 # ---- what is told of it ----
 
 
@@ -255,7 +243,7 @@ def change_of(metric: str, here: Floats, there: Floats) -> Bounded:
         return difference_of_means(here, there)
     with np.errstate(invalid="ignore"):
         d = here - there
-    return NOTHING if np.isnan(d).any() else median(d)
+    return UNKNOWN if np.isnan(d).any() else median(d)
 
 
 def over(found: Bounded, by: float) -> Bounded:
@@ -265,7 +253,7 @@ def over(found: Bounded, by: float) -> Bounded:
     ((-0.05, -0.1, -0.025), (nan, nan, nan))
     """
     if not by:
-        return NOTHING
+        return UNKNOWN
     value, *ends = (each / by for each in found)
     return value, min(ends), max(ends)
 
@@ -311,25 +299,6 @@ def _dataset(levers: Levers, trials: _Trials, choices: Sequence[_Choice], everyt
     )
 
 
-def about(plan: Plan, target: Target, draws: int, seed: int) -> dict[str, Any]:
-    """What a result says of the plan, the target and the draws it is of."""
-    header = plan.plan
-    return {
-        "target": target.name,
-        "metric": target.metric,
-        "period": target.period,
-        "confidence": math.nan if target.confidence is None else target.confidence,
-        "currency": header.currency,
-        "draws": draws,
-        "seed": seed,
-        "plan": header.name,
-        "plan_version": header.version,
-        "as_of": "" if header.as_of is None else header.as_of.isoformat(),
-        "digest_document": plan.digest_document,
-        "engine_version": version("simengine"),
-    }
-
-
 def is_ratio(metric: str) -> bool:
     """Whether a metric is a ratio, whose mean need not exist."""
     return OUTPUTS[metric].kind == "ratio"
@@ -360,7 +329,7 @@ def _of_dial(levers: Levers, trials: _Trials, choice: _Choice, money: float) -> 
     """What is told of a dial at the end of its range."""
     dial, lever, full, cost = choice.dial, levers.lever(choice.dial), choice.full, choice.cost
     steps, gain = abs(levers.steps(dial, choice.place)), trials.gain(full)
-    delay = NOTHING if choice.later is None else trials.gain(full, choice.later)
+    delay = UNKNOWN if choice.later is None else trials.gain(full, choice.later)
     return {
         "name": dial.name,
         "lever": dial.lever,
@@ -390,7 +359,7 @@ def _of_all(levers: Levers, trials: _Trials, everything: _Everything, money: flo
     return {
         **dict.fromkeys(_LABELS, ""),
         **dict.fromkeys(_NUMBERS, math.nan),
-        **dict.fromkeys(_ESTIMATES, NOTHING),
+        **dict.fromkeys(_ESTIMATES, UNKNOWN),
         "name": ALL,
         "within_limits": everything.within_limits,
         "cost": everything.cost,

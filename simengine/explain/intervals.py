@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 Bounded = tuple[float, float, float]
 """An estimate, and the lower and upper bound of its 95 % interval."""
 
+UNKNOWN: Bounded = (math.nan, math.nan, math.nan)
+"""No estimate."""
+
 Z95 = 1.959963984540054
 """The 97.5 % point of the standard normal law."""
 
@@ -49,6 +52,29 @@ def proportion(hits: Floats) -> Bounded:
     p, lower, upper = map(float, wilson(int(hits.sum()), len(hits)))
     # At 0 and 1 one bound equals p, but for rounding.
     return p, min(p, lower), max(p, upper)
+
+
+def exact_lower(hits: int, draws: int, risk: float) -> float:
+    """A share's exact one-sided bound: the true share is less with probability `risk` at most.
+
+    With k of n it is the share p with `P(Binomial(n, p) ≥ k) = risk`, a quantile of Beta(k, n − k + 1) (C. J. Clopper
+    and E. S. Pearson, Biometrika 26, 1934, 404-413).
+
+    >>> round(exact_lower(820, 1000, 0.05), 4), exact_lower(0, 10, 0.05), round(exact_lower(10, 10, 0.05), 4)
+    (0.7988, 0.0, 0.7411)
+    """
+    from scipy.special import betaincinv
+
+    return float(betaincinv(hits, draws - hits + 1, risk)) if hits else 0.0
+
+
+def exact_upper(hits: int, draws: int, risk: float) -> float:
+    """The same from above.
+
+    >>> round(exact_upper(820, 1000, 0.05), 4)
+    0.8398
+    """
+    return 1.0 - exact_lower(draws - hits, draws, risk)
 
 
 def difference(a: Interval, b: Interval) -> Interval:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,17 @@ from simengine.errors import SimengineError
 from simengine.explain.attribution import Attribution, Shares, attribute, contradicts
 from simengine.explain.forms import forms
 from simengine.explain.groups import memberships
-from simengine.explain.intervals import Z95, Bounded, Floats, Interval, mean, median, proportion, stacked, with_bounds
+from simengine.explain.intervals import (
+    UNKNOWN,
+    Z95,
+    Floats,
+    Interval,
+    mean,
+    median,
+    proportion,
+    stacked,
+    with_bounds,
+)
 from simengine.explain.narrowing import narrowing
 from simengine.explain.question import Question, question_of
 from simengine.explain.ranks import normal_scores, normal_scores_among, ranks_of
@@ -97,7 +106,7 @@ def rank(ds: xr.Dataset, metric_or_target: str, *, period: str | None = None) ->
     columns = {
         "share": found.shapley.share,
         "share_from_here": _from_here(found.shapley, order),
-        "narrowing": stacked([_unknown if ratio else narrowing(y, *one.left(y)) for one in bins]),
+        "narrowing": stacked([UNKNOWN if ratio else narrowing(y, *one.left(y)) for one in bins]),
         "alone": alone.share,
         "metric_bottom_fifth": ends.bottom,
         "metric_top_fifth": ends.top,
@@ -154,9 +163,6 @@ def _enough(question: Question, inputs: Inputs) -> NDArray[np.bool_]:
     return defined
 
 
-_unknown: Bounded = (math.nan, math.nan, math.nan)
-
-
 def _from_here(shares: Shares, order: NDArray[np.intp]) -> Interval:
     """Share of each assumption and all that stand below it in `order`, together."""
     totals = np.empty((len(order), 3))
@@ -181,7 +187,7 @@ def _in_own_unit(moved: Interval, value: Floats, ratio: bool) -> Interval:
 def _by_group(ds: xr.Dataset, found: Attribution, y: Floats, ratio: bool) -> dict[str, Any]:
     groups = memberships(ds, found.surrogate.inputs.varies)
     shares = stacked([found.shapley.total(members) for _, _, members in groups])
-    left = [_unknown if ratio else narrowing(y, *found.surrogate.left(y, members)) for _, _, members in groups]
+    left = [UNKNOWN if ratio else narrowing(y, *found.surrogate.left(y, members)) for _, _, members in groups]
     estimates = {"group_share": shares, "group_narrowing": stacked(left)}
     return {
         **{name: ("group", column) for name, column in with_bounds(estimates)},

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.errors import SimengineError
-from simengine.explain.intervals import Z95, Bounded, Floats, proportion
+from simengine.explain.intervals import UNKNOWN, Z95, Bounded, Floats, proportion
 from simengine.explain.probit import OUTERMOST, Crossing, Curve, crossing, fitted
 from simengine.explain.question import question_of
 from simengine.explain.ranks import normal_scores
@@ -21,8 +21,6 @@ FEWEST_DRAWS = 1000
 """With fewer, the outermost hundredth that a curve is read to holds less than ten draws."""
 EVEN_ODDS = 0.5
 """The confidence of a target that declares none."""
-
-_UNKNOWN: Bounded = (math.nan, math.nan, math.nan)
 
 
 class _Watched(NamedTuple):
@@ -37,13 +35,13 @@ class _Watched(NamedTuple):
 class _Cell(NamedTuple):
     """What is known of one assumption in one month."""
 
-    trigger: Bounded = _UNKNOWN
-    share_tripped: Bounded = _UNKNOWN
-    p_hit_tripped: Bounded = _UNKNOWN
-    p_hit_otherwise: Bounded = _UNKNOWN
-    p_hit_as_planned: Bounded = _UNKNOWN
-    p_hit_at_declared: Bounded = _UNKNOWN
-    share_beyond_declared: Bounded = _UNKNOWN
+    trigger: Bounded = UNKNOWN
+    share_tripped: Bounded = UNKNOWN
+    p_hit_tripped: Bounded = UNKNOWN
+    p_hit_otherwise: Bounded = UNKNOWN
+    p_hit_as_planned: Bounded = UNKNOWN
+    p_hit_at_declared: Bounded = UNKNOWN
+    share_beyond_declared: Bounded = UNKNOWN
     observations_needed: float = math.nan
     below: bool = True
 
@@ -215,7 +213,7 @@ def _read(curve: Curve, scale: _Scale, value: float) -> Bounded:
 
     score = scale.score(value)
     if math.isnan(score):
-        return _UNKNOWN
+        return UNKNOWN
     eta, error = (float(x[0]) for x in curve.at(np.array([score])))
     return float(ndtr(eta)), float(ndtr(eta - Z95 * error)), float(ndtr(eta + Z95 * error))
 
@@ -226,7 +224,7 @@ def _beyond(value: Floats, threshold: float, *, below: bool) -> Floats:
 
 def _among(hit: Floats, mark: NDArray[np.bool_]) -> Bounded:
     chosen = hit[mark]
-    return proportion(chosen) if chosen.size else _UNKNOWN
+    return proportion(chosen) if chosen.size else UNKNOWN
 
 
 def _needed(seen: _Seen, trigger: Bounded) -> float:

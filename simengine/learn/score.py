@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from simengine.explain.intervals import UNKNOWN, exact_lower, exact_upper
 from simengine.learn.readings import Reading
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import every_path, hit_probability, period_values
@@ -82,14 +83,10 @@ def exact_share(successes: int, trials: int, level: float = 0.95) -> tuple[float
     >>> [round(x, 3) for x in exact_share(8, 10)]
     [0.8, 0.444, 0.975]
     """
-    from scipy.special import betaincinv
-
     if trials == 0:
-        return math.nan, math.nan, math.nan
+        return UNKNOWN
     tail = (1.0 - level) / 2
-    lower = float(betaincinv(successes, trials - successes + 1, tail)) if successes else 0.0
-    upper = float(betaincinv(successes + 1, trials - successes, 1 - tail)) if successes < trials else 1.0
-    return successes / trials, lower, upper
+    return successes / trials, exact_lower(successes, trials, tail), exact_upper(successes, trials, tail)
 
 
 class Forecast(NamedTuple):

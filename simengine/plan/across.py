@@ -306,14 +306,18 @@ def _lever_names(
     shocks: Mapping[str, Shock],
     levers: Mapping[str, Lever],
 ) -> Iterator[Finding]:
-    """An improvement that is chosen becomes an event of its name, which must be free."""
+    """An improvement that is chosen becomes an event of its name, which must be free, as that of each start must be."""
     taken = {name.casefold(): name for name in (*assumptions, *events, *shocks)}
+    single = {name for name, lever in levers.items() if len(lever.starts) <= 1}
     for name, lever in levers.items():
         several = len(lever.starts) > 1
         for event in [f"{name} {month_label(month)}" if several else name for month in lever.starts]:
             if lever.improves is not None and event.casefold() in taken:
                 words = f"{taken[event.casefold()]} is the name of an assumption, an event or a shock"
                 yield Finding("levers", (name,), words, "choose another name")
+            if several and event in single:
+                words = f"{event} is what the lever {name} is called where it starts then"
+                yield Finding("levers", (event,), words, "choose another name")
 
 
 def _spending_levers(name: str, lever: Lever, channel: str, funnel: Funnel) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from simengine.plan.entry import Model
 from simengine.plan.fields import Currency, Day, Month, Text, Title
 from simengine.plan.known import Known
 from simengine.plan.scalars import Constant, Fault
-from simengine.units import month_label
+from simengine.units import month_label, month_number
 
 
 class Header(Model):
@@ -35,6 +35,11 @@ class Header(Model):
     def end(self) -> int:
         """The last month of the plan, counted from year 0."""
         return self.start + self.months - 1
+
+    @property
+    def now(self) -> int:
+        """The month in which one decides: that of `as_of`, or the first of the plan."""
+        return self.start if self.as_of is None else month_number(f"{self.as_of:%Y-%m}")
 
     @property
     def grown(self) -> int:

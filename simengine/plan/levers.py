@@ -204,7 +204,7 @@ class Lever(Model):
 
 
 class Limits(Model):
-    """`limits:` what the levers may not exceed together: money until a target's period ends, people hired in a month.
+    """`limits:` what the levers may not exceed together: money until the fiscal year of a target ends, people by month.
 
     People count with those whom the plan hires in that month anyway, and who are on their way.
     """

@@ -7,9 +7,10 @@ another is neither. Months laid over a number say what holds from then on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from simengine.errors import Problem
+from simengine.errors import PlanError, Problem
+from simengine.plan.edit import written
 from simengine.plan.folder import Folder
 from simengine.plan.scalars import is_month, nearest
 from simengine.plan.source import Key, Mark, Node, Path, Problems, key_of, parse
@@ -80,6 +81,28 @@ def merge(base: Node, change: Node, path: Path, problems: Problems) -> Node:
             items[item.name] = item if known is None else merge(known, item, (*path, str(item.name)), problems)
         return Node(list(items.values()), base.mark, base.key_mark)
     return change
+
+
+def laid(tree: Node, changes: Mapping[str, object], where: str) -> Node:
+    """The tree of a plan with changes laid over it, as a scenario file would say them.
+
+    Parameters
+    ----------
+    tree : of a plan
+    changes : sections of the plan, as `plan.edit.written` writes them
+    where : what messages name in the place of a file
+
+    Raises PlanError with every change that does not fit.
+    """
+    if not changes:
+        return tree
+    problems = Problems()
+    change = parse(written(changes), where, problems)
+    if change is not None and not problems.found:
+        tree = merge(tree, change, (), problems)
+    if problems.found:
+        raise PlanError(problems.found)
+    return tree
 
 
 def _holds_later(base: Node, change: Node) -> bool:

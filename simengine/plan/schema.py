@@ -156,6 +156,11 @@ class Plan(Model):
         return self._origin
 
     @property
+    def title(self) -> str:
+        """What it is called: as its scenario says, or else the plan."""
+        return self.plan.name if self.scenario is None else self.scenario.name
+
+    @property
     def texts(self) -> dict[str, str]:
         """Every file of the plan as read: path beside the plan file -> text; the plan file itself comes first."""
         return self._origin.texts

@@ -1,19 +1,23 @@
 """`targets:` what somebody expects of a metric in a period, and the metrics that there are."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from simengine.errors import SimengineError
 from simengine.plan.entry import Model
 from simengine.plan.fields import Text, Title
 from simengine.plan.header import Header
 from simengine.plan.known import Known
 from simengine.plan.scalars import Constant, Fault, mistake, nearest, shown
-from simengine.units import MONTHS_PER_YEAR, Period, fiscal_period, month_label
+from simengine.units import MONTHS_PER_YEAR, Period, fiscal_period, fiscal_quarter, month_label
+
+if TYPE_CHECKING:
+    from simengine.plan.schema import Plan
 
 SEGMENT, CHANNEL, ROLE, TEAM = "segment", "channel", "role", "team"
 """What a metric may be grouped by; a label of the segments counts as SEGMENT."""
@@ -225,6 +229,40 @@ def is_meant(where: dict[str, str], segment: str, labels: dict[str, str]) -> boo
     """
     known = {**labels, SEGMENT: segment}
     return all(known.get(key) == value for key, value in where.items() if key not in (CHANNEL, ROLE, TEAM))
+
+
+def target_of(plan: "Plan", name: str | None) -> Target:
+    """The target of that name; the first one of the plan where none is named.
+
+    Raises SimengineError where the plan has no such target.
+    """
+    targets = {target.name: target for target in plan.targets}
+    if not targets:
+        raise SimengineError("the plan has no targets; add one, like {name: board ARR, metric: ending_arr, …}")
+    if name is None:
+        return plan.targets[0]
+    if name not in targets:
+        raise SimengineError(f"no target is named {name!r}; {nearest(name, targets)}")
+    return targets[name]
+
+
+def whole_year(plan: "Plan", target: Target) -> str:
+    """The fiscal year in which a target's period ends, where all of it lies in the plan; "" otherwise."""
+    header = plan.plan
+    last = fiscal_period(target.period, header.fiscal_year_start).last
+    label = fiscal_quarter(last, header.fiscal_year_start).partition("-")[0]
+    year = fiscal_period(label, header.fiscal_year_start)
+    return label if header.start <= year.first and year.last <= header.end else ""
+
+
+def unit_of(metric: str, currency: str) -> str:
+    """Unit of a metric; of money the currency.
+
+    >>> unit_of("ending_arr", "EUR"), unit_of("nrr", "EUR")
+    ('EUR', 'fraction')
+    """
+    unit = METRIC_UNITS[metric]
+    return currency if unit == "currency" else unit
 
 
 def _in_words(groups: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
 from simengine.reading.operating import OperatingPlan
 from simengine.reading.parts import Cell, Figure, Phrase, Section, Table, money, month, say, table, whole
-from simengine.units import MONTHS_PER_YEAR, month_number
+from simengine.units import MONTHS_PER_YEAR
 
 _COLUMNS = (
     *("lever", "moves", "who\ndecides", "may start", "decide by"),
@@ -96,8 +96,7 @@ def too_late(plan: Plan) -> Iterator[tuple[str, int, int]]:
     """Levers that would have had to be decided before the plan's `as_of`: name, start, and the month of decision."""
     if plan.plan.as_of is None:
         return
-    now = month_number(f"{plan.plan.as_of:%Y-%m}")
     for name, lever in plan.levers.items():
         for start in lever.starts or (_soonest(plan, lever),):
-            if _decision(lever, start) < now:
+            if _decision(lever, start) < plan.plan.now:
                 yield name, start, _decision(lever, start)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from simengine.plan.targets import unit_of
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance, heading, note, table, under
-from simengine.report.words import between, change, metric_name, number, percent
-from simengine.results.outputs import OUTPUTS
+from simengine.report.words import between, change, confidence, metric_name, number, percent, points_between
 from simengine.units import month_label
 
 if TYPE_CHECKING:
-    from simengine.decide.found import Backward, Delays, OverAssignment, Ready
+    from simengine.decide.findings import Backward, Delays, OverAssignment, Ready
 
 _LIKELY = 0.8
 _SHOWN = (1, 3, 6, 12)
@@ -30,7 +30,7 @@ def backward_facts(found: Backward) -> Facts:
         "target": target.name,
         "metric": target.metric,
         "period": target.period,
-        "unit": OUTPUTS[target.metric].attributes(found.currency)["units"],
+        "unit": unit_of(target.metric, found.currency),
         "currency": found.currency,
         "confidence": found.confidence,
         "draws": found.draws,
@@ -164,8 +164,7 @@ def _lost(cost: Facts, unit: str) -> str:
 
 def _points(lost: Facts) -> str:
     """The change of P(hit) in points: an interval."""
-    low, high = -100 * lost["upper"], -100 * lost["lower"]
-    return f"P {low:+.1f} to {high:+.1f}".replace("-", "−")
+    return f"P {points_between({'lower': -lost['upper'], 'upper': -lost['lower']})}"
 
 
 def _delay_notes(told: Facts) -> Iterator[str]:
@@ -180,9 +179,9 @@ def _delay_notes(told: Facts) -> Iterator[str]:
     keeping = [one for one in told["delays"] if one["keeps"] is not None]
     if keeping:
         months = ", ".join(f"{one['group']} {one['keeps']}" for one in keeping)
-        yield f"Months that keep P(hit) at {percent(told['confidence'], 0)} or above: {months}."
+        yield f"Months that keep P(hit) at {confidence(told['confidence'])} or above: {months}."
     else:
-        yield f"The plan does not reach {percent(told['confidence'], 0)} as it is: no delay keeps it."
+        yield f"The plan does not reach {confidence(told['confidence'])} as it is: no delay keeps it."
 
 
 def _over(told: Facts) -> Table:
@@ -208,7 +207,7 @@ def _over(told: Facts) -> Table:
 def _over_notes(told: Facts) -> Iterator[str]:
     yield (
         "Over-assignment is street quota over the plan that it carries. Needed: with that much the sellers book their "
-        f"plan with {percent(told['confidence'], 0)}; below, its 95% interval. In a smaller team luck evens out "
+        f"plan with {confidence(told['confidence'])}; below, its 95% interval. In a smaller team luck evens out "
         "less. Below zero, quotas could be less than the plan."
     )
 

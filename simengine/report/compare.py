@@ -36,7 +36,18 @@ from simengine.report.canvas import (
 )
 from simengine.report.statistics import Facts, estimate
 from simengine.report.tables import capital, heading, note, table, under, written
-from simengine.report.words import between, change, goal, metric_name, number, percent, shortened, what
+from simengine.report.words import (
+    between,
+    change,
+    goal,
+    interval_of,
+    metric_name,
+    number,
+    percent,
+    shortened,
+    shortened_amid,
+    what,
+)
 
 BEST, WORST = 10, 5
 """Scenarios that are shown where there are more than both together: the likeliest, and the least likely."""
@@ -208,20 +219,13 @@ def _of_base(told: Facts) -> Facts:
 
 
 def _points(of: Facts) -> str:
-    return f"{_change(of['value'], 'fraction')} ({_span(of, 'fraction')})"
+    return f"{_change(of['value'], 'fraction')} ({interval_of(of, 'fraction')})"
 
 
 def _change(amount: float, unit: str) -> str:
     """A difference; one that is rounded to nothing has no sign."""
     said = change(amount, unit)
     return said[1:] if said[1:] == "0.0 pts" else said
-
-
-def _span(of: Facts, unit: str) -> str:
-    if unit == "fraction":
-        low, high = (f"{100 * of[end]:.1f}" for end in ("lower", "upper"))
-        return f"{low} to {high}".replace("-0.0", "0.0").replace("-", "−")
-    return between(of["lower"], of["upper"], unit)
 
 
 # ---- tables ----
@@ -320,7 +324,7 @@ def _two_lines(first: str, of: Facts, unit: str, *, is_base: bool) -> Text:
         return under(first, "" if is_base else "no mean", "bold" if is_base else "")
     if moved["value"] == moved["lower"] == moved["upper"] == 0:
         return under(first, "the same", "dim")
-    second = f"{_change(moved['value'], unit)} ({_span(moved, unit)})"
+    second = f"{_change(moved['value'], unit)} ({interval_of(moved, unit)})"
     return under(first, second, "" if of["distinguishable"] else "dim")
 
 
@@ -366,8 +370,8 @@ def chances(told: Facts, compared: xr.Dataset) -> Figure:
     rows, left_out = shown(told)
     targets = told["targets"][:_COLUMNS]
     subtitle = (
-        f"Probability, and its difference to {shortened(told['base'], 40)} in points; lines are 95% intervals; "
-        "grey cannot be told from it"
+        f"Probability, and its difference to {shortened(told['base'], 33)} in points; lines: 95% intervals; "
+        "grey: may be none"
     )
     gap, share = 0.02, 0.71 / len(targets)
     figure, axes = page(
@@ -461,7 +465,7 @@ def amounts(told: Facts, compared: xr.Dataset) -> Figure:
         axes.plot([of["p50"]["value"]], [y], marker="D" if is_base else "o", color=color, markersize=5)
         said = f"mean {number(of['mean']['value'], unit)}" if is_base else ""
         if not is_base and math.isfinite(of["change"]["value"]):
-            said = f"{_change(of['change']['value'], unit)} ({_span(of['change'], unit)})"
+            said = f"{_change(of['change']['value'], unit)} ({interval_of(of['change'], unit)})"
         size = _size(len(rows))
         strong = is_base or of["distinguishable"]
         column.text(0, y, said, size=size, va="center", color=INK if strong else SOFT)
@@ -493,7 +497,7 @@ def _rows(axes: Axes, told: Facts, rows: Sequence[Facts], left_out: int) -> None
     last = places[-1][0]
     axes.set_ylim(max(last, 4) + 0.6, -0.7)
     ticks = [y for y, _ in places]
-    names = [shortened(one["name"], _NAME) for _, one in places]
+    names = [shortened_amid(one["name"], _NAME) for _, one in places]
     if left_out:
         ticks.append(_gap(told, rows))
         names.append(f"… {left_out:,} more")

@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from simengine.decide.changes import Change
-from simengine.decide.compared import NOISE, Bar, Diff, Effect
+from simengine.decide.findings import NOISE, Bar, Diff, Effect
 from simengine.explain.intervals import Bounded
 from simengine.plan.schema import Plan
+from simengine.plan.targets import unit_of
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import heading, note, table, under
 from simengine.report.walk import in_bars, sentence
-from simengine.report.words import between, change, metric_name, number, shortened
-from simengine.results.outputs import OUTPUTS
+from simengine.report.words import between, change, interval_of, metric_name, number, shortened
 
 _ROW = re.compile(r"^(?P<table>.*?)\.?\b\d+\.\w+$")
 """A value of a row of a table."""
@@ -81,7 +81,7 @@ def _effect(effect: Effect, currency: str) -> Facts:
         "metric": target.metric,
         "period": target.period,
         "better": "low" if target.at_least is None else "high",
-        "unit": OUTPUTS[target.metric].attributes(currency)["units"],
+        "unit": unit_of(target.metric, currency),
         "currency": currency,
         **{
             name: {end: bounded(getattr(effect, f"{name}_{end}")) for end in ("old", "new", "change")}
@@ -193,11 +193,7 @@ def _cell(told: Facts, unit: str) -> Text:
 
 
 def _span(told: Facts, unit: str) -> str:
-    if told["lower"] == told["upper"]:
-        return ""
-    if unit == "fraction":
-        return f"{100 * told['lower']:.1f} to {100 * told['upper']:.1f}".replace("-", "−")
-    return between(told["lower"], told["upper"], unit)
+    return "" if told["lower"] == told["upper"] else interval_of(told, unit)
 
 
 def _rows(changes: Sequence[Facts], group: str) -> Iterator[tuple[str, str, str, str]]:

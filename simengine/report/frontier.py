@@ -1,9 +1,9 @@
-"""Cost against probability: the frontier as a table, and drawn."""
+"""Cost against probability: the frontier as plain numbers, as a table, and drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -12,14 +12,72 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from simengine.decide.about import about_plan
+from simengine.plan.targets import unit_of
 from simengine.report.canvas import BLUE, FAINT, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
-from simengine.report.solve import in_short
-from simengine.report.statistics import Facts
+from simengine.report.solve import aim, in_short, mix_facts
+from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance_under, heading, note, table, under
-from simengine.report.words import change, metric_name, money, number, percent, shortened
+from simengine.report.words import change, confidence, money, percent, points_between, shortened
+
+if TYPE_CHECKING:
+    from simengine.decide.findings import Frontier
 
 _TITLE, _ROW = 130, 44
 """Signs that fit."""
+
+
+def frontier_facts(found: Frontier) -> Facts:
+    """A frontier as plain numbers.
+
+    Parameters
+    ----------
+    found : from `decide.frontier.frontier`
+    """
+    levers, target = found.levers, found.target
+    plan = levers.plan
+    return {
+        "target": target.name,
+        "metric": target.metric,
+        "period": target.period,
+        "at_least": target.at_least,
+        "at_most": target.at_most,
+        "unit": unit_of(target.metric, plan.plan.currency),
+        "currency": plan.plan.currency,
+        "confidence": target.confidence,
+        "points": [_point(found, place) for place in range(len(found.mixes))],
+        "knee": [place + 1 for place in found.knee],
+        "tried": [
+            {"cost": levers.cost(mix), "share": share, "allowed": levers.is_allowed(mix)}
+            for mix, share in found.tried.items()
+        ],
+        "closed": list(levers.closed),
+        "search": {"tried": len(found.tried), "draws": found.draws, "seed": found.seed},
+        "paths": found.simulated,
+        "seconds": found.seconds,
+        "run": {
+            **about_plan(plan),
+            "draws": len(found.hits),
+            "seed": found.fresh_seed,
+        },
+    }
+
+
+def _point(found: Frontier, place: int) -> Facts:
+    mix = found.mixes[place]
+    return {
+        "number": place + 1,
+        "cost": found.levers.cost(mix),
+        "probability": bounded(found.probability(place)),
+        "more_than_last": bounded(found.more_than_last(place)),
+        "told_apart": bool(found.told_apart[place]),
+        "above_line": bounded(found.above[place]),
+        "knee": place in found.knee,
+        "levers": mix_facts(found.levers, mix),
+    }
+
+
+# ---- the table ----
 
 
 def frontier_table(told: Facts) -> RenderableType:
@@ -27,14 +85,15 @@ def frontier_table(told: Facts) -> RenderableType:
 
     Parameters
     ----------
-    told : from `decide.told.frontier_facts`
+    told : from `frontier_facts`
     """
     made = table("", "choice", "cost", f"P({told['target']})", "more than\nthe last", texts=2)
     for one in told["points"]:
         name = Text(in_short(one["levers"]), "" if one["told_apart"] else "dim")
         if one["knee"]:
             name.append("  ← knee" if len(told["knee"]) == 1 else "  ← knee, about", VERMILION)
-        more = "" if one["number"] == 1 else under(change(one["more_than_last"]["value"], "fraction"), _points(one))
+        last = one["more_than_last"]
+        more = "" if one["number"] == 1 else under(change(last["value"], "fraction"), points_between(last))
         cost = money(one["cost"], told["currency"])
         made.add_row(str(one["number"]), name, cost, chance_under(one["probability"]), more)
     return Group(heading(_question(told)), Text(finding(told)), Text(""), made, *map(note, _notes(told)))
@@ -49,11 +108,13 @@ def finding(told: Facts) -> str:
 
     Parameters
     ----------
-    told : from `decide.told.frontier_facts`
+    told : from `frontier_facts`
     """
     first, last = told["points"][0], told["points"][-1]
     if first is last:
         return f"No choice that was tried makes {told['target']} likelier than {_reaches(first)}"
+    if not any(one["told_apart"] for one in told["points"][1:]):
+        return f"No choice is shown to make {told['target']} likelier than the cheapest point, {_reaches(first)}"
     said = (
         f"{money(last['cost'] - first['cost'], told['currency'])} buy P({told['target']}) from "
         f"{percent(first['probability']['value'])} to {percent(last['probability']['value'])}"
@@ -69,11 +130,6 @@ def finding(told: Facts) -> str:
 
 def _reaches(one: Facts) -> str:
     return percent(one["probability"]["value"])
-
-
-def _points(one: Facts) -> str:
-    more = one["more_than_last"]
-    return f"{100 * more['lower']:+.1f} to {100 * more['upper']:+.1f}".replace("-", "−")
 
 
 def _notes(told: Facts) -> Iterator[str]:
@@ -99,13 +155,10 @@ def frontier_figure(told: Facts) -> Figure:
 
     Parameters
     ----------
-    told : from `decide.told.frontier_facts`
+    told : from `frontier_facts`
     """
     points, currency = told["points"], told["currency"]
-    aim = told["at_most"] if told["at_least"] is None else told["at_least"]
-    side = "at most" if told["at_least"] is None else "at least"
-    about = f"{metric_name(told['metric'])} {told['period']} of {side} {number(aim, told['unit'], trim=True)}"
-    subtitle = shortened(f"{about}; lines are 95% intervals; small dots: other choices tried", 118)
+    subtitle = shortened(f"{aim(told)}; lines are 95% intervals; small dots: other choices tried", 118)
     figure, axes = page(
         shortened(finding(told), _TITLE), subtitle, source(xr.Dataset(attrs=told["run"])), left=0.075, right=0.37
     )
@@ -133,7 +186,7 @@ def _line(axes: Axes, told: Facts) -> None:
     points = told["points"]
     if told["confidence"] is not None:
         axes.axhline(told["confidence"], color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-        label = f"{percent(told['confidence'], 0)} wanted"
+        label = f"{confidence(told['confidence'])} wanted"
         right = axes.get_xlim()[1]
         axes.annotate(label, (right, told["confidence"]), (0, 3), textcoords="offset points", ha="right", color=SOFT)
     heights = [one["probability"]["value"] for one in points]

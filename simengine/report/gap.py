@@ -12,16 +12,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simengine.plan.targets import unit_of
 from simengine.report.canvas import FAINT, GREEN, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance, heading, note, table, under
-from simengine.report.words import between, change, metric_name, number, percent, shortened
-from simengine.results.outputs import OUTPUTS
+from simengine.report.words import between, change, confidence, metric_name, number, percent, shortened
 from simengine.units import month_label
 
 if TYPE_CHECKING:
-    from simengine.decide.found import Closer, Gap
+    from simengine.decide.findings import Closer, Gap
 
 _FAR = 0.001
 """Beyond this tail a belief has no place for a value."""
@@ -39,7 +39,7 @@ _GROUPS = {
 
 def gap_facts(found: Gap) -> Facts:
     """A gap as plain numbers and words."""
-    target, unit = found.target, OUTPUTS[found.target.metric].attributes(found.currency)["units"]
+    target, unit = found.target, unit_of(found.target.metric, found.currency)
     return {
         "target": target.name,
         "metric": target.metric,
@@ -102,7 +102,7 @@ def sentence(told: Facts) -> str:
     short = told["top_down"] - safe["value"] if told["is_floor"] else safe["value"] - told["top_down"]
     away = f", {_distance(short, unit)} short" if short > 0 else ""
     return (
-        f"{money} P({told['target']}) is {chance(told['probability'])}, wanted {percent(wanted, 0)}. With that "
+        f"{money} P({told['target']}) is {chance(told['probability'])}, wanted {confidence(wanted)}. With that "
         f"confidence {number(safe['value'], unit)} ({between(safe['lower'], safe['upper'], unit)}) is reached{away}."
     )
 
@@ -204,7 +204,7 @@ def _asides(told: Facts) -> Table:
 
 
 def _levers(told: Facts) -> Table:
-    wanted = percent(told["confidence"], 0)
+    wanted = confidence(told["confidence"])
     made = table("", "at plan\nvalues", f"for P(hit)\nof {wanted}", "if it cannot: the most tried,\nplan, P(hit)")
     for lever in told["levers"]:
         if lever["idle"] or not lever["moves"]:

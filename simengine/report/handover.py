@@ -61,6 +61,7 @@ def handover_table(told: Facts) -> RenderableType:
     told : from `handover_facts`
     """
     made = table("file", "rows", "what it holds", texts=1)
+    made.columns[0].no_wrap, made.columns[2].no_wrap = True, False
     made.columns[2].justify = "left"
     for name, rows in told["files"].items():
         made.add_row(name, f"{rows:,}", _holds(name, told))

@@ -26,8 +26,18 @@ from simengine.report.canvas import (
     source,
 )
 from simengine.report.statistics import Facts, estimate
-from simengine.report.tables import chance, heading, note, table, under
-from simengine.report.words import MISSING, change, money, percent, shortened
+from simengine.report.tables import chance, heading, margin, note, points_either_way, table, under
+from simengine.report.words import (
+    MISSING,
+    change,
+    lever_amount,
+    money,
+    percent,
+    points,
+    points_between,
+    shortened,
+    shortened_amid,
+)
 from simengine.results.outputs import OUTPUTS
 
 _ABOUT = (
@@ -92,9 +102,11 @@ def sentence(told: Facts) -> str:
     ours = _told(told)
     if not ours:
         return f"{base} No lever changes it by more than noise."
+    if ours[0]["gain"]["value"] < 0:
+        return f"{base} No lever raises it at its whole range; {len(ours)} of {len(told['levers']) - 1} lower it."
     first = [row for row in ours if row["rank_group"] == ours[0]["rank_group"]]
     said = f"{base} Most does {_either(first)}: {change(ours[0]['gain']['value'], 'fraction')} at its whole range"
-    paid = [row for row in ours if row["money_rank_group"] == 1]
+    paid = [row for row in ours if row["money_rank_group"] == 1 and row["gain"]["value"] > 0]
     if paid:
         paid.sort(key=lambda row: -row["per_money"]["value"])
         amount = f"{change(paid[0]['per_money']['value'], 'fraction')} per {_round(told)}"
@@ -122,13 +134,8 @@ def _amount(row: Facts) -> str:
     >>> _amount({"kind": "hires", "amount": 5.0}), _amount({"kind": "spend", "amount": 1.5})
     ('+5 people', 'x1.5')
     """
-    amount = row["amount"]
-    if row["kind"] == "hires":
-        return f"{amount:+.0f} {'person' if abs(amount) == 1 else 'people'}".replace("-", "−")
-    if row["kind"] == "event":
-        side = "sooner" if amount > 0 else "later"
-        return f"{abs(amount):.0f} month{'' if abs(amount) == 1 else 's'} {side}"
-    return f"x{amount:g}"
+    people = f" {'person' if abs(row['amount']) == 1 else 'people'}" if row["kind"] == "hires" else ""
+    return f"{lever_amount(row['amount'], row['kind'])}{people}"
 
 
 def _about(row: Facts) -> str:
@@ -176,7 +183,7 @@ def _worth(told: Facts) -> RenderableType:
             name,
             _points(row["gain"], style),
             money(row["cost"], told["currency"]),
-            *(Text(_signed(row[key]["value"]), style) for key in ("per_step", "per_money")),
+            *(Text(points(row[key]["value"]), style) for key in ("per_step", "per_money")),
             Text("") if is_all else _points(_loss(row["per_week"]), style),
         )
     return made
@@ -191,19 +198,7 @@ def _points(found: Facts, style: str) -> Text:
     """A difference of probabilities with its interval, in points."""
     if not math.isfinite(found["value"]):
         return Text(MISSING, "dim")
-    return under(_signed(found["value"]), f"{_signed(found['lower'])} to {_signed(found['upper'])}", style)
-
-
-def _signed(share: float) -> str:
-    """A difference of probabilities in points; empty where there is none.
-
-    >>> _signed(0.0213), _signed(-0.0001), _signed(math.nan)
-    ('+2.1', '0.0', '')
-    """
-    if not math.isfinite(share):
-        return ""
-    points = round(100 * share, 1) + 0.0
-    return f"{points:+.1f}".replace("-", "−") if points else "0.0"
+    return under(points(found["value"]), points_between(found), style)
 
 
 def _notes(told: Facts) -> Iterator[str]:
@@ -253,10 +248,9 @@ def _change(found: Facts, name: str, currency: str) -> Text:
     if not math.isfinite(found["value"]):
         return Text(MISSING, "dim")
     style = "dim" if found["lower"] <= 0 <= found["upper"] else ""
-    margin = max(found["upper"] - found["value"], found["value"] - found["lower"])
     if OUTPUTS[name].attributes(currency)["units"] == "months":
-        return under(f"{found['value']:+.1f}".replace("-", "−"), f"±{margin:.1f}", style)
-    return under(change(found["value"], currency), f"±{money(margin, currency)}", style)
+        return under(f"{found['value']:+.1f}".replace("-", "−"), f"±{margin(found):.1f}", style)
+    return under(change(found["value"], currency), f"±{money(margin(found), currency)}", style)
 
 
 def _others(told: Facts) -> Iterator[RenderableType]:
@@ -274,18 +268,12 @@ def _others(told: Facts) -> Iterator[RenderableType]:
         if not row["lever"]:
             made.add_section()
         cells = (row["targets"][name] for name in names)
-        made.add_row(Text(row["name"]), *(_near(cell) for cell in cells))
+        made.add_row(Text(row["name"]), *(points_either_way(cell, "" if _is_clear(cell) else "dim") for cell in cells))
     made.add_section()
     base = {other["name"]: percent(other["probability"]["value"]) for other in told["targets"]}
     made.add_row(Text("the plan as it is", "bold"), *(base[name] for name in names))
     yield made
     yield note("Points of probability, with 95% intervals either way. Dim: the interval holds zero.")
-
-
-def _near(found: Facts) -> Text:
-    """A difference of probabilities, and how far from it the ends of its interval are at most."""
-    margin = max(found["upper"] - found["value"], found["value"] - found["lower"])
-    return under(_signed(found["value"]), f"±{100 * margin:.1f}", "" if _is_clear(found) else "dim")
 
 
 def _folded(name: str) -> str:
@@ -324,7 +312,7 @@ def lever_bars(told: Facts, ds: xr.Dataset) -> Figure:
     ends = [end for row in rows for end in (row["gain"]["lower"], row["gain"]["upper"], 0.0)]
     axes.set_xlim(room(min(ends), max(ends), 0.04, 0.3))
     axes.set_ylim(max(len(rows), 5) - 0.4, -0.6)
-    axes.set_yticks(range(len(rows)), [shortened(row["name"], _NAME) for row in rows], color=INK)
+    axes.set_yticks(range(len(rows)), [shortened_amid(row["name"], _NAME) for row in rows], color=INK)
     scale_in(axes, "x", "fraction", ticks=4)
     _costs(figure, axes, rows, told)
     return figure

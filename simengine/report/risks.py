@@ -16,7 +16,7 @@ from simengine.explain.intervals import mean
 from simengine.report.events import kinds
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import heading, note, table, under
-from simengine.report.words import between, distance, metric_name, number, percent
+from simengine.report.words import between, distance, interval_of, metric_name, number, percent
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import at
 
@@ -272,13 +272,7 @@ def _change(effect: Facts, unit: str) -> Text:
     """A change with its sign, and its interval below."""
     written = distance(abs(effect["value"]), unit)
     sign = "" if written == distance(0.0, unit) else "+" if effect["value"] > 0 else "−"
-    return under(sign + written, _span(effect, unit))
-
-
-def _span(effect: Facts, unit: str) -> str:
-    if unit != "fraction":
-        return between(effect["lower"], effect["upper"], unit)
-    return f"{100 * effect['lower']:.1f} to {100 * effect['upper']:.1f}".replace("-", "−")
+    return under(sign + written, interval_of(effect, unit))
 
 
 def _unit(unit: str, currency: str) -> str:

@@ -29,8 +29,8 @@ from simengine.report.canvas import (
 )
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, estimate
-from simengine.report.tables import chance, heading, note, table, under
-from simengine.report.words import between, change, percent, shortened
+from simengine.report.tables import chance, heading, note, points_either_way, table, under
+from simengine.report.words import between, change, confidence, percent, shortened
 
 _ABOUT = ("target", "metric", "period", "confidence", "verdict", "currency", "draws", "seed")
 _SAID = ("side", "unit", "why", "owner", "activate", "verdict")
@@ -134,7 +134,7 @@ def robust_table(told: Facts) -> RenderableType:
         made.add_row(
             name,
             _chance(row["given"]["chosen"], style),
-            _points(row["loss"]["chosen"], style),
+            points_either_way(row["loss"]["chosen"], style),
             *base,
             Text(_VERDICTS[row["verdict"]], _color(row["verdict"])),
         )
@@ -149,11 +149,6 @@ def robust_table(told: Facts) -> RenderableType:
 
 def _chance(found: Facts, style: str) -> Text:
     return under(percent(found["value"]), between(found["lower"], found["upper"], "fraction"), style)
-
-
-def _points(found: Facts, style: str) -> Text:
-    margin = max(found["upper"] - found["value"], found["value"] - found["lower"])
-    return under(f"{100 * found['value']:+.1f}".replace("-", "−"), f"±{100 * margin:.1f}", style)
 
 
 def _less(row: Facts) -> str:
@@ -174,7 +169,7 @@ def _notes(told: Facts) -> Iterator[str]:
     yield "All at once is far rarer than a tenth: it shows the direction, not a forecast."
     if math.isfinite(told["confidence"]):
         yield (
-            f"Wanted: {percent(told['confidence'], 0)}. It holds, or fails, where the whole interval does; close where "
+            f"Wanted: {confidence(told['confidence'])}. It holds, or fails, where the whole interval does; close where "
             "that cannot be told."
         )
     if "base" in told["names"]:

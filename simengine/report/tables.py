@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simengine.report.statistics import Facts
-from simengine.report.words import between, number, percent
+from simengine.report.words import between, number, percent, points
 from simengine.results.economics import LONGEST_RUNWAY
 
 _LEVELS = ("p10", "p50", "p90", "operating_plan")
@@ -82,6 +82,16 @@ def note(text: str) -> Text:
 def under(first: str, second: str, style: str = "") -> Text:
     """Two lines of one cell, the second paler."""
     return Text.assemble((first, style), "\n", (second, "dim")) if second else Text(first, style)
+
+
+def points_either_way(found: Facts, style: str = "") -> Text:
+    """A difference of probabilities in points, and under it how far the ends of its interval are at most."""
+    return under(points(found["value"]), f"±{100 * margin(found):.1f}", style)
+
+
+def margin(found: Facts) -> float:
+    """How far from an estimate the ends of its interval are at most."""
+    return float(max(found["upper"] - found["value"], found["value"] - found["lower"]))
 
 
 def capital(text: str) -> str:

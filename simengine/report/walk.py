@@ -33,7 +33,7 @@ from simengine.report.canvas import (
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, bounded, estimate
 from simengine.report.tables import heading, note, table, under
-from simengine.report.words import between, change, metric_name, number, shortened
+from simengine.report.words import between, change, interval_of, metric_name, number, points_between, shortened
 
 SHOWN = 12
 """Beliefs that have a row of their own in the table."""
@@ -164,8 +164,7 @@ def _went(moved: Facts, unit: str) -> str:
 
 
 def _points(bar: Facts) -> str:
-    low, high = (f"{100 * bar[end]:+.1f}".replace("-", "−") for end in ("lower", "upper"))
-    return f"{change(bar['value'], 'fraction')} ({low} to {high})"
+    return f"{change(bar['value'], 'fraction')} ({points_between(bar)})"
 
 
 def _label(bar: Facts) -> str:
@@ -244,11 +243,7 @@ def _cell(bar: Facts, unit: str) -> Text:
 
 
 def _span(bar: Facts, unit: str) -> str:
-    if bar["lower"] == bar["upper"]:
-        return ""
-    if unit == "fraction":
-        return f"{100 * bar['lower']:.1f} to {100 * bar['upper']:.1f}".replace("-", "−")
-    return between(bar["lower"], bar["upper"], unit)
+    return "" if bar["lower"] == bar["upper"] else interval_of(bar, unit)
 
 
 def _notes(told: Facts) -> Iterator[str]:

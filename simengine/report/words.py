@@ -118,6 +118,15 @@ def percent(share: float, places: int = 1) -> str:
     return f"{rounded:.{places}f}%".replace("-", "−")
 
 
+def confidence(share: float) -> str:
+    """Write a confidence that somebody asked for, with all its digits.
+
+    >>> confidence(0.8), confidence(0.57), confidence(0.999)
+    ('80%', '57%', '99.9%')
+    """
+    return f"{100 * share:.10g}%"
+
+
 def number(value: float, unit: str, *, trim: bool = False) -> str:
     """Write a value in its unit: a currency code, `fraction`, `months`, `factor` or `count`.
 
@@ -207,6 +216,52 @@ def change(amount: float, unit: str) -> str:
     return f"{'+' if amount > 0 else ''}{distance(amount, unit)}".replace("-", "−")
 
 
+def points(share: float) -> str:
+    """Write a difference of probabilities in points, with its sign; empty where there is none.
+
+    >>> points(0.0213), points(-0.0001), points(math.nan)
+    ('+2.1', '0.0', '')
+    """
+    if not math.isfinite(share):
+        return ""
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
+
+
+def points_between(found: Mapping[str, float]) -> str:
+    """Write the interval of a difference of probabilities, in points.
+
+    >>> points_between({"lower": -0.012, "upper": 0.0304})
+    '−1.2 to +3.0'
+    """
+    return f"{points(found['lower'])} to {points(found['upper'])}"
+
+
+def interval_of(found: Mapping[str, float], unit: str) -> str:
+    """Write the interval of a difference that stands behind it; of two percentages it is in points.
+
+    >>> (
+    ...     interval_of({"lower": -0.0001, "upper": 0.0304}, "fraction"),
+    ...     interval_of({"lower": 0.9e6, "upper": 1.2e6}, "USD"),
+    ... )
+    ('0.0 to 3.0', '$0.90–1.20M')
+    """
+    if unit == "fraction":
+        return f"{points(found['lower'])} to {points(found['upper'])}".replace("+", "")
+    return between(found["lower"], found["upper"], unit)
+
+
+def lever_amount(amount: float, kind: str) -> str:
+    """Write how far a lever is moved.
+
+    >>> lever_amount(5.0, "hires"), lever_amount(1.5, "spend"), lever_amount(-2.0, "event")
+    ('+5', 'x1.5', '2 months later')
+    """
+    if kind == "event":
+        return f"{abs(amount):g} month{'' if abs(amount) == 1 else 's'} {'earlier' if amount > 0 else 'later'}"
+    return f"{amount:+g}".replace("-", "−") if kind == "hires" else f"x{amount:g}"
+
+
 def at_most(share: Mapping[str, float]) -> str:
     """A share that cannot be told from zero: what it is less than.
 
@@ -243,6 +298,16 @@ def shortened(name: str, width: int) -> str:
     return name if len(name) <= width else f"{name[: width - 1]}…"
 
 
+def shortened_amid(name: str, width: int) -> str:
+    """Cut a name to `width` signs, and keep its end: that is where names of a kind differ.
+
+    >>> shortened_amid("sellers of the region 2027-02", 19), shortened_amid("nrr", 9)
+    ('sellers o…n 2027-02', 'nrr')
+    """
+    kept = width // 2
+    return name if len(name) <= width else f"{name[: width - kept - 1]}…{name[len(name) - kept :]}"
+
+
 def metric_name(metric: str) -> str:
     """Name a metric, or opening ARR, as it is spoken.
 
@@ -266,8 +331,10 @@ def goal(target: Mapping[str, Any]) -> str:
 
     >>> goal({"at_least": 120e6, "at_most": float("nan"), "unit": "USD"})
     'at least $120M'
+    >>> goal({"at_least": None, "at_most": 0.05, "unit": "fraction"})
+    'at most 5%'
     """
-    side = "at_least" if math.isfinite(target["at_least"]) else "at_most"
+    side = "at_most" if target["at_least"] is None or math.isnan(target["at_least"]) else "at_least"
     return f"{side.replace('_', ' ')} {number(target[side], target['unit'], trim=True)}"
 
 

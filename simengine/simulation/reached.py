@@ -14,10 +14,10 @@ from simengine.errors import SimengineError
 from simengine.kernel.run import in_order
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
-from simengine.results.reduction import Drawn, Reduction
+from simengine.results.reduction import Reduction
 from simengine.simulation import AHEAD, NAMES, Luck, Progress, Run, paths_at_once, processors, workers
 from simengine.simulation.pack import pack
-from simengine.simulation.points import Points, course_levels
+from simengine.simulation.points import Points
 from simengine.units import MONTHS_PER_YEAR, fiscal_period
 
 
@@ -62,7 +62,7 @@ def target_values(
     Raises
     ------
     SimengineError
-        where the draws are out of range, or more is drawn than can be simulated
+        where the draws or the seed are out of range, or more is drawn than can be simulated
     """
     if not 0 <= start <= stop < 2**32:
         raise SimengineError(f"draws {start} to {stop}: choose numbers from 0 to 2^32 - 1, the smaller one first")
@@ -77,12 +77,6 @@ def target_values(
             if progress is not None:
                 progress(job.stop - start, stop - start)
     return values
-
-
-class _Chosen(NamedTuple):
-    run: Run
-    values: Array
-    draws: Luck
 
 
 def chosen_values(
@@ -104,25 +98,11 @@ def chosen_values(
     asked = tuple(plan.targets if targets is None else targets)
     if len(draws) == 0:
         return np.empty((0, len(asked)))
-    run = _run(plan, asked, seed)
-    values = _drawn(run, draws)
-    size = max(1, min(run.reduction.span, -(-len(draws) // processors())))
-    rows = [slice(first, first + size) for first in range(0, len(draws), size)]
-    with workers(executor) as pool:
-        jobs = [_Chosen(run, values[row], draws[row]) for row in rows]
-        return np.concatenate(list(in_order(pool, _chosen, jobs, AHEAD)))
-
-
-def _drawn(run: Run, draws: Luck) -> Array:
-    """The value of everything uncertain in each draw, (n, k), as a run has it."""
-    first = int(draws.min())
-    return draw(run.beliefs, run.dependence, run.seed, first, int(draws.max()) + 1).values[draws - first]
-
-
-def _chosen(job: _Chosen) -> Array:
-    run, values = job.run, dict(zip(job.run.beliefs, job.values.T, strict=True))
-    shocks = {name: course_levels(run, name, job.draws) for name in sorted(run.plan.shocks)}
-    return run.paths(0, Drawn(values, {}, shocks), job.draws).columns["target_value"]
+    # Months in force of an event count until the plan ends: values are those of the plan that is simulated.
+    cut, first = _until_targets(plan, asked), int(draws.min())
+    drawn = draw(cut.widened(), cut.copula(), seed, first, int(draws.max()) + 1)
+    values = dict(zip(drawn.names, drawn.values[draws - first].T, strict=True))
+    return target_points(plan, asked, seed=seed).of(values, draws, executor=executor)
 
 
 def _until_targets(plan: Plan, targets: Sequence[Target]) -> Plan:
@@ -143,6 +123,8 @@ def _operating(plan: Plan) -> Baseline | None:
 
 
 def _run(plan: Plan, targets: Sequence[Target], seed: int) -> Run:
+    if not 0 <= seed < 2**64:
+        raise SimengineError(f"seed {seed}: choose a number from 0 to 2^64 - 1")
     cut = _until_targets(plan, targets)
     reduction = Reduction(cut, "draw_unwidened", "headline", NAMES)
     packed = pack(cut, seed, operating_plan=_operating(plan))

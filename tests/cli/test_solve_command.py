@@ -1,13 +1,16 @@
 """`simengine solve` and `simengine frontier` from outside."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from simengine.cli import cli
 from simengine.plan import load
+from simengine.report.solve import sentence, solve_tables
 
 TINY = Path(__file__).parents[1] / "plans" / "tiny.yaml"
 LEVERS = """
@@ -82,6 +85,56 @@ def test_solve_out_of_reach(plan):
     assert "The range of the levers binds" in words
 
 
+def test_what_may_be_within_reach_is_not_called_out_of_reach(plan):
+    """The likeliest choice misses the bar of the search, and the interval of fresh paths leaves the rest open."""
+    found = call("solve", plan, "--at-least", "9e6", "-n", "64", "--verify", "500", "--evaluations", "20", "--json")
+    told = json.loads(found.stdout)
+    assert sentence(told).startswith("Out of reach: no choice found makes board ARR 50% likely.")
+    told["candidates"][0]["probability"]["upper"] = 0.51
+    assert sentence(told).startswith("Not shown: no choice found is shown to make board ARR 50% likely.")
+
+
+def test_the_likeliest_of_a_search_that_found_none_is_not_called_the_cheapest(plan):
+    words = " ".join(call("solve", plan, "--confidence", "0.45", "-n", "16", "--verify", "200").stdout.split())
+    assert "None that was tried reaches it. The likeliest was verified, and is shown; a cheaper one may do." in words
+    assert "none is cheaper" not in words
+
+
+def test_none_reaches_it_is_no_more_than_was_tried(plan):
+    """Choices that are ruled out because more never hurts may reach it where more does hurt."""
+    words = " ".join(call("solve", plan, "--at-least", "9e6", "-n", "64", "--verify", "100").stdout.split())
+    assert "None that was tried reaches it" in words
+    assert "all were tried" not in words
+
+
+def test_a_proof_that_hangs_on_an_assumption_names_it(plan):
+    told = json.loads(call("solve", plan, "--confidence", "0.45", *QUICK, "--json").stdout)
+    for proof, words in (
+        ("tried", "On them none is cheaper: "),
+        ("monotone", "none is cheaper, if more never hurts: "),
+    ):
+        console = Console(width=10_000, file=io.StringIO())
+        console.print(solve_tables({**told, "search": {**told["search"], "proof": proof}}))
+        assert words in console.file.getvalue()
+
+
+def test_what_stays_as_likely_does_not_rise(plan):
+    told = {
+        "target": "board ARR",
+        "currency": "USD",
+        "before": {"value": 0.9},
+        "chosen": {
+            "levers": [{"name": "ads", "amount": 0.8, "kind": "spend"}],
+            "cost": -44_000,
+            "probability": {"value": 0.9},
+            "gain": {"value": 0.0},
+        },
+    }
+    assert sentence(told) == "Ads x0.8, for $44.0k saved: P(board ARR) stays at 90.0%. Shown."
+    told["chosen"] |= {"probability": {"value": 0.85}, "gain": {"value": -0.05}}
+    assert "P(board ARR) falls from 90.0% to 85.0%." in sentence(told)
+
+
 def test_solve_says_what_the_budget_stops(plan):
     words = " ".join(call("solve", plan, "--confidence", "0.45", "--budget", "1000", *QUICK).stdout.split())
     assert "What binds is the budget: without that a choice of" in words
@@ -96,7 +149,10 @@ def test_solve_says_what_the_budget_stops(plan):
         (("--budget", "-1"), "is no amount of money"),
         (("--confidence", "0.999", "-n", "50"), "draws cannot show a confidence of 99.9%; take more (-n)"),
         (("--verify", "0"), "take 1 or more"),
+        (("--seed", "-1"), "seed -1: choose a number from 0 to 2^64 - 1"),
         (("-n", "0"), "take 1 or more"),
+        (("--verify", "10000000000"), "take fewer to verify"),
+        (("-n", "1000000000"), "or of the search (-n)"),
         (("--evaluations", "0"), "allow one choice at least"),
     ],
 )

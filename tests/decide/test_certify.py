@@ -10,14 +10,16 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr
 
-from simengine.decide.certify import RISK, Fresh, certify, lower_bound, upper_bound
+from simengine.decide.certify import RISK, Fresh, certify
+from simengine.decide.findings import Calibration
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits
 from simengine.decide.search import search
-from simengine.decide.solve import Calibration, bar_of, candidates_of
+from simengine.decide.solve import bar_of, candidates_of
 from simengine.decide.space import Space
 from simengine.decide.trials import Trials
 from simengine.errors import SimengineError
+from simengine.explain.intervals import exact_lower, exact_upper
 from tests.decide.levered import Known, everything, plan_with, three
 
 LEVEL = 0.001
@@ -28,14 +30,14 @@ class TestBounds:
     @pytest.mark.parametrize(("hits", "draws"), [(0, 40), (7, 40), (39, 40), (40, 40)])
     def test_are_those_of_clopper_and_pearson(self, hits: int, draws: int) -> None:
         expected = stats.binomtest(hits, draws).proportion_ci(0.9, "exact")
-        assert lower_bound(hits, draws, 0.05) == pytest.approx(expected.low, abs=1e-12)
-        assert upper_bound(hits, draws, 0.05) == pytest.approx(expected.high, abs=1e-12)
+        assert exact_lower(hits, draws, 0.05) == pytest.approx(expected.low, abs=1e-12)
+        assert exact_upper(hits, draws, 0.05) == pytest.approx(expected.high, abs=1e-12)
 
     @pytest.mark.parametrize("truth", [0.5, 0.8, 0.97])
     def test_lie_above_the_truth_as_seldom_as_is_said(self, truth: float) -> None:
         """Over every outcome, so that nothing is left to chance."""
         hits = np.arange(201)
-        above = np.array([lower_bound(int(k), 200, 0.05) > truth for k in hits])
+        above = np.array([exact_lower(int(k), 200, 0.05) > truth for k in hits])
         assert stats.binom.pmf(hits, 200, truth)[above].sum() <= 0.05
 
 
@@ -46,8 +48,8 @@ class TestCertify:
 
         alone = certify([(0,)], CONFIDENCE, fresh, paths=1_000)
         three_of_them = certify([(0,), (1,), (2,)], CONFIDENCE, fresh, paths=1_000)
-        assert alone[0].bound == lower_bound(830, 1_000, 0.05)
-        assert [one.bound for one in three_of_them] == [lower_bound(830, 1_000, 0.05 / 3)] * 3
+        assert alone[0].bound == exact_lower(830, 1_000, 0.05)
+        assert [one.bound for one in three_of_them] == [exact_lower(830, 1_000, 0.05 / 3)] * 3
         assert alone[0].shown
 
     def test_what_is_hopeless_is_given_up_and_what_is_not_is_simulated_to_the_end(self) -> None:

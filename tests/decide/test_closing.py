@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from simengine.decide.bridge import planned_values
 from simengine.decide.closing import Closing, least, questions, until
-from simengine.decide.moved import DEAL_SIZE, DEMAND, EXPANSION, WIN_RATE, scaled, staffed
+from simengine.decide.variants import DEAL_SIZE, DEMAND, EXPANSION, WIN_RATE, scaled, staffed
 from simengine.plan import load
 from simengine.simulation.reached import target_values
 from simengine.units import month_number
+from tests.decide.levered import plan_with, three
 
 TINY = Path(__file__).parents[1] / "plans" / "tiny.yaml"
 
@@ -122,3 +123,14 @@ def test_few_places_are_looked_at():
     tried = []
     assert least(lambda place: tried.append(place) or place - 0.0003 * place**2 - 200.0, 1_000) == 214
     assert len(tried) < 9
+
+
+@pytest.mark.parametrize(("period", "is_late"), [("FY2027-Q3", True), ("FY2027-Q4", False)])
+def test_who_comes_after_the_period_of_the_target_is_too_late(period, is_late):
+    """Not only after its fiscal year."""
+    levers = three(0, 0, seller="2027-11").replace("owner: CRO}", "lead_time: 10 months, owner: CRO}")
+    plan = plan_with(levers)
+    target = plan.targets[0].model_copy(update={"period": period})
+    hires = next(one for one in questions(plan, until(plan, target)) if one.name == "hires: ae-smb-new")
+    assert hires.month == month_number("2027-10")
+    assert bool(hires.idle) == is_late

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from simengine.decide.compared import Bar, Effect
 from simengine.decide.diff import MOST_BARS, diff
+from simengine.decide.findings import Bar, Effect
 from simengine.errors import SimengineError
 from simengine.plan import loads
 from simengine.plan.schema import Plan
@@ -165,7 +165,7 @@ def test_many_parts_are_joined_and_still_add_up() -> None:
     [
         ({"currency: USD": "currency: EUR"}, {}, "are in USD and EUR"),
         ({"name: board ARR": "name: ARR"}, {}, "the plans share no target"),
-        ({"owner: HR": "owner: COO"}, {"reach": "boord ARR"}, "did you mean board ARR?"),
+        ({"owner: HR": "owner: COO"}, {"target": "boord ARR"}, "did you mean board ARR?"),
         ({"owner: HR": "owner: COO"}, {"orders": 3}, "allow 200 at least"),
         ({"owner: HR": "owner: COO"}, {"draws": 10}, "choose 1000 at least, or fewer orders"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from simengine.decide.bridge import Bridge, parts_of, planned_values
 from simengine.decide.closing import questions, until
 from simengine.decide.gap import gap
-from simengine.decide.seen import beliefs, past
+from simengine.decide.precedents import beliefs, past
 from simengine.errors import SimengineError
 from simengine.learn.history import History, table
 from simengine.plan import load

@@ -111,6 +111,22 @@ class TestChoice:
             assert load(file).digest_simulated == levers.chosen(mix).digest_simulated
             assert load(file).digest_simulated != levers.plan.digest_simulated
 
+    def test_an_event_may_be_put_off_beyond_the_plan(self) -> None:
+        text = """
+events:
+  launch:
+    kind: initiative
+    owner: CMO
+    source: {kind: judgment, reference: launch plan}
+    starts: {pert: [2027-03, 2027-05, 2027-08]}
+    plan: 2027-05
+    effect: {leads.inbound: x1.2}
+levers: {wait: {event: launch, range: [-12, 2], owner: CMO}}
+"""
+        levers = tiny(text)
+        assert levers.chosen((0,)).events["launch"].plan == "never"
+        assert levers.chosen((5,)).events["launch"].plan == levers.plan.plan.end
+
     def test_levers_change_no_digest_of_what_is_simulated(self) -> None:
         assert loads(TINY).digest_simulated == tiny().plan.digest_simulated
         assert tiny().chosen(tiny().neutral) is not None

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simengine.decide.solve import Calibration, Solution, asked, bar_of, levers_of, solve
-from simengine.decide.told import solve_facts
-from simengine.decide.written import write_scenarios
+from simengine.decide.findings import Calibration, Solution
+from simengine.decide.scenario_files import write_scenarios
+from simengine.decide.solve import asked, bar_of, levers_of, solve
 from simengine.errors import SimengineError
 from simengine.plan import load, loads
 from simengine.plan.schema import Plan
+from simengine.report.solve import solve_facts
 from tests.decide.levered import TINY, plan_with, three
 
 LEVEL = 0.001

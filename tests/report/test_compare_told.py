@@ -156,3 +156,13 @@ def test_figures_say_the_finding():
         names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
         assert names == ["Hire ahead", "As planned", "Downside"]
     assert len(figures["chances"].axes) == 2
+
+
+def test_figures_tell_points_of_a_grid_apart():
+    """What tells them apart stands at the end of their names."""
+    start = "economics.gross_margin 0.5, hires.ae +3, spend.inbound x1.1"
+    told, found = told_of({start: 98.0, f"{start}, sellers +1": 100.0, f"{start}, sellers +2": 102.0})
+    axes = compare_figures(told, found)["chances"].axes[0]
+    names = {label.get_text() for label in axes.get_yticklabels()}
+    assert len(names) == 3
+    assert any(name.endswith("sellers +2") for name in names)

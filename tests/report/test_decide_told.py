@@ -1,5 +1,6 @@
 """What is said of levers, of adverse tenths and of a hand-over: sentences, tables, figures."""
 
+import copy
 import io
 
 import pytest
@@ -9,6 +10,7 @@ from simengine.decide.handover import handover
 from simengine.decide.robust import robust
 from simengine.decide.worth import worth
 from simengine.report.canvas import title
+from simengine.report.frontier import finding
 from simengine.report.handover import handover_facts, handover_table
 from simengine.report.levers import lever_bars, lever_facts, lever_tables
 from simengine.report.levers import sentence as levers_sentence
@@ -45,6 +47,17 @@ class TestLevers:
         told = lever_facts(worth(counted(LEVERS, at_least=2_000), draws=200))
         assert levers_sentence(told).endswith("No lever changes it by more than noise.")
         assert "whatever the limits say" not in printed(lever_tables(told))
+
+    def test_levers_that_only_hurt_do_not_do_most(self, levers) -> None:
+        """The least harmful is the first of the ranks."""
+        told = copy.deepcopy(levers[1])
+        for row in told["levers"]:
+            row["gain"]["value"] *= -1
+            row["per_money"]["value"] *= -1
+        said = levers_sentence(told)
+        ranked = sum(row["rank_group"] > 0 for row in told["levers"])
+        assert said.endswith(f"No lever raises it at its whole range; {ranked} of {len(told['levers']) - 1} lower it.")
+        assert "Most does" not in said
 
     def test_the_tables_say_what_limits_leave(self, levers) -> None:
         text = printed(lever_tables(levers[1]))
@@ -86,6 +99,27 @@ class TestRobust:
     def test_the_figure_says_the_finding(self, fares) -> None:
         found, told = fares
         assert title(robust_dots(told, found)).startswith("volume at its adverse tenth would sink demand")
+
+
+def test_names_of_files_are_whole_beside_many_years() -> None:
+    years = {f"FY{year}": ["2027-01"] for year in range(2027, 2032)}
+    text = printed(handover_table(handover_facts(handover(counted("")), "Counted", "USD", years)))
+    assert "territories.csv" in text
+    assert "requisitions.csv" in text
+
+
+def frontier_of(*points: tuple[float, bool]) -> dict:
+    rows = [
+        {"cost": 1e5 * number, "probability": {"value": value}, "told_apart": apart}
+        for number, (value, apart) in enumerate(points)
+    ]
+    return {"target": "demand", "currency": "USD", "points": rows, "knee": []}
+
+
+def test_a_frontier_that_is_noise_buys_nothing() -> None:
+    noise = finding(frontier_of((0.703, True), (0.688, False), (0.693, False)))
+    assert noise == "No choice is shown to make demand likelier than the cheapest point, 70.3%"
+    assert finding(frontier_of((0.4, True), (0.6, True))).startswith("$100k buy P(demand) from 40.0% to 60.0%")
 
 
 def test_a_hand_over_without_hires() -> None:

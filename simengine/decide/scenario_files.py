@@ -6,9 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from simengine.archive.files import write_files
+from simengine.archive.files import refuse_existing, write_files
 from simengine.decide.levers import Levers, Mix
-from simengine.errors import SimengineError
 
 PLAN = "plan"
 """Folder of the plan's own files, where they are not in or below that of the scenarios."""
@@ -19,9 +18,8 @@ def free(folder: Path, names: list[str], *, overwrite: bool) -> None:
 
     Raises SimengineError unless they may be replaced.
     """
-    there = [str(folder / name) for name in names if (folder / name).exists()]
-    if there and not overwrite:
-        raise SimengineError(f"{', '.join(there)} is there already; choose another folder (-o), or add --overwrite")
+    if not overwrite:
+        refuse_existing([folder / name for name in names], "choose another folder (-o)")
 
 
 def write_scenarios(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simengine.baseline import baseline
-from simengine.decide.moved import (
+from simengine.decide.variants import (
     CYCLE,
     KINDS,
     RAMP,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simengine.decide.closing import Question
-from simengine.decide.found import Belief, Past
-from simengine.decide.moved import CYCLE, DEAL_SIZE, RENEWAL, SPEND, WIN_RATE, Kind, numbers
+from simengine.decide.findings import Belief, Past
+from simengine.decide.variants import CYCLE, DEAL_SIZE, RENEWAL, SPEND, WIN_RATE, Kind, numbers
 from simengine.plan.scalars import Quantity
 from simengine.plan.schema import Plan
 from simengine.reading.operating import OperatingPlan

@@ -216,11 +216,6 @@ def put_off(plan: Plan, group: str, months: int, until: int) -> Plan:
     return plan.model_copy(update={"team": plan.team.model_copy(update={"seats": seats})})
 
 
-def now(plan: Plan) -> int:
-    """The month (since year 0) in which one decides: that of `as_of`, or the plan's first."""
-    return plan.plan.start if plan.plan.as_of is None else plan.plan.as_of.year * 12 + plan.plan.as_of.month - 1
-
-
 def lead_time(plan: Plan, group: str) -> int | None:
     """Months from the decision to hire into a seat group until the month that it is planned for, where a lever says."""
     known = [lever.lead_time for lever in plan.levers.values() if lever.hires == group]

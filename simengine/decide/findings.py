@@ -1,13 +1,29 @@
-"""What `gap` and `backward` find, in plain numbers: reports show it without knowing how it was found."""
+"""What `gap`, `backward`, `solve`, `frontier` and `diff` find: reports show it without knowing how it was found."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from simengine.explain.intervals import Bounded
+import numpy as np
+from numpy.typing import NDArray
+
+from simengine.decide.changes import Change
+from simengine.decide.levers import Levers, Mix
+from simengine.decide.paired import Hits, difference_of_shares
+from simengine.explain.intervals import Bounded, proportion
+from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
+
+if TYPE_CHECKING:
+    from simengine.decide.search import Found
+
+NOISE = "simulation error"
+"""Label of what the bars leave, where they leave anything."""
+
+
+# --- gap ---
 
 
 class Row(NamedTuple):
@@ -178,6 +194,9 @@ class Gap:
         return short if self.target.at_least is not None else -short
 
 
+# --- backward ---
+
+
 class Ready(NamedTuple):
     """When a hire of a seat group must be planned to be productive by a month. Months are since year 0.
 
@@ -303,3 +322,225 @@ class Backward:
     over: tuple[OverAssignment, ...]
     capacity: tuple[Capacity, ...]
     growth: float
+
+
+# --- solve ---
+
+
+class Calibration(NamedTuple):
+    """How often the plan as it is reaches the target on the frozen draws, and on many more of the same seed."""
+
+    frozen: float
+    larger: float
+    draws: int
+    larger_draws: int
+
+
+class Verified(NamedTuple):
+    """A choice on fresh draws.
+
+    Attributes
+    ----------
+    mix : the choice
+    hits : whether each fresh draw reaches the target, (paths,); fewer where it was given up early
+    bound : the probability is at least this, with the confidence of its share of the level
+    shown : whether that is the confidence asked for, or more
+    """
+
+    mix: Mix
+    hits: Hits
+    bound: float
+    shown: bool
+
+    @property
+    def probability(self) -> float:
+        """Share of the fresh draws."""
+        return float(np.mean(self.hits))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What it takes to reach a target, as far as it could be shown.
+
+    Attributes
+    ----------
+    levers, target, confidence : what was asked
+    draws, known, bar, seed : of the search: frozen draws, how lucky they are, the share of them that was demanded
+    paths, fresh_seed, risk : of the verification
+    choices : rows of the table of choices
+    found : by the search
+    base : whether fresh draws reach the target under the plan as it is
+    verified : the choices that were verified, cheapest first; where none reaches the bar, the likeliest one
+    chosen : the cheapest that is shown; None where none is
+    binding : where none reaches the bar, the limits of which that is due: `budget`, `hires_per_month`, `range`
+    within : what the target would cost if those limits were lifted; None where it could not be reached even then
+    simulated, seconds : paths and time in all; `seconds` by search and verification
+    """
+
+    levers: Levers
+    target: Target
+    confidence: float
+    draws: int
+    known: Calibration
+    bar: float
+    seed: int
+    paths: int
+    fresh_seed: int
+    risk: float
+    choices: int
+    found: Found
+    base: Hits
+    verified: tuple[Verified, ...]
+    chosen: Mix | None
+    binding: tuple[str, ...]
+    within: float | None
+    simulated: int
+    seconds: tuple[float, float]
+
+    @property
+    def shown(self) -> Verified | None:
+        """The choice, as it was verified."""
+        return next((one for one in self.verified if one.mix == self.chosen), None)
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether any choice reaches the bar on the draws of the search."""
+        return self.found.mix is not None
+
+    def before(self) -> Bounded:
+        """P of the plan as it is, with its 95 % interval."""
+        return proportion(self.base.astype(float))
+
+    def after(self, one: Verified) -> Bounded:
+        """P of a choice, with its 95 % interval."""
+        return proportion(one.hits.astype(float))
+
+    def gain(self, one: Verified) -> Bounded:
+        """By how much a choice is likelier than the plan as it is, on the same draws."""
+        n = min(len(one.hits), len(self.base))
+        return difference_of_shares(one.hits[:n], self.base[:n])
+
+    def more_than_chosen(self, one: Verified) -> Bounded:
+        """By how much a choice is likelier than the first one of the table, on the same draws."""
+        first = self.shown or self.verified[0]
+        n = min(len(one.hits), len(first.hits))
+        return difference_of_shares(one.hits[:n], first.hits[:n])
+
+
+# --- frontier ---
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Choices by cost, each likelier than what is cheaper.
+
+    Attributes
+    ----------
+    levers, target : what may be chosen, and what is to be reached
+    mixes : the points, cheapest first
+    hits : whether each fresh draw reaches the target, (draws, points)
+    told_apart : of each point whether it is likelier, beyond noise, than the last one before that is, (points,)
+    knee : places of the points that are the knee; none where there is no knee beyond noise
+    above : of each point by how much it lies above the straight line, with its 95 % interval; 0 at the ends
+    tried : every choice that was tried, and its share of the frozen draws
+    draws, seed, fresh_seed : of the search, and of the fresh draws
+    simulated, seconds : paths and time in all
+    """
+
+    levers: Levers
+    target: Target
+    mixes: tuple[Mix, ...]
+    hits: Hits
+    told_apart: NDArray[np.bool_]
+    knee: tuple[int, ...]
+    above: tuple[Bounded, ...]
+    tried: dict[Mix, float]
+    draws: int
+    seed: int
+    fresh_seed: int
+    simulated: int
+    seconds: float
+
+    def probability(self, place: int) -> Bounded:
+        """P of a point, with its 95 % interval."""
+        return proportion(self.hits[:, place].astype(float))
+
+    def more_than_last(self, place: int) -> Bounded:
+        """By how much a point is likelier than the one before it, on the same draws; the first is as likely."""
+        return difference_of_shares(self.hits[:, place], self.hits[:, max(0, place - 1)])
+
+
+# --- diff ---
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a part of the plan that differs does.
+
+    Attributes
+    ----------
+    label : the part, or how many there are of them
+    parts : labels of the parts that it holds
+    probability, value : what it changes, with a 95 % interval; value is nan where it cannot be told
+    distinguishable, value_distinguishable : from zero, all bars together
+    rank : by size of what it does to the probability; those that cannot be told apart share one; 0: not ranked
+    """
+
+    label: str
+    parts: tuple[str, ...]
+    probability: Bounded
+    value: Bounded
+    distinguishable: bool
+    value_distinguishable: bool
+    rank: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What all that differs does to a target.
+
+    Attributes
+    ----------
+    target : of the new plan; `was` of the old one
+    probability_old, probability_new, probability_change : with 95 % intervals
+    value_old, value_new, value_change : expected value of the metric; nan where the targets are of different metrics,
+        or a path has none
+    bars : they add up to both changes; the largest first, then those that cannot be told from zero
+    draws, orders, paths, seed : what was simulated
+    """
+
+    target: Target
+    was: Target
+    probability_old: Bounded
+    probability_new: Bounded
+    probability_change: Bounded
+    value_old: Bounded
+    value_new: Bounded
+    value_change: Bounded
+    bars: tuple[Bar, ...]
+    draws: int
+    orders: int
+    paths: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Two plans compared.
+
+    Attributes
+    ----------
+    old, new : the plans
+    changes : all that differs, in the order of the format
+    effect : None where nothing was simulated
+    """
+
+    old: Plan
+    new: Plan
+    changes: tuple[Change, ...]
+    effect: Effect | None = None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the plans say the same."""
+        return not self.changes
