@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simengine.archive.files import write_files
+from simengine.archive.files import check_folder, write_files
 from simengine.errors import MachineError, SimengineError
 
 
@@ -59,3 +59,11 @@ def test_when_the_last_rename_fails_the_first_is_as_it_was(tmp_path: Path, monke
     with pytest.raises(MachineError):
         write_files({tmp_path / "c.yaml": "new", tmp_path / "b.yaml": "new"})
     assert left(tmp_path) == {"a.yaml": "mine"}
+
+
+def test_a_folder_is_known_to_be_out_of_reach_before_anything_is_written(tmp_path: Path) -> None:
+    check_folder(tmp_path / "to" / "come")
+    (tmp_path / "no-folder").write_text("a file")
+    with pytest.raises(MachineError, match="cannot write to"):
+        check_folder(tmp_path / "no-folder" / "below")
+    assert left(tmp_path) == {"no-folder": "a file"}

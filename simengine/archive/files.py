@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -18,6 +19,16 @@ def refuse_existing(files: Iterable[Path], instead: str = "choose another name")
     if there:
         verb = "is" if len(there) == 1 else "are"
         raise SimengineError(f"{', '.join(there)} {verb} there already; {instead}, or add --overwrite")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise MachineError now where `folder` could not be written to later: to be asked before long work."""
+    place = folder.resolve()
+    with (
+        in_words(f"cannot write to {folder}"),
+        tempfile.TemporaryFile(dir=next(there for there in (place, *place.parents) if there.exists())),
+    ):
+        pass
 
 
 def write_files(files: Mapping[Path, str], *, overwrite: bool = False) -> None:

@@ -57,8 +57,10 @@ def command(
     What the company is on that day is the opening state, months past are facts, and beliefs are conditioned on all that
     was recorded. The words, the order and the comments of PLAN stay.
     """
+    from simengine.archive.files import check_folder
     from simengine.learn.update import refuse_existing, update, write
 
+    check_folder(output.parent)
     if not overwrite:
         refuse_existing(output)
     updated = update(plan, actuals, as_of=as_of.date(), output=output, assume=assume, draws=draws, seed=seed)

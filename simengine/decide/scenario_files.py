@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from simengine.archive.files import refuse_existing, write_files
+from simengine.archive.files import check_folder, refuse_existing, write_files
 from simengine.decide.levers import Levers, Mix
 
 PLAN = "plan"
@@ -16,8 +16,9 @@ PLAN = "plan"
 def free(folder: Path, names: list[str], *, overwrite: bool) -> None:
     """Refuse a folder in which files of these names are, before anything is simulated.
 
-    Raises SimengineError unless they may be replaced.
+    Raises SimengineError unless they may be replaced, and MachineError where nothing can be written there.
     """
+    check_folder(folder)
     if not overwrite:
         refuse_existing([folder / name for name in names], "choose another folder (-o)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -23,7 +24,7 @@ from simengine.report.words import change, confidence, money, percent, points_be
 if TYPE_CHECKING:
     from simengine.decide.findings import Frontier
 
-_TITLE, _ROW = 130, 44
+_TITLE, _ROW = 130, 54
 """Signs that fit."""
 
 
@@ -216,6 +217,5 @@ def _legend(axes: Axes, told: Facts) -> None:
         head += "  knee" if one["knee"] else ""
         style: dict[str, Any] = {"transform": axes.transAxes, "va": "top"}
         axes.text(1.04, y, head, size=TEXT, weight="bold", color=color, **style)
-        axes.text(
-            1.04, y - 0.048, shortened(in_short(one["levers"]), 2 * _ROW), size=7.5, color=SOFT, wrap=True, **style
-        )
+        levers = "\n".join(wrap(in_short(one["levers"]), _ROW, max_lines=2, placeholder=" …"))
+        axes.text(1.04, y - 0.048, levers, size=7.5, color=SOFT, **style)

@@ -237,7 +237,8 @@ def _levers_table(choice: Facts, currency: str) -> RenderableType:
 def _candidates_table(told: Facts) -> RenderableType:
     name = f"P({told['target']})"
     made = table("choice", "cost", name, "more than as\nthe plan is", "bound", "")
-    made.add_row("the plan as it is", money(0, told["currency"]), chance_under(told["before"]), "", "", "")
+    if all(one["levers"] for one in told["candidates"]):
+        made.add_row("the plan as it is", money(0, told["currency"]), chance_under(told["before"]), "", "", "")
     for one in told["candidates"]:
         chosen = one is told["chosen"] or one == told["chosen"]
         gain = under(change(one["gain"]["value"], "fraction"), points_between(one["gain"]))

@@ -186,3 +186,11 @@ def test_frontier_is_told_drawn_and_written(plan, tmp_path):
     assert len(told["scenarios"]) == len(costs) <= 3
     assert told["points"][0]["levers"] == []
     assert told["points"][-1]["probability"]["lower"] > told["points"][0]["probability"]["upper"]
+
+
+@pytest.mark.parametrize("command", ["solve", "frontier"])
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(plan, tmp_path, command):
+    (tmp_path / "taken").write_text("no folder")
+    result = call(command, plan, "-n", "9999999", "-o", tmp_path / "taken" / "out")
+    assert result.exit_code == 3
+    assert "cannot write to" in result.stderr
