@@ -12,7 +12,7 @@ from simengine.decide.bridge import asked, is_told_in_parts, planned_values
 from simengine.decide.capacity import Needs
 from simengine.decide.closing import until
 from simengine.decide.findings import Backward, Delay, Delays, Ready
-from simengine.decide.gap import CONFIDENCE
+from simengine.decide.gap import confidence_of, faults_of_confidence
 from simengine.decide.paired import difference_of_means, difference_of_shares
 from simengine.decide.ready import BOOKINGS, WORKLOAD, Hires, hiring_groups
 from simengine.decide.variants import put_off
@@ -103,12 +103,8 @@ def backward(
 
 
 def _checked(target: Target, confidence: float | None, allowed: float, delays: int, draws: int) -> float:
-    wanted = (
-        confidence if confidence is not None else target.confidence if target.confidence is not None else CONFIDENCE
-    )
-    wrong = []
-    if not 0.01 <= wanted <= 0.99:
-        wrong.append(f"the confidence is {wanted:g}; choose a share from 0.01 to 0.99, such as 0.8")
+    wanted = confidence_of(target, confidence)
+    wrong = faults_of_confidence(wanted)
     if not 0 <= allowed < 1:
         wrong.append(f"the drop that a delay may cost is {allowed:g}; choose a share from 0 on, such as 0.02")
     if not 0 <= delays <= 24:

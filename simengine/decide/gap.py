@@ -102,10 +102,22 @@ def gap(
     )
 
 
+def confidence_of(target: Target, given: float | None) -> float:
+    """With which a target is to be reached: as given, or its own, or 80 %."""
+    return given if given is not None else target.confidence if target.confidence is not None else CONFIDENCE
+
+
+def faults_of_confidence(wanted: float) -> list[str]:
+    """Why it is no confidence, in words; none where it is one."""
+    if 0.01 <= wanted <= 0.99:
+        return []
+    return [f"the confidence is {wanted:g}; choose a share from 0.01 to 0.99, such as 0.8"]
+
+
 def _confidence(target: Target, given: float | None) -> float:
-    wanted = given if given is not None else target.confidence if target.confidence is not None else CONFIDENCE
-    if not 0.01 <= wanted <= 0.99:
-        raise SimengineError(f"the confidence is {wanted:g}; choose a share from 0.01 to 0.99, such as 0.8")
+    wanted = confidence_of(target, given)
+    if wrong := faults_of_confidence(wanted):
+        raise SimengineError(wrong[0])
     return wanted
 
 

@@ -12,11 +12,11 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from simengine.decide.levers import Levers
+from simengine.decide.levers import Further, Levers, people_on_top
 from simengine.errors import PlanError, Problem, SimengineError
 from simengine.plan import load
 from simengine.plan.checks import SECTIONS, of_tree
-from simengine.plan.people import SeatGroup
+from simengine.plan.levers import LeverTerritory
 from simengine.plan.scalars import Quantity, nearest, plain
 from simengine.plan.scenario import laid, override
 from simengine.plan.schema import Plan
@@ -302,13 +302,11 @@ def _shared(people: int, weights: Sequence[int]) -> list[int]:
     return [sign * n for n in heads]
 
 
-def _territory(plan: Plan, group: str) -> dict[str, object] | None:
+def _territory(plan: Plan, group: str) -> LeverTerritory | None:
     """What each further seat of a group works, as a lever of the plan says; None where none does."""
     for lever in plan.levers.values():
         if lever.hires == group and lever.territories is not None and not lever.territories.potential.later:
-            potential = lever.territories.potential
-            said = potential.assumption or f"x{potential.number:g}"
-            return {"seats": group, "potential": said, "accounts": lever.territories.accounts}
+            return lever.territories
     return None
 
 
@@ -330,20 +328,15 @@ def _spend(plan: Plan, channel: str, text: str) -> float:
 
 def _changes(plan: Plan, moved: _Moved) -> dict[str, object]:
     """What people and money on top change in a plan, as a scenario file says it."""
-    groups: dict[str, SeatGroup] = {group.name: group for group in plan.team.seats}
-    hires: dict[str, dict[str, int]] = defaultdict(dict)
-    territories = []
+    owners = {territory.seats for territory in plan.team.territories}
+    further = []
     for (name, month), heads in moved.hires.items():
         if heads:
-            hires[name][month_label(month)] = groups[name].hires.get(month, 0) + heads
-            entry = _territory(plan, name)
-            if entry is not None and any(territory.seats == name for territory in plan.team.territories):
-                label = f"{name} on top {month_label(month)}"
-                territories += [{"name": f"{label} {n}", **entry} for n in range(1, heads + 1)]
+            territory = _territory(plan, name) if name in owners else None
+            further.append(Further(f"{name} on top {month_label(month)}", name, month, heads, territory))
     found: dict[str, object] = {}
-    if hires:
-        team: dict[str, object] = {"seats": [{"name": name, "hires": months} for name, months in hires.items()]}
-        found["team"] = team | ({"territories": territories} if territories else {})
+    if team := people_on_top(plan, further):
+        found["team"] = team
     if spends := {channel: factor for channel, factor in moved.spend.items() if factor != 1}:
         channels = {name: {"spend": _times(plan, name, factor)} for name, factor in spends.items()}
         found["funnel"] = {"channels": channels}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from simengine.plan.checks import of_tree
 from simengine.plan.edit import written
-from simengine.plan.levers import Lever
+from simengine.plan.levers import Lever, LeverTerritory
 from simengine.plan.scalars import Quantity, is_month
 from simengine.plan.scenario import laid
 from simengine.plan.schema import Plan
@@ -225,23 +225,13 @@ class Levers:
         return found | {key: None for key in ("levers", "limits") if self._tree.child(key) is not None}
 
     def _seats(self, moved: list[tuple[Dial, int]]) -> dict[str, Any]:
-        hires: dict[str, dict[str, int]] = defaultdict(dict)
-        territories = []
-        groups = {group.name: group for group in self.plan.team.seats}
+        further = []
         for dial, place in moved:
             lever = self.lever(dial)
-            if lever.hires is None or dial.month is None:
-                continue
-            on_top = round(dial.amounts[place])
-            hires[lever.hires][month_label(dial.month)] = groups[lever.hires].hires.get(dial.month, 0) + on_top
-            if lever.territories is not None:
-                potential = _shown(lever.territories.potential, "x{:g}")
-                entry = {"seats": lever.hires, "potential": potential, "accounts": lever.territories.accounts}
-                territories += [{"name": f"{dial.name} {n}", **entry} for n in range(1, on_top + 1)]
-        if not hires:
-            return {}
-        seats = [{"name": name, "hires": months} for name, months in hires.items()]
-        return {"seats": seats} | ({"territories": territories} if territories else {})
+            if lever.hires is not None and dial.month is not None:
+                heads = round(dial.amounts[place])
+                further.append(Further(dial.name, lever.hires, dial.month, heads, lever.territories))
+        return people_on_top(self.plan, further)
 
     def _spend(self, channel: str, moved: list[tuple[Dial, int]]) -> dict[str, str]:
         spend = self.plan.funnel.channels[channel].spend
@@ -281,6 +271,33 @@ class Levers:
             moved = max(self.plan.plan.start, planned - months)
             change["plan"] = month_label(moved) if moved <= self.plan.plan.end else "never"
         return change
+
+
+class Further(NamedTuple):
+    """People on top of a plan: what they are called, their seat group, month and number, and what each seat works."""
+
+    name: str
+    group: str
+    month: int
+    heads: int
+    territory: LeverTerritory | None
+
+
+def people_on_top(plan: Plan, further: Iterable[Further]) -> dict[str, Any]:
+    """What further people change in the `team` of a plan, as a scenario file says it."""
+    groups = {group.name: group for group in plan.team.seats}
+    hires: dict[str, dict[str, int]] = defaultdict(dict)
+    territories: list[dict[str, Any]] = []
+    for name, group, month, heads, territory in further:
+        hires[group][month_label(month)] = groups[group].hires.get(month, 0) + heads
+        if territory is not None:
+            potential = _shown(territory.potential, "x{:g}")
+            entry = {"seats": group, "potential": potential, "accounts": territory.accounts}
+            territories += [{"name": f"{name} {n}", **entry} for n in range(1, heads + 1)]
+    if not hires:
+        return {}
+    seats = [{"name": group, "hires": months} for group, months in hires.items()]
+    return {"seats": seats} | ({"territories": territories} if territories else {})
 
 
 def _monthly(money: float) -> str:
