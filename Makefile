@@ -1,16 +1,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+SITE := .venv/site
+AXE := build/npm/node_modules/axe-core/axe.min.js
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system dieharder postgresql check bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch lock clean
+.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
 	@echo "make demo       run the example plan and show what it says"
 	@echo "make test       check, then every test of the default tier"
 	@echo "make test-full  the slow tests"
-	@echo "make test-system  tests against a whole PostgreSQL (installed if it can be)"
+	@echo "make test-system  tests in PostgreSQL, LibreOffice and Chromium (installed if they can be)"
+	@echo "make docs       build the docs site into build/docs"
 	@echo "make check      formatting, lint, types and the walls between the rooms"
 	@echo "make bench      measure speed and memory against rivals"
 	@echo "make bench-attribution, bench-coverage  shares of variance beside SALib and OpenTURNS; how often intervals are right"
@@ -35,6 +38,11 @@ $(READY): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# On top of .venv: a browser's driver and the docs' builder are not worth a newcomer's wait.
+$(SITE): $(READY) requirements/site.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/site.lock
+	@touch $@
+
 demo: $(READY)
 	$(BIN)/simengine demo
 
@@ -54,7 +62,7 @@ test: check
 test-full: $(READY) dieharder
 	$(BIN)/pytest -n 2 -m full
 
-test-system: $(READY) postgresql
+test-system: $(SITE) postgresql browser office $(AXE)
 	$(BIN)/pytest -m system tests/system
 
 dieharder:
@@ -65,6 +73,20 @@ postgresql:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
 		|| { apt-get update && apt-get install --yes postgresql; } >/dev/null 2>&1 \
 		|| echo "PostgreSQL cannot be installed here: its tests are skipped. On Debian: sudo apt-get install postgresql"
+
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+		|| { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } >/dev/null 2>&1 \
+		|| echo "Chromium cannot be installed here: its tests are skipped. On Debian: sudo apt-get install chromium"
+
+office:
+	@command -v soffice >/dev/null || { apt-get update && apt-get install --yes --no-install-recommends libreoffice-calc; } >/dev/null 2>&1 \
+		|| echo "LibreOffice cannot be installed here: its tests are skipped. On Debian: sudo apt-get install libreoffice-calc"
+
+$(AXE): tests/system/package.json tests/system/package-lock.json
+	@mkdir -p build/npm && cp tests/system/package.json tests/system/package-lock.json build/npm/ \
+		&& { npm ci --prefix build/npm --silent --no-audit --no-fund >/dev/null 2>&1 \
+		|| echo "axe-core cannot be installed here: the tests of accessibility are skipped. They need npm"; }
 
 bench: $(READY)
 	$(BIN)/python -m bench.northstar
@@ -117,7 +139,8 @@ lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(COMPILE) --output-file requirements/run.lock
-	$(COMPILE) --output-file requirements/dev.lock --extra dev --constraints requirements/run.lock
+	$(COMPILE) --output-file requirements/site.lock --extra site --constraints requirements/run.lock
+	$(COMPILE) --output-file requirements/dev.lock --extra dev --constraints requirements/site.lock
 	$(COMPILE) --output-file requirements/rivals.lock --extra rivals --constraints requirements/run.lock
 
 clean:
