@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from io import StringIO
 from pathlib import Path
 from typing import Literal, NamedTuple, ParamSpec
 
@@ -72,11 +73,24 @@ def drawn(make: Callable[_P, Figure]) -> Callable[_P, Figure]:
     return draw
 
 
+class Page(Figure):
+    """A figure that shows itself in a notebook, sharp at every size."""
+
+    def _repr_svg_(self) -> str:
+        out = StringIO()
+        with _style():
+            self.savefig(out, format="svg", metadata={"Date": None, "Title": title(self)})
+        drawing = out.getvalue()
+        # Narrower pages shrink it; the title in it is what a screen reader says.
+        start = '<svg role="img" style="max-width:100%;height:auto"'
+        return start + drawing[drawing.index("<svg") + len("<svg") :]
+
+
 def page(
     title: str, subtitle: str, source: str, *, left: float, right: float, bottom: float = 0.15
 ) -> tuple[Figure, Axes]:
     """Start a figure; `left`, `right` and `bottom` are the margins around its axes in fractions of the page."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), facecolor="white")
+    figure = Page(figsize=(WIDTH, HEIGHT), facecolor="white")
     figure.set_label(title)
     lines = textwrap.wrap(title, _TITLE_WIDTH)
     figure.text(0.03, 0.965, "\n".join(lines), size=15, weight="bold", color=INK, va="top", linespacing=1.2)

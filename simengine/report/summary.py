@@ -80,6 +80,38 @@ def summary(facts: Facts) -> RenderableType:
     return Group(*parts)
 
 
+# ---- one part by itself ----
+
+
+def chances(targets: list[Facts], draws: int, joint: Facts | None = None) -> RenderableType:
+    """How likely targets are, and all of them on the same path.
+
+    Parameters
+    ----------
+    targets, joint : from `facts.facts`
+    draws : of the run
+    """
+    return Group(*_targets({"joint": joint, "run": {"draws": draws}}, targets))
+
+
+def safe(targets: list[Facts]) -> RenderableType:
+    """What is safe beside what was planned."""
+    return _safe(targets)
+
+
+def of_year(facts: Facts, currency: str) -> RenderableType:
+    """What a year is made of; `facts` has `composition` and `made_of`."""
+    return Group(*_made_of(facts, currency))
+
+
+def by_quarter(quarters: Facts, currency: str) -> RenderableType:
+    """Net new ARR, or bookings, by quarter; `quarters` from `year.quarters`."""
+    return Group(*_quarters(quarters, currency))
+
+
+# ---- the parts ----
+
+
 def _title(plan: Facts) -> RenderableType:
     return Text.assemble(
         (plan["name"], "bold"), "".join(f"  ·  {part}" for part in (plan["version"], _as_of(plan)) if part)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from simengine.learn.standing import Shift
 from simengine.learn.update import Moved, Updated
-from simengine.report.tables import heading, note, table
+from simengine.report.tables import heading, note, table, under
 from simengine.report.words import MISSING, number
 
 Facts = dict[str, object]
@@ -41,6 +41,21 @@ def summary(updated: Updated, old: str, new: str) -> RenderableType:
     parts += [Text(), Text(f"Wrote {new}, and beside it {', '.join(list(updated.files)[1:])}.")]
     parts.append(Text(f"Next: simengine check {new}; simengine run {new}; compare with a run of {old}.", style="dim"))
     return Group(*parts)
+
+
+def at_a_glance(updated: Updated) -> RenderableType:
+    """Where the company stands and what moved, without the files: what a notebook shows."""
+    parts: list[RenderableType] = [heading(f"Where the company stands on {updated.as_of}"), _standing(updated)]
+    moved = [each for each in updated.moved if each.name in updated.restated]
+    if not moved:
+        return Group(*parts, note("No belief moved by more than chance."))
+    rows = table("belief", "before", "now", "because", texts=1)
+    rows.columns[-1].justify, rows.columns[-1].no_wrap = "left", False
+    for each in moved:
+        levels = [[_figure(value, each, updated) for value in when] for when in (each.before, each.after)]
+        cells = [under(middle, f"{low} to {high}") for low, middle, high in levels]
+        rows.add_row(under(each.name, each.unit.replace("currency", updated.plan.plan.currency)), *cells, each.evidence)
+    return Group(*parts, heading("What is believed now"), rows, note("Median, and below it P10 to P90."))
 
 
 def _standing(updated: Updated) -> RenderableType:
