@@ -19,12 +19,12 @@ _SAME = ("draws", "seed", "currency", "start", "fiscal_year_start")
 _ABOUT = ("plan", "plan_version", "as_of", "currency", "digest_document", "engine_version", "fiscal_year_start")
 
 
-def compare_runs(runs: Sequence[xr.Dataset]) -> xr.Dataset:
+def compare_runs(runs: Mapping[str, xr.Dataset]) -> xr.Dataset:
     """Compare runs of scenarios, on the same draws, with the first.
 
     Parameters
     ----------
-    runs : of plans with different names, same seed and draws
+    runs : by scenario, of the same seed and draws
 
     Returns
     -------
@@ -34,31 +34,26 @@ def compare_runs(runs: Sequence[xr.Dataset]) -> xr.Dataset:
     Raises
     ------
     SimengineError
-        where runs are not of the same draws, currency or months, two are called the same, or no target is common
+        where runs are not of the same draws, currency or months, or no target is common
     """
-    named = {str(ds.attrs["plan"]): ds for ds in runs}
-    first = runs[0]
-    if len(named) < len(runs):
-        raise SimengineError("two runs are called the same; give each scenario a name of its own: scenario: {name: …}")
+    base, first = next(iter(runs.items()))
     faults = [
-        f"{name}: {key} is {ds.attrs[key]}, in {first.attrs['plan']} it is {first.attrs[key]}; simulate both alike"
-        for name, ds in named.items()
+        f"{name}: {key} is {ds.attrs[key]}, in {base} it is {first.attrs[key]}; simulate both alike"
+        for name, ds in runs.items()
         for key in _SAME
         if ds.attrs[key] != first.attrs[key]
     ]
     if faults:
         raise SimengineError("\n".join(faults))
-    asked = {name: {_meant(target): target for target in _targets(ds)} for name, ds in named.items()}
-    common = [
-        target for key, target in asked[str(first.attrs["plan"])].items() if all(key in own for own in asked.values())
-    ]
+    asked = {name: {_meant(target): target for target in _targets(ds)} for name, ds in runs.items()}
+    common = [target for key, target in asked[base].items() if all(key in own for own in asked.values())]
     if not common:
         raise SimengineError("the runs have no target in common; give all plans one with the same name and bound")
-    measures = _measures(runs, common[0].period)
-    columns = {name: _columns(ds, common, measures) for name, ds in named.items()}
+    measures = _measures(list(runs.values()), common[0].period)
+    columns = {name: _columns(ds, common, measures) for name, ds in runs.items()}
     found = compare(columns, common, measures, currency=first.attrs["currency"])
     names = {target.name for own in asked.values() for target in own.values()} - {target.name for target in common}
-    told = {"story": [""] * len(runs), "digest_simulated": [ds.attrs["digest_simulated"] for ds in runs]}
+    told = {"story": [""] * len(runs), "digest_simulated": [ds.attrs["digest_simulated"] for ds in runs.values()]}
     told["digest_values"] = told["digest_simulated"]
     return found.assign_coords({key: ("scenario", np.array(one, object)) for key, one in told.items()}).assign_attrs(
         {

@@ -16,8 +16,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-_WIDE = 400
-"""Columns, where a renderable asks how many there are: a page scrolls, so that nothing has to be cut in pieces."""
+_WIDE = 110
+"""Columns, where a renderable asks how many there are."""
 _LINE = "rgba(128,128,128,.35)"
 # What other styles of the page would change is stated: stripes, centred numbers, wrapped lines, small print.
 _LOOK = f"""\
@@ -83,7 +83,8 @@ def _block(part: RenderableType) -> str:
         return ""
     if text.plain.startswith("\n") and _style(text.style).bold:
         return f'<p class="head" role="heading" aria-level="4">{escape(text.plain.strip())}</p>'
-    return f"<p>{_inline(text)}</p>"
+    # Lines that were broken for a terminal are broken by the page.
+    return f"<p>{_inline(text).replace('<br>', ' ')}</p>"
 
 
 def _table(table: Table) -> str:
