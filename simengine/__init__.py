@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
+    from simengine.learn.fit import fit
+    from simengine.learn.update import update
+    from simengine.learn.walk import walk
     from simengine.plan import load
     from simengine.report.show import show
     from simengine.simulation import simulate
@@ -46,6 +49,7 @@ _HOME = {
     "batch": "simengine.decide.batch",
     "diff": "simengine.decide.diff",
     "direction": "simengine.explain",
+    "fit": "simengine.learn.fit",
     "frontier": "simengine.decide.frontier",
     "gap": "simengine.decide.gap",
     "handover": "simengine.decide.handover",
@@ -62,6 +66,8 @@ _HOME = {
     "simulate": "simengine.simulation",
     "solve": "simengine.decide.solve",
     "triggers": "simengine.explain",
+    "update": "simengine.learn.update",
+    "walk": "simengine.learn.walk",
     "worth": "simengine.decide.worth",
 }
 
@@ -86,6 +92,9 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "robust",
     "handover",
     "diff",
+    "fit",
+    "update",
+    "walk",
     "show",
     "save",
     "load_run",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from simengine.report.statistics import Facts
 
+_ROWS = 12
+"""Assumptions that have a row."""
+
 
 @xr.register_dataset_accessor("sim")  # type: ignore[no-untyped-call]
 class Sim:
@@ -157,6 +160,8 @@ class Sim:
     def quarters(self) -> Shown:
         """Net new ARR (or bookings) by fiscal quarter, and the chance of what the operating plan has.
 
+        Also how much pipeline there is against what is needed, lowest cash, and runway.
+
         Examples
         --------
         >>> import simengine as se
@@ -165,10 +170,12 @@ class Sim:
         ['FY2027-Q1', 'FY2027-Q2', 'FY2027-Q3', 'FY2027-Q4']
         """
         from simengine.report.summary import by_quarter
-        from simengine.report.year import quarters
+        from simengine.report.year import cash, coverage, quarters, whole_periods
 
-        told = quarters(self._ds)
-        return Shown(by_quarter(told, self._ds.attrs["currency"]), told)
+        ds = self._ds
+        years = whole_periods(ds, "FY{year}")
+        told = {**quarters(ds), "coverage": coverage(ds), "cash": cash(ds, years)}
+        return Shown(by_quarter(told, ds.attrs["currency"]), told)
 
     def composition(self) -> Shown:
         """What the first whole fiscal year is made of, the most certain part first.
@@ -213,6 +220,36 @@ class Sim:
         from simengine.report.show import show
 
         return show(rank(self._ds, self._target(target), period=period), self._ds)
+
+    def groups(self, target: str | None = None, period: str | None = None) -> Shown:
+        """The shares of `rank` by owner, kind of source and part of the plan, and by quarter.
+
+        Examples
+        --------
+        >>> import simengine as se
+        >>> ds = se.simulate(se.load("tests/plans/tiny.yaml"), draws=400, seed=7)
+        >>> sorted({group["grouping"] for group in ds.sim.groups("board ARR")["groups"]})
+        ['acts_on', 'owner', 'source_kind']
+        """
+        from simengine.report.ranking import groups
+
+        ranked = self.rank(target, period)
+        return Shown(groups(ranked.facts), ranked.facts, ranked.data)
+
+    def tornado(self, target: str | None = None, period: str | None = None) -> Shown:
+        """Low and high of each assumption in the forms of spreadsheets, and which of them misleads; drawn by fifths.
+
+        Examples
+        --------
+        >>> import simengine as se
+        >>> ds = se.simulate(se.load("tests/plans/tiny.yaml"), draws=400, seed=7)
+        >>> "low_alone" in ds.sim.tornado("board ARR")["assumptions"][0]
+        True
+        """
+        from simengine.report.forms import forms
+
+        ranked = self.rank(target, period)
+        return Shown(forms(ranked.facts, _ROWS), ranked.facts, ranked.data, ranked.figure)
 
     def misses(self, target: str | None = None, period: str | None = None, by: float | None = None) -> Shown:
         """What decides whether a target is reached, and how a typical miss comes about, with dates.

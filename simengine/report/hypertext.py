@@ -33,7 +33,7 @@ display:table;font-variant-numeric:tabular-nums}}
 white-space:nowrap;max-width:none;background:none;unicode-bidi:isolate}}
 .simengine table thead th{{font-weight:400;opacity:.7;vertical-align:bottom;border-bottom:1px solid {_LINE}}}
 .simengine table tbody th{{font-weight:inherit}}
-.simengine table .words{{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:9em;max-width:26em}}
+.simengine table .words{{text-align:left;white-space:normal;overflow-wrap:break-word;max-width:26em}}
 .simengine table tr.after td,.simengine table tr.after th{{border-top:1px solid {_LINE}}}"""
 _COLORS = {"red": "#D1495B", "green": "#1A936F", "yellow": "#B7791F"}
 """Legible on white and on black."""
@@ -66,7 +66,7 @@ def _flat(part: RenderableType) -> Iterator[RenderableType]:
     elif isinstance(part, Padding):
         yield from _flat(part.renderable)
     else:
-        console = Console(file=StringIO(), width=_WIDE, markup=False, emoji=False, highlight=False)
+        console = Console(file=StringIO(), width=_WIDE, markup=False, emoji=False, highlight=False, force_jupyter=False)
         made = getattr(part, "__rich_console__", None)
         if made is None:
             yield str(part)

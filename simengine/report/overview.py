@@ -88,8 +88,15 @@ def plan_tables(told: Facts) -> RenderableType:
 def _assumptions(told: Facts) -> RenderableType:
     made = table("assumption", "source", "plan", "P10", "P50", "P90", texts=2)
     for row in told["assumptions"][:SHOWN]:
-        numbers = (in_unit(row[key], row["unit"], told["currency"]) for key in ("plan_value", *_LEVELS))
-        made.add_row(row["name"], under(row["source_kind"], row["owner"]), *numbers)
+        planned, *levels = (in_unit(row[key], row["unit"], told["currency"]) for key in ("plan_value", *_LEVELS))
+        # The unit stands once.
+        _, per, period = row["unit"].partition(" per ")
+        made.add_row(
+            row["name"],
+            under(row["source_kind"], row["owner"]),
+            planned,
+            *(level.removesuffix(per + period).removesuffix(" months") for level in levels),
+        )
     return made
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from simengine.errors import SimengineError
 from simengine.report.shown import Shown
 
+if TYPE_CHECKING:
+    from simengine.learn.scorecard import Alarm
 
-def show(result: Any, run: xr.Dataset | None = None, *, currency: str = "USD") -> Shown:
+
+def show(
+    result: Any,
+    run: xr.Dataset | None = None,
+    *,
+    currency: str = "USD",
+    alarms: Sequence[Alarm] | None = None,
+) -> Shown:
     """Show a result as its command prints it: a table in a notebook, text in a terminal.
 
     Parameters
@@ -22,6 +31,7 @@ def show(result: Any, run: xr.Dataset | None = None, *, currency: str = "USD") -
     run : the run that a ranking, an audit, misses or a value of information are of; and whose name stands under a
         figure
     currency : of what `fit` returns
+    alarms : of a scorecard, from `learn.scorecard.alarms`
 
     Returns
     -------
@@ -40,6 +50,8 @@ def show(result: Any, run: xr.Dataset | None = None, *, currency: str = "USD") -
     >>> print(str(se.show(plan)).splitlines()[0])
     Tiny  ·  v1  ·  as of 2026-12-31
     """
+    if isinstance(result, xr.Dataset) and "figure_plan" in result.variables:
+        return _scorecard(result, alarms)
     if isinstance(result, xr.Dataset):
         return _of_dataset(result, run)
     make = _OBJECTS.get(type(result).__name__)
@@ -60,7 +72,7 @@ def _of_dataset(ds: xr.Dataset, run: xr.Dataset | None) -> Shown:
 # ---- datasets ----
 
 
-def _run(ds: xr.Dataset, _: Any) -> Shown:
+def _run(ds: xr.Dataset, _: xr.Dataset | None) -> Shown:
     from simengine.report.accessor import Sim
 
     return Sim(ds).summary()
@@ -143,10 +155,15 @@ def _robust(found: xr.Dataset, run: xr.Dataset | None) -> Shown:
     return Shown(robust_table(told), told, found, partial(robust_dots, told, found))
 
 
-def _scorecard(found: xr.Dataset, _: Any) -> Shown:
+def _scorecard(found: xr.Dataset, rung: Sequence[Alarm] | None) -> Shown:
     from simengine.report.scorecard import scorecard_facts, scorecard_tables
 
-    return Shown(scorecard_tables(found, (), {}), scorecard_facts(found, (), {}), found)
+    if rung is None:
+        raise SimengineError(
+            "a scorecard is told with its alarms: show(card, alarms=alarms(plan, history, beliefs)), of "
+            "simengine.learn.scorecard"
+        )
+    return Shown(scorecard_tables(found, rung, {}), scorecard_facts(found, rung, {}), found)
 
 
 _ROWS = 12
@@ -163,7 +180,6 @@ _DATASETS: dict[str, tuple[Callable[..., Shown], bool]] = {
     "player": (_walk, False),
     "choice": (_levers, False),
     "case": (_robust, False),
-    "figure_plan": (_scorecard, False),
 }
 """By a variable that none below has: how it is shown, and whether that takes the run."""
 

@@ -54,7 +54,9 @@ class Shown:
 
         # What stands in brackets or between colons in a plan's names is text, not markup.
         out = StringIO()
-        console = Console(file=out, width=_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
+        look: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "color_system": None}
+        # In a kernel Rich would show the table itself, beside what is returned here.
+        console = Console(file=out, width=_WIDTH, force_jupyter=False, **look)
         console.print(self._table)
         return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines())
 

@@ -104,9 +104,17 @@ def of_year(facts: Facts, currency: str) -> RenderableType:
     return Group(*_made_of(facts, currency))
 
 
-def by_quarter(quarters: Facts, currency: str) -> RenderableType:
-    """Net new ARR, or bookings, by quarter; `quarters` from `year.quarters`."""
-    return Group(*_quarters(quarters, currency))
+def by_quarter(facts: Facts, currency: str) -> RenderableType:
+    """Net new ARR, or bookings, by quarter, pipeline coverage, and cash.
+
+    Parameters
+    ----------
+    facts : from `year.quarters`, with `coverage` and `cash`
+    currency : of the plan
+    """
+    parts = [heading(f"{capital(metric_name(facts['metric']))} by quarter"), *_quarters(facts, currency, None)]
+    parts += _coverage(facts["coverage"]) if facts["coverage"] else []
+    return Group(*parts, *((heading("Is there enough cash?"), _cash(facts["cash"])) if facts["cash"] else ()))
 
 
 # ---- the parts ----
@@ -208,14 +216,14 @@ def _events(facts: Facts, currency: str) -> Iterator[RenderableType]:
         yield note("From: P10 to P90 of the start, where it happens. Cost: mean of all paths.")
 
 
-def _quarters(quarters: Facts, currency: str) -> Iterator[RenderableType]:
+def _quarters(quarters: Facts, currency: str, most: int | None = _QUARTERS) -> Iterator[RenderableType]:
     every = quarters["quarters"]
     made = table("", "P10", "P50", "P90", "operating\nplan", "chance of\nplan")
-    for quarter in every[:_QUARTERS]:
+    for quarter in every[:most]:
         made.add_row(quarter["period"], *in_levels(quarter, currency), chance(quarter["probability_of_operating_plan"]))
     yield made
-    if len(every) > _QUARTERS:
-        yield note(f"{len(every) - _QUARTERS} more quarters: `--json` has them all.")
+    if most is not None and len(every) > most:
+        yield note(f"{len(every) - most} more quarters: `--json` has them all.")
 
 
 def _coverage(coverage: Facts) -> Iterator[RenderableType]:
