@@ -318,7 +318,7 @@ class Sim:
 
     # ---- beside others ----
 
-    def compare(self, others: Mapping[str, xr.Dataset], name: str = "base") -> Shown:
+    def compare(self, others: Mapping[str, xr.Dataset], target: str | None = None, name: str = "base") -> Shown:
         """Hold runs of other scenarios, with the same seed and draws, against this one.
 
         Differences are paired, draw by draw, and ranked only where chance cannot explain them.
@@ -326,6 +326,7 @@ class Sim:
         Parameters
         ----------
         others : by scenario
+        target : the one that comes first, and by which scenarios are ordered; by default the first of the plan
         name : what this run is called
 
         Examples
@@ -338,11 +339,13 @@ class Sim:
         ['base', 'more leads']
         """
         from simengine.decide.runs import compare_runs
-        from simengine.report.show import show
+        from simengine.report.compare import chances, compare_facts, compare_tables
 
         if name in others:
             raise SimengineError(f"another scenario is called {name!r} too; give this run another name")
-        return show(compare_runs({name: self._ds, **others}))
+        found = compare_runs({name: self._ds, **others})
+        told = compare_facts(found, target)
+        return Shown(compare_tables(told), told, found, partial(chances, told, found))
 
     # ---- figures ----
 

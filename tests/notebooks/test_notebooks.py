@@ -45,7 +45,7 @@ def test_it_is_stored_as_a_reader_and_a_diff_want_it(path):
         assert cell.outputs == []
         assert cell.execution_count is None
         assert len(cell.source.splitlines()) <= 15
-        assert max(map(len, cell.source.splitlines())) <= 100
+        assert max(map(len, cell.source.splitlines())) <= 80
     assert not re.search(r"/(home|root|tmp|Users|work)/", path.read_text(encoding="utf-8"))
 
 
