@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from simengine.decide.batch import MEASURES
-from simengine.decide.compare import compare
+from simengine.decide.compare import MEASURES, compare
 from simengine.errors import SimengineError
 from simengine.plan.targets import Target
 from simengine.results.targets import months_of, period_values

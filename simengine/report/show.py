@@ -163,7 +163,7 @@ def _scorecard(found: xr.Dataset, rung: Sequence[Alarm] | None) -> Shown:
             "a scorecard is told with its alarms: show(card, alarms=alarms(plan, history, beliefs)), of "
             "simengine.learn.scorecard"
         )
-    return Shown(scorecard_tables(found, rung, {}), scorecard_facts(found, rung, {}), found)
+    return Shown(scorecard_tables(found, rung, {}, every=False), scorecard_facts(found, rung, {}), found)
 
 
 _ROWS = 12
