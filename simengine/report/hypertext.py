@@ -22,7 +22,7 @@ _LINE = "rgba(128,128,128,.35)"
 # What other styles of the page would change is stated: stripes, centred numbers, wrapped lines, small print.
 _LOOK = f"""\
 .simengine{{overflow-x:auto;font-size:14px;line-height:1.45;margin:.3em 0;max-width:100%}}
-.simengine p{{margin:.15em 0;max-width:52em;text-align:left}}
+.simengine p{{margin:.15em 0;max-width:52em;text-align:left;overflow-wrap:anywhere}}
 .simengine .head{{font-weight:600;font-size:15px;margin:1em 0 .3em}}
 .simengine>.head:first-of-type{{margin-top:.2em}}
 .simengine .dim{{opacity:.7}}
@@ -31,7 +31,8 @@ display:table;font-variant-numeric:tabular-nums}}
 .simengine table tr,.simengine table tr:nth-child(even),.simengine table tr:hover{{background:none;border:none}}
 .simengine table th,.simengine table td{{border:none;padding:.25em 1.2em .25em 0;text-align:right;vertical-align:top;\
 white-space:nowrap;max-width:none;background:none;unicode-bidi:isolate}}
-.simengine table thead th{{font-weight:400;opacity:.7;vertical-align:bottom;border-bottom:1px solid {_LINE}}}
+.simengine table thead th{{font-weight:400;opacity:.7;vertical-align:bottom;white-space:normal;\
+max-width:16em;overflow-wrap:break-word;border-bottom:1px solid {_LINE}}}
 .simengine table tbody th{{font-weight:inherit}}
 .simengine table .words{{text-align:left;white-space:normal;overflow-wrap:break-word;max-width:26em}}
 .simengine table tr.after td,.simengine table tr.after th{{border-top:1px solid {_LINE}}}"""
