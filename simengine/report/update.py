@@ -18,6 +18,9 @@ Facts = dict[str, object]
 _LONGEST = 150
 """Characters of evidence that are shown; `--json` has all of them."""
 
+_MOST = 12
+"""Beliefs that have a row in a notebook; those that moved most come first."""
+
 
 def summary(updated: Updated, old: str, new: str) -> RenderableType:
     """Where the company stands, what moved and why, what did not, and what to do next.
@@ -51,11 +54,14 @@ def at_a_glance(updated: Updated) -> RenderableType:
         return Group(*parts, note("No belief moved by more than chance."))
     rows = table("belief", "before", "now", "because", texts=1)
     rows.columns[-1].justify, rows.columns[-1].no_wrap = "left", False
-    for each in moved:
+    for each in moved[:_MOST]:
         levels = [[_figure(value, each, updated) for value in when] for when in (each.before, each.after)]
         cells = [under(middle, f"{low} to {high}") for low, middle, high in levels]
-        rows.add_row(under(each.name, each.unit.replace("currency", updated.plan.plan.currency)), *cells, each.evidence)
-    return Group(*parts, heading("What is believed now"), rows, note("Median, and below it P10 to P90."))
+        # A percentage or an amount says its unit itself.
+        unit = each.unit.removeprefix("fraction").removeprefix("currency").strip()
+        rows.add_row(under(each.name, unit), *cells, each.evidence)
+    more = f" {len(moved) - _MOST} more moved less." if len(moved) > _MOST else ""
+    return Group(*parts, heading("What is believed now"), rows, note(f"Median, and below it P10 to P90.{more}"))
 
 
 def _standing(updated: Updated) -> RenderableType:

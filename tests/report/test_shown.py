@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.console import Group
 from rich.text import Text
 
 import simengine as se
+from simengine.learn.update import Moved, Updated
 from simengine.report import jupyter
 from simengine.report.hypertext import page
 from simengine.report.tables import heading, note, table, under
@@ -138,6 +140,18 @@ def test_runs_are_compared_as_a_batch_compares_their_plans(plan, ds, tmp_path):
         ds.sim.compare({"more": se.simulate(other, draws=400, seed=7)})
     with pytest.raises(se.SimengineError, match="another scenario is called"):
         ds.sim.compare({"base": run})
+
+
+def test_an_update_tells_what_moved_most_and_counts_the_rest(plan):
+    moved = tuple(
+        Moved(f"belief {i}", "fraction", (0.1, 0.2, 0.3), (0.1, 0.25, 0.3), "records", True, False) for i in range(15)
+    )
+    names = frozenset(each.name for each in moved)
+    updated = Updated(plan, {"plan.yaml": ""}, date(2027, 3, 31), moved, names, {}, (), (), ())
+    read = Reader(se.show(updated)._repr_html_())
+    assert "belief 11" in read.texts
+    assert "belief 12" not in read.texts
+    assert "Median, and below it P10 to P90. 3 more moved less." in read.texts
 
 
 def test_a_figure_shows_itself_and_says_what_it_says(ds):
