@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, NamedTuple, ParamSpec
 
@@ -30,6 +31,8 @@ BLUE, SKY, ORANGE, VERMILION, GREEN, YELLOW, PURPLE = (
 
 WIDTH, HEIGHT, DPI = 10.0, 5.6, 150
 """Inches, and dots per inch of the PNG."""
+_WIDTH_ON_PAGE = 800
+"""Points of a notebook's page; the PNG has nearly two for each."""
 TEXT = 9.5
 """Points."""
 
@@ -90,11 +93,22 @@ def drawn(make: Callable[_P, Figure]) -> Callable[_P, Figure]:
     return draw
 
 
+class Page(Figure):
+    """A figure that shows itself in a notebook, sharp on fine screens."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int | str]]:
+        # A picture of letters as shapes (SVG) is three times as large, and letters as text need our font.
+        out = BytesIO()
+        with _style():
+            self.savefig(out, format="png", dpi=DPI)
+        return out.getvalue(), {"width": _WIDTH_ON_PAGE, "alt": title(self)}
+
+
 def page(
     title: str, subtitle: str, source: str, *, left: float, right: float, bottom: float = 0.15
 ) -> tuple[Figure, Axes]:
     """Start a figure; `left`, `right` and `bottom` are the margins around its axes in fractions of the page."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), facecolor=PAPER)
+    figure = Page(figsize=(WIDTH, HEIGHT), facecolor=PAPER)
     figure.set_label(title)
     lines = textwrap.wrap(title, _TITLE_WIDTH)
     figure.text(0.03, 0.965, "\n".join(lines), size=15, weight="bold", color=INK, va="top", linespacing=1.2)

@@ -73,20 +73,20 @@ def headline(ds: xr.Dataset) -> str:
     return "bookings" if sells_once(ds) else "ending_arr"
 
 
-def target_facts(ds: xr.Dataset, name: str) -> Facts:
-    """How likely a target is, what is safe, and what stands beside it."""
-    return targets_facts(ds, [name])[0]
+def target_facts(ds: xr.Dataset, name: str, confidence: float = SAFE) -> Facts:
+    """How likely a target is, what is safe with a confidence, and what stands beside it."""
+    return targets_facts(ds, [name], confidence)[0]
 
 
-def targets_facts(ds: xr.Dataset, names: Sequence[str]) -> list[Facts]:
+def targets_facts(ds: xr.Dataset, names: Sequence[str], confidence: float = SAFE) -> list[Facts]:
     """Facts of several targets, each as `target_facts`."""
     if not names:
         return []
     chances, stated = hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened")
-    return [_target(ds, name, chances, stated) for name in names]
+    return [_target(ds, name, chances, stated, confidence) for name in names]
 
 
-def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) -> Facts:
+def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset, safe: float = SAFE) -> Facts:
     """A target's facts, from the chances of all targets with and without the source policy."""
     one = at(ds, "target", name)
     output = OUTPUTS[str(one["metric"].item())]
@@ -107,7 +107,7 @@ def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) 
         "probability": _probability(chances, name),
         "probability_without_source_policy": _probability(stated, name),
         "undefined": int(np.isnan(paths).sum()),
-        "commit": {"confidence": SAFE, **bounded(quantile_interval(values, 1 - SAFE if at_least else SAFE))},
+        "commit": {"confidence": safe, **bounded(quantile_interval(values, 1 - safe if at_least else safe))},
         **spread(values),
         "mean": None if output.kind == "ratio" else mean(values)[0],
         "operating_plan": float(cases.sel(case="operating plan")),

@@ -80,6 +80,46 @@ def summary(facts: Facts) -> RenderableType:
     return Group(*parts)
 
 
+# ---- one part by itself ----
+
+
+def chances(targets: list[Facts], draws: int, joint: Facts | None = None) -> RenderableType:
+    """How likely targets are, and all of them on the same path.
+
+    Parameters
+    ----------
+    targets, joint : from `facts.facts`
+    draws : of the run
+    """
+    return Group(*_targets({"joint": joint, "run": {"draws": draws}}, targets))
+
+
+def safe(targets: list[Facts]) -> RenderableType:
+    """What is safe beside what was planned."""
+    return _safe(targets)
+
+
+def of_year(facts: Facts, currency: str) -> RenderableType:
+    """What a year is made of; `facts` has `composition` and `made_of`."""
+    return Group(*_made_of(facts, currency))
+
+
+def by_quarter(facts: Facts, currency: str) -> RenderableType:
+    """Net new ARR, or bookings, by quarter, pipeline coverage, and cash.
+
+    Parameters
+    ----------
+    facts : from `year.quarters`, with `coverage` and `cash`
+    currency : of the plan
+    """
+    parts = [heading(f"{capital(metric_name(facts['metric']))} by quarter"), *_quarters(facts, currency, None)]
+    parts += _coverage(facts["coverage"]) if facts["coverage"] else []
+    return Group(*parts, *((heading("Is there enough cash?"), _cash(facts["cash"])) if facts["cash"] else ()))
+
+
+# ---- the parts ----
+
+
 def _title(plan: Facts) -> RenderableType:
     return Text.assemble(
         (plan["name"], "bold"), "".join(f"  ·  {part}" for part in (plan["version"], _as_of(plan)) if part)
@@ -176,14 +216,14 @@ def _events(facts: Facts, currency: str) -> Iterator[RenderableType]:
         yield note("From: P10 to P90 of the start, where it happens. Cost: mean of all paths.")
 
 
-def _quarters(quarters: Facts, currency: str) -> Iterator[RenderableType]:
+def _quarters(quarters: Facts, currency: str, most: int | None = _QUARTERS) -> Iterator[RenderableType]:
     every = quarters["quarters"]
     made = table("", "P10", "P50", "P90", "operating\nplan", "chance of\nplan")
-    for quarter in every[:_QUARTERS]:
+    for quarter in every[:most]:
         made.add_row(quarter["period"], *in_levels(quarter, currency), chance(quarter["probability_of_operating_plan"]))
     yield made
-    if len(every) > _QUARTERS:
-        yield note(f"{len(every) - _QUARTERS} more quarters: `--json` has them all.")
+    if most is not None and len(every) > most:
+        yield note(f"{len(every) - most} more quarters: `--json` has them all.")
 
 
 def _coverage(coverage: Facts) -> Iterator[RenderableType]:
