@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import run
+from tests.pages import started
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 def test_the_commands_run_in_the_order_given(folder):
     for line in block("sh").splitlines():
-        run(line, folder)
+        started(line, folder)
 
 
 def test_the_python_example_runs(folder):
