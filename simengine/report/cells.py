@@ -54,7 +54,7 @@ def divided(line: Text, width: int) -> Text:
     r"""A line whose words that are wider than `width` are divided at their joints, where they have any.
 
     >>> divided(Text("volume.inbound.enterprise-emea rises"), 16).plain
-    'volume.inbound\\n.enterprise-emea rises'
+    'volume.inbound\n.enterprise-emea rises'
     """
     breaks = []
     for word in re.finditer(r"\S+", line.plain):
