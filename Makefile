@@ -65,6 +65,11 @@ test-full: $(READY) dieharder
 test-system: $(SITE) postgresql browser office $(AXE)
 	$(BIN)/pytest -m system tests/system
 
+# Warnings are errors; the whole site takes half a minute.
+docs: $(SITE)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
+	@echo "Open build/docs/index.html"
+
 dieharder:
 	@command -v dieharder >/dev/null || { apt-get update && apt-get install --yes dieharder; } >/dev/null 2>&1 \
 		|| echo "dieharder cannot be installed here: its tests are skipped. On Debian: sudo apt-get install dieharder"

@@ -1,12 +1,13 @@
 """What README tells people to type works, and what it points to is there."""
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.pages import started
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,13 +28,7 @@ def folder(tmp_path_factory):
 
 def test_the_commands_run_in_the_order_given(folder):
     for line in block("sh").splitlines():
-        program, *arguments = shlex.split(line)
-        assert program == "simengine"
-        done = subprocess.run(
-            [sys.executable, "-m", "simengine", *arguments], cwd=folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-        assert done.stdout
+        started(line, folder)
 
 
 def test_the_python_example_runs(folder):

@@ -28,6 +28,7 @@ import xarray as xr
 from simengine.archive.netcdf import Image, plain, read
 from simengine.errors import MachineError, SimengineError
 from simengine.plan import load
+from simengine.plan.scalars import likely_file
 from simengine.plan.schema import Plan
 from simengine.results.dataset import digest
 
@@ -187,7 +188,8 @@ def _read_manifest(place: Path) -> dict[str, Any]:
         if (place / RESULT).exists():
             raise _damaged(place, MANIFEST, "it is missing") from None
         what = "is not a run: it has no manifest.json" if place.exists() else "is not there"
-        raise SimengineError(f"{place} {what}; name a folder that simengine run -o has written") from None
+        close = "" if place.exists() else likely_file(place)
+        raise SimengineError(f"{place} {what}; {close or 'name a folder that simengine run -o has written'}") from None
     try:
         manifest = json.loads(content)
         unsealed = {name: value for name, value in manifest.items() if name != "sha256"}

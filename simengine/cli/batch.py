@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import finite, json_option, print_json, print_rich
+from simengine.cli.output import finite, json_option, print_advice, print_json, print_rich, shows_progress
 from simengine.cli.steps import draws_option, seed_option
 
 
@@ -74,9 +74,9 @@ def command(
         print_json({**told, "figures": figures})
         return
     print_rich(compare_tables(told))
-    click.echo()
+    print_advice("")
     print_paths(figures)
-    click.echo(f"{', '.join(map(str, tables))}: {told['simulated']:,} simulated, {told['kept']:,} kept from before.")
+    print_advice(f"{', '.join(map(str, tables))}: {told['simulated']:,} simulated, {told['kept']:,} kept from before.")
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def _counting() -> Iterator[Callable[[float, int], None]]:
         print_compiling()
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not shows_progress(console)) as bar:
         task, counted = None, ""
 
         def advance(done: float, total: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import json_option, print_advice, print_json, print_rich
 from simengine.cli.steps import seed_option, simulating
 
 CHOSEN = "chosen.yaml"
@@ -89,6 +89,6 @@ def command(
         return
     print_rich(solve_tables(told))
     for file in files:
-        click.echo(f"\nThe choice is in {file}. Next: simengine run {shlex.quote(str(file))}")
+        print_advice(f"\nThe choice is in {file}. Next: simengine run {shlex.quote(str(file))}")
     if found.chosen is not None and output is None:
-        click.echo("\nAdd -o DIR to write the choice as a scenario that can be run.")
+        print_advice("\nAdd -o DIR to write the choice as a scenario that can be run.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import click
 
-from simengine.cli.output import print_rich
+from simengine.cli.output import is_quiet, print_advice, print_rich, shows_progress
 from simengine.errors import SimengineError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def counting(what: str, things: str = "spreadsheets") -> Iterator[Callable[[int,
 
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not shows_progress(console)) as bar:
         task = bar.add_task(what, total=None)
         done = 0
 
@@ -92,7 +92,8 @@ def counting(what: str, things: str = "spreadsheets") -> Iterator[Callable[[int,
 
 def print_compiling() -> None:
     """Say why nothing else is said for a while."""
-    click.echo("Compiling the simulation for this machine; it takes about twenty seconds.", err=True)
+    if not is_quiet():
+        click.echo("Compiling the simulation for this machine; it takes about twenty seconds.", err=True)
 
 
 def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:
@@ -156,4 +157,4 @@ def print_paths(figures: list[dict[str, str]]) -> None:
 def print_next(folder: Path, command: str) -> None:
     """Say where the run is, and what to do with it."""
     place = shlex.quote(str(folder))
-    click.echo(f"\nThe run is in {place}. Next: simengine {command.format(place)}")
+    print_advice(f"\nThe run is in {place}. Next: simengine {command.format(place)}")

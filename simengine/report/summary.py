@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simengine.report.cells import Sparkline, sparks
 from simengine.report.ranking import ranking
 from simengine.report.statistics import Facts
 from simengine.report.tables import (
@@ -222,8 +223,22 @@ def _quarters(quarters: Facts, currency: str, most: int | None = _QUARTERS) -> I
     for quarter in every[:most]:
         made.add_row(quarter["period"], *in_levels(quarter, currency), chance(quarter["probability_of_operating_plan"]))
     yield made
+    if len(every) > 2:
+        chances = [quarter["probability_of_operating_plan"]["value"] for quarter in every]
+        first_to_last = f"{percent(chances[0], 0)} to {percent(chances[-1], 0)}"
+        medians = sparks(quarter["p50"] for quarter in every)
+        yield Sparkline(
+            [
+                (f"P50, to {every[-1]['period']}", medians, _from_to(every, currency)),
+                ("chance of plan, of 100%", sparks(chances, 0, 1), first_to_last),
+            ]
+        )
     if most is not None and len(every) > most:
         yield note(f"{len(every) - most} more quarters: `--json` has them all.")
+
+
+def _from_to(quarters: list[Facts], currency: str) -> str:
+    return " to ".join(money(quarters[place]["p50"], currency) for place in (0, -1))
 
 
 def _coverage(coverage: Facts) -> Iterator[RenderableType]:
