@@ -23,10 +23,11 @@ Detail = Literal["headline", "segment", "stream"]
 
 
 class Limits(TypedDict, total=False):
-    """What is kept by path, and the bytes that a run may need."""
+    """What is kept by path, the bytes that a run may need, and paths that are run again with other luck."""
 
     detail: Detail
     memory: float
+    twins: int
 
 
 DRAWS = 16_384
