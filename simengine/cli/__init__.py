@@ -22,7 +22,7 @@ NOBODY_READS = 141
 
 _SECTIONS = {
     "Declare": ("demo", "new", "check", "describe"),
-    "Simulate": ("run", "batch"),
+    "Simulate": ("run", "batch", "runs"),
     "Explain": ("rank", "risks", "averages", "triggers", "voi", "walk"),
     "Decide": ("levers", "gap", "backward", "solve", "frontier", "robust", "handover", "diff"),
     "Learn": ("history", "lookback", "fit", "backtest", "update", "scorecard", "score"),

@@ -14,6 +14,8 @@ from simengine.cli.output import is_quiet, print_advice, print_rich, shows_progr
 from simengine.errors import SimengineError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -23,10 +25,12 @@ Detail = Literal["headline", "segment", "stream"]
 
 
 class Limits(TypedDict, total=False):
-    """What is kept by path, and the bytes that a run may need."""
+    """What is kept by path, the bytes that a run may need, paths that are run again with other luck, who runs them."""
 
     detail: Detail
     memory: float
+    twins: int
+    executor: Executor | None
 
 
 DRAWS = 16_384
@@ -35,7 +39,22 @@ SEED = 7
 draws_option = click.option(
     "-n", "--draws", type=int, default=DRAWS, show_default=True, metavar="N", help="Paths to simulate."
 )
+cluster_option = click.option(
+    "--cluster", metavar="ADDRESS", help="Run on the workers of this dask scheduler, in place of this machine."
+)
 seed_option = click.option("--seed", type=int, default=SEED, show_default=True, metavar="N", help="Of all chance.")
+
+
+@contextmanager
+def workers_of(address: str | None) -> Iterator[Executor | None]:
+    """The workers of a cluster; None, for threads of this machine, where no address is given."""
+    if address is None:
+        yield None
+        return
+    from simengine.simulation.cluster import cluster
+
+    with cluster(address) as executor:
+        yield executor
 
 
 def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **limits: Unpack[Limits]) -> xr.Dataset:

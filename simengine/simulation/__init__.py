@@ -50,8 +50,8 @@ OTHER_LUCK = 1
 """Stream of the twin paths."""
 _CACHE = 2**21
 """Bytes of outputs that a processor's cache holds."""
-AHEAD = 4
-"""Blocks under way at once: two for each of two workers, so that none waits for the collector."""
+_AHEAD = 4
+"""Blocks under way at once, at least: two for each of two workers, so that none waits for the collector."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def simulate(
     collector = Collector(plan, {run.reduction.use: count for run, count in passes}, detail)
     done, total = 0, sum(count for _, count in passes)
     with workers(executor) as pool:
-        for use, reduced in in_order(pool, _simulated, jobs, AHEAD):
+        for use, reduced in in_order(pool, _simulated, jobs, ahead(pool)):
             collector.add(use, reduced)
             done += reduced.paths
             if progress is not None:
@@ -232,6 +232,11 @@ def _unwidened(draws: int) -> int:
 def processors() -> int:
     """How many processors we may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ahead(executor: Executor) -> int:
+    """Blocks that an executor has under way at once: two for each of its `threads`, where it says how many it has."""
+    return max(_AHEAD, 2 * int(getattr(executor, "threads", 0)))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from simengine.kernel.run import in_order
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
 from simengine.results.reduction import Reduction
-from simengine.simulation import AHEAD, NAMES, Luck, Progress, Run, paths_at_once, processors, workers
+from simengine.simulation import NAMES, Luck, Progress, Run, ahead, paths_at_once, processors, workers
 from simengine.simulation.pack import pack
 from simengine.simulation.points import Points
 from simengine.units import MONTHS_PER_YEAR, fiscal_period
@@ -72,7 +72,7 @@ def target_values(
     size = max(1, min(run.reduction.span, -(-(stop - start) // processors())))
     jobs = [_Job(run, first, min(first + size, stop)) for first in range(start, stop, size)]
     with workers(executor) as pool:
-        for job, found in zip(jobs, in_order(pool, _values, jobs, AHEAD), strict=True):
+        for job, found in zip(jobs, in_order(pool, _values, jobs, ahead(pool)), strict=True):
             values[job.start - start : job.stop - start] = found
             if progress is not None:
                 progress(job.stop - start, stop - start)
