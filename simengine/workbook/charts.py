@@ -12,7 +12,7 @@ import xarray as xr
 from simengine.report.canvas import BLUE, FAINT, GREEN, INK, ORANGE, PALE, SKY, SOFT, VERMILION
 from simengine.report.facts import bound
 from simengine.report.statistics import Facts
-from simengine.report.words import metric_name, shortened
+from simengine.report.words import change, metric_name, money, shortened
 from simengine.report.year import sells_once
 from simengine.results.targets import levels_of
 from simengine.workbook.layout import CHART_DATA, CHARTS, cell_name, number_format
@@ -42,6 +42,8 @@ class Charts:
         self.shown = book.sheet(CHARTS)
         self.data = book.sheet(CHART_DATA)
         self.shown.begin("Charts")
+        self.shown.sheet.set_portrait()
+        self.shown.sheet.fit_to_pages(1, 1)
         self.data.begin("Numbers behind the charts")
         self.data.widths(34, *[15.0] * 12)
         self.row, self.place = 2, 2
@@ -118,15 +120,20 @@ def fan(charts: Charts, ds: xr.Dataset, targets: Sequence[Facts]) -> None:
     courses = [(3, BLUE, "solid", 2.25), (6, INK, "dash", 1.5)]
     courses += [(7 + i, VERMILION, "square_dot", 1.5) for i in range(len(goals))]
     named = ["median", "operating plan", *(shortened(goal["name"], 22) for goal in goals)]
-    for (place, color, dash, width), label in zip(courses, named, strict=True):
-        at = [{"delete": True}] * (len(months) - 1) + [{"value": label, "font": {"color": color, "bold": True}}]
+    is_hopeful = planned[-1] >= bands[-1, 2]
+    for i, ((place, color, dash, width), label) in enumerate(zip(courses, named, strict=True)):
+        # Courses are named at their ends, one above and one below; targets in front, where the fan is narrow.
+        where = len(months) - 1 if i < 2 else min(2, len(months) - 1)
+        side = "above" if i >= 2 or (i == 1) == is_hopeful else "below"
+        at: list[dict[str, Any]] = [{"delete": True}] * len(months)
+        at[where] = {"value": label, "font": {"color": color, "bold": True}}
         lines.add_series(
             {
                 "name": label,
                 "categories": categories,
                 "values": chart_range(data, first, last, place),
                 "line": {"color": color, "width": width, "dash_type": dash},
-                "data_labels": {"value": True, "custom": at, "position": "above"},
+                "data_labels": {"value": True, "custom": at, "position": side},
             }
         )
     areas.combine(lines)
@@ -220,7 +227,8 @@ def bridge(charts: Charts, ds: xr.Dataset, quarters: Sheet, made: Bridge, spans:
         (len(spans) - 1, spans[-1]),
     )
     column, unit = place + 2, ds.attrs["currency"]
-    first = charts.table("ARR bridge", ("Step", "amount", "level", "blank", "whole", "up", "down"), len(BRIDGE) + 2)
+    heads = ("Step", "amount", "level", "blank", "whole", "up", "down", "top")
+    first = charts.table("ARR bridge", heads, len(BRIDGE) + 2)
     rows = (made.opening, *made.flows, made.closing)
     values = [made.values[made.opening][span.first]]
     values += [math.fsum(made.values[row][span.first : span.last + 1]) for row in made.flows]
@@ -237,7 +245,9 @@ def bridge(charts: Charts, ds: xr.Dataset, quarters: Sheet, made: Bridge, spans:
         data.formula(at, 2, f"={amount}" if is_end else f"={above}+{amount}", level, unit)
         if is_end:
             data.formula(at, 4, f"={amount}", value, unit)
+            data.formula(at, 7, f"={here}", level, unit)
             continue
+        data.formula(at, 7, f"=MAX({above},{here})", max(before, level), unit)
         data.formula(at, 3, f"=MIN({above},{here})", min(before, level), unit)
         data.formula(at, 5, f"=MAX({amount},0)", max(value, 0.0), unit)
         data.formula(at, 6, f"=MAX(-{amount},0)", max(-value, 0.0), unit)
@@ -253,18 +263,24 @@ def bridge(charts: Charts, ds: xr.Dataset, quarters: Sheet, made: Bridge, spans:
             "border": {"none": True},
             "gap": 35,
         }
-        if at > 3:
-            ends = at == 4
-            shown_at = [i in (0, len(rows) - 1) if ends else (values[i] >= 0) == (at == 5) for i in range(len(rows))]
-            shown_at = [yes and (ends or i not in (0, len(rows) - 1)) for i, yes in enumerate(shown_at)]
-            series["data_labels"] = {
-                "value": True,
-                "num_format": form,
-                "custom": [{} if yes else {"delete": True} for yes in shown_at],
-                "font": {"color": "#FFFFFF" if ends else INK, "size": 9},
-                "position": "inside_end" if ends else "center",
-            }
         chart.add_series(series)
+    labels: list[dict[str, Any]] = []
+    for i, value in enumerate(values):
+        is_step = 0 < i < len(values) - 1
+        color = INK if not is_step else GREEN if value >= 0 else VERMILION
+        written = change(value, unit) if is_step else money(value, unit)
+        labels.append({"value": written, "font": {"color": color, "bold": True, "size": 10}})
+    tops = charts.book.book.add_chart({"type": "line"})
+    tops.add_series(
+        {
+            "name": [data.name, first - 1, 7],
+            "categories": chart_range(data, first, last, 0),
+            "values": chart_range(data, first, last, 7),
+            "line": {"none": True},
+            "data_labels": {"value": True, "custom": labels, "position": "above"},
+        }
+    )
+    chart.combine(tops)
     levels = np.cumsum([values[0], *values[1:-1]])
     span_of = float(levels.max() - levels.min())
     floor = _floor(float(levels.min()) - 0.3 * span_of, span_of) if levels.min() > 2 * span_of else 0.0

@@ -138,7 +138,7 @@ def _changed(book: Book, into: Plan | None) -> Imported:
     try:
         checked = loads(texts[main], main, files=texts, overrides=plan.origin.overrides)
     except PlanError as error:
-        raise PlanError([found.placed(problem) for problem in error.problems]) from None
+        raise PlanError([placed(book, found.cells, problem) for problem in error.problems]) from None
     return Imported(main, texts, checked, found.changes, [*found.notices, *_about_overrides(plan)])
 
 
@@ -157,8 +157,8 @@ class _Changes:
         self.notices: list[str] = []
         self.changes: list[Change] = []
         self.paths: dict[Keys, object] = {}
-        self.cells: dict[str, tuple[int, int, str]] = {}
-        """Key in messages of the plan -> row, column and assumption."""
+        self.cells: dict[str, tuple[str, int, int, str]] = {}
+        """Key in messages of the plan -> sheet, row, column, and what stands there."""
         self.was, self.now = entries(exported), entries(plan)
         self._read()
 
@@ -275,23 +275,19 @@ class _Changes:
             keys += [f"{base}.{family}.{column.parameter}" for family in COLUMNS[3].choices]
             keys = keys if column.parameter != "other" else [f"{base}.{now.belief.family}"]
         for key in keys:
-            self.cells.setdefault(key, (row, place, f"{now.name}, {column.title}"))
-        self.cells.setdefault(f"assumptions.{now.name}", (row, 0, now.name))
+            self.cells.setdefault(key, (REGISTER, row, place, f"{now.name}, {column.title}"))
+        self.cells.setdefault(f"assumptions.{now.name}", (REGISTER, row, 0, now.name))
 
     def _add(self, row: int, column: int, key: str, message: str, expected: str = "") -> None:
         self.problems.append(self.book.problem(REGISTER, row, column, key, message, expected))
 
-    def placed(self, problem: Problem) -> Problem:
-        """A problem of the plan at the cell that brings it; one of no cell stays where it is."""
-        return placed(self.book, REGISTER, self.cells, problem)
 
-
-def placed(book: Book, sheet: str, cells: Mapping[str, tuple[int, int, str]], problem: Problem) -> Problem:
+def placed(book: Book, cells: Mapping[str, tuple[str, int, int, str]], problem: Problem) -> Problem:
     """A problem of a plan at the cell with the longest key that leads to it; one of no cell is of the workbook."""
     fitting = [key for key in cells if f"{problem.key}.".startswith(f"{key}.")]
     if not fitting:
         return CellProblem(book.file, 0, 0, problem.key, problem.message, problem.expected)
-    row, column, title = cells[max(fitting, key=len)]
+    sheet, row, column, title = cells[max(fitting, key=len)]
     return book.problem(sheet, row, column, title, problem.message, problem.expected)
 
 
@@ -330,6 +326,3 @@ def _cell(column: Column, cell: Cell, was: Entry, i: int, family: str | None) ->
         parsed = spec_in(cell, column.title)
         return written_other(parsed), parsed
     return text, None
-
-
-

@@ -11,7 +11,7 @@ import xarray as xr
 
 from simengine.report.year import sells_once
 from simengine.results.outputs import OUTPUTS, Output
-from simengine.units import fiscal_quarter, month_number
+from simengine.units import MONTHS_PER_YEAR, fiscal_quarter, month_number
 from simengine.workbook.layout import MONTHS, QUARTERS, SEGMENTS, cell_name
 from simengine.workbook.pen import BOLD, SECTION, SOFT_TEXT, TOTAL, Sheet, Style, Workbook
 
@@ -56,6 +56,7 @@ def by_month(book: Workbook, ds: xr.Dataset) -> tuple[Sheet, Bridge | None, list
     sheet.widths(*_WIDTHS, *[13.0] * len(months))
     sheet.sheet.freeze_panes(_FROZEN, _FIRST)
     sheet.sheet.repeat_rows(_FROZEN - 1)
+    _print(sheet, len(months))
     row, bridge = _FROZEN, None
     if not sells_once(ds):
         bridge, row = _bridge_by_month(sheet, ds, row)
@@ -69,6 +70,12 @@ def by_month(book: Workbook, ds: xr.Dataset) -> tuple[Sheet, Bridge | None, list
             sheet.number(row, place, value, unit)
         lines.append(Line(row, output.name, unit, output.kind, values))
     return sheet, bridge, lines
+
+
+def _print(sheet: Sheet, months: int) -> None:
+    """A year on each page."""
+    sheet.sheet.fit_to_pages(-(-months // MONTHS_PER_YEAR), 0)
+    sheet.sheet.repeat_columns(0, _FIRST - 1)
 
 
 def means(ds: xr.Dataset, name: str) -> list[float]:
@@ -232,6 +239,7 @@ def by_segment(book: Workbook, ds: xr.Dataset, months: Sheet, lines: Sequence[Li
     sheet.widths(*_WIDTHS, *[13.0] * len(labels))
     sheet.sheet.freeze_panes(_FROZEN, _FIRST)
     sheet.sheet.repeat_rows(_FROZEN - 1)
+    _print(sheet, len(labels))
     company = {line.output: line for line in lines}
     row = _FROZEN
     for output in OUTPUTS.values():

@@ -11,7 +11,7 @@ import xarray as xr
 from simengine.plan.schema import Plan
 from simengine.report.facts import bound
 from simengine.report.statistics import Facts
-from simengine.report.words import finding, metric_name
+from simengine.report.words import between, finding, metric_name, percent
 from simengine.workbook.imported import digest_of
 from simengine.workbook.layout import (
     COLUMNS,
@@ -51,7 +51,8 @@ def cover(book: Workbook, ds: xr.Dataset, plan: Plan, targets: Sequence[Facts], 
         row = next(rows)
         sheet.text(row, 0, target["name"], BOLD)
         p = target["probability"]
-        sheet.text(row, 1, f"{finding(target)} ({100 * p['lower']:.1f} to {100 * p['upper']:.1f} %).", WRAPPED)
+        chance = f"{percent(p['value'])}, interval {between(p['lower'], p['upper'], 'fraction')}"
+        sheet.text(row, 1, f"{finding(target)}: {chance}.", WRAPPED)
     next(rows)
     about = [
         ("Plan", f"{attrs['plan']} {attrs['plan_version']}".strip()),
@@ -74,17 +75,19 @@ def cover(book: Workbook, ds: xr.Dataset, plan: Plan, targets: Sequence[Facts], 
 def _how(sheet: Sheet, row: int) -> None:
     sheet.text(row, 0, "What may be edited", SECTION)
     sheet.text(row + 1, 0, "coloured like this", EDIT)
+    indented: Style = {**WRAPPED, "indent": 1}
     lines = (
         f"Cells of this colour in the sheet {REGISTER}: plan values, distributions, sources, owners, notes.",
-        "Rows may be sorted, filtered or deleted; an assumption is found by its name. An empty cell removes what was there.",
-        "Shares are shown in percent: 28 % and 0.28 are the same, 28 is refused where it could mean either.",
+        "Rows may be filtered and deleted, and sorted once the sheet is unprotected; an assumption is found by its name.",
+        "An empty cell removes what was there.",
+        "Shares are shown in percent: 28 % and 0.28 are the same; 28 alone is refused, for it could be 2,800 %.",
         "Everything else is protected, without a password: it is what the simulation said, and is not read back.",
         "To read it back:  simengine import plan.xlsx -o changed.yaml",
         "Then:  simengine run changed.yaml -o runs/changed",
         f"The plan itself, with its comments, stands in the sheet {FILES}; only what was edited changes in it.",
     )
     for at, line in enumerate(lines, start=row + 1):
-        sheet.text(at, 1, line, WRAPPED)
+        sheet.text(at, 1, line, indented)
 
 
 # ---- the register ----
@@ -113,8 +116,7 @@ def register(book: Workbook, plan: Plan) -> None:
 def register_head(sheet: Sheet, row: int) -> None:
     """Write the headings of a register, with what belongs below each."""
     for place, column in enumerate(COLUMNS):
-        side = {"align": "right"} if column.kind == "number" else {}
-        sheet.text(row, place, column.title, {**HEAD, **side})
+        sheet.text(row, place, column.title, {**HEAD, **_side(column)})
         if column.help:
             sheet.sheet.write_comment(row, place, column.help, {"x_scale": 1.4, "y_scale": 0.7})
     sheet.widths(*(column.width for column in COLUMNS))
@@ -123,8 +125,15 @@ def register_head(sheet: Sheet, row: int) -> None:
     sheet.sheet.repeat_rows(row)
 
 
+def _side(column: Column) -> Style:
+    """Numbers to the right; text away from the number before it."""
+    if not column.path:
+        return {}
+    return {"align": "right"} if column.kind == "number" else {"align": "left", "indent": 1}
+
+
 def _cell(sheet: Sheet, row: int, place: int, column: Column, entry: Entry) -> None:
-    value, style = entry.values[place], EDIT if column.editable else {}
+    value, style = entry.values[place], {**(EDIT if column.editable else {}), **_side(column)}
     if isinstance(value, float | int):
         unit = unit_of(column, entry.unit, entry.belief.family)
         sheet.number(row, place, value, unit, {"num_format": number_format(unit, value), **style})
@@ -228,7 +237,9 @@ def drivers_sheet(book: Workbook, told: Facts | None, reason: str, ds: xr.Datase
         f"Low and high: mean of the metric where the assumption is in its lowest and highest fifth, in {unit}.",
     )
     heads = ("Rank", "Driver", "What", "Share", "from", "to", "Low", "from", "to", "High", "from", "to", "Swing")
-    sheet.heads(first + 1, (*heads, "Owner", "Source", "Hurts when"), right_from=3)
+    sheet.heads(first + 1, heads, right_from=3)
+    for place, word in enumerate(("Owner", "Source", "Hurts when"), start=len(heads)):
+        sheet.text(first + 1, place, word, {**HEAD, "indent": 1})
     sheet.widths(7, 34, 14, 9, 9, 9, *[14.0] * 7, 18, 13, 12)
     sheet.sheet.freeze_panes(first + 2, 2)
     row = first + 2
@@ -244,7 +255,7 @@ def drivers_sheet(book: Workbook, told: Facts | None, reason: str, ds: xr.Datase
         if math.isfinite(high - low):
             sheet.formula(row, 12, f"={cell_name(row, 9)}-{cell_name(row, 6)}", high - low, unit)
         for place, key in enumerate(("owner", "source_kind", "adverse"), start=13):
-            sheet.text(row, place, driver[key], SOFT_TEXT)
+            sheet.text(row, place, driver[key], {**SOFT_TEXT, "indent": 1})
 
 
 def _share(sheet: Sheet, row: int, name: str, share: Facts) -> None:
