@@ -20,7 +20,8 @@ INTERRUPTED = 130
 NOBODY_READS = 141
 
 _COMMANDS = {
-    name: f"simengine.cli.{name}"
+    # A keyword of Python cannot name a file.
+    name: f"simengine.cli.{name}{'_' if name == 'import' else ''}"
     for name in (
         "demo",
         "check",
@@ -42,6 +43,9 @@ _COMMANDS = {
         "handover",
         "diff",
         "figures",
+        "export",
+        "import",
+        "template",
         "history",
         "lookback",
         "fit",

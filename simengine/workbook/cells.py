@@ -49,9 +49,7 @@ class Book:
     file: str
     sheets: dict[str, list[list[Cell]]]
 
-    def problem(
-        self, sheet: str, row: int, column: int, key: str, message: str, expected: str = ""
-    ) -> CellProblem:
+    def problem(self, sheet: str, row: int, column: int, key: str, message: str, expected: str = "") -> CellProblem:
         """A mistake in a cell (row and column from 0)."""
         return CellProblem(self.file, row + 1, column + 1, key, message, expected, sheet)
 
@@ -83,7 +81,9 @@ def open_book(path: str | Path) -> Book:
         with python_calamine.CalamineWorkbook.from_path(file) as book:
             sheets = {name: _rows(book.get_sheet_by_name(name)) for name in book.sheet_names}
     except OSError as error:
-        raise SimengineError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the name") from None
+        raise SimengineError(
+            f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the name"
+        ) from None
     except (python_calamine.CalamineError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise SimengineError(f"{path} is damaged: {error}; save it again as .xlsx, or take another copy") from None
     return Book(str(path), sheets)
@@ -133,7 +133,9 @@ def _check_part(file: Path, part: Any) -> None:
         tail = chunk[-32:]
     if rows * max(columns, 1) > MOST_CELLS:
         where = f"{rows:,} rows and {columns:,} columns"
-        raise SimengineError(f"{file} has a sheet of {where}, which is not read; delete what stands far below or beside")
+        raise SimengineError(
+            f"{file} has a sheet of {where}, which is not read; delete what stands far below or beside"
+        )
 
 
 def _column(letters: bytes) -> int:

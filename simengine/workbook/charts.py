@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from simengine.report.canvas import BLUE, FAINT, GREEN, INK, ORANGE, PALE, SKY, SOFT, VERMILION
+from simengine.report.canvas import BLUE, FAINT, GREEN, INK, ORANGE, PALE, SKY, SOFT, VERMILION, end_of
 from simengine.report.facts import bound
 from simengine.report.statistics import Facts
 from simengine.report.words import change, metric_name, money, shortened
 from simengine.report.year import sells_once
 from simengine.results.targets import levels_of
+from simengine.units import month_number
 from simengine.workbook.layout import CHART_DATA, CHARTS, cell_name, number_format
 from simengine.workbook.pen import SECTION, SOFT_TEXT, Sheet, Workbook, chart_range
 from simengine.workbook.results import BRIDGE, Bridge, Span
@@ -88,7 +89,7 @@ def fan(charts: Charts, ds: xr.Dataset, targets: Sequence[Facts]) -> None:
     goals = [one for one in targets if one["metric"] == name and not one["where"] and not once][:2]
     heads = ["Month", *_LEVELS, "operating plan", *(shortened(goal["name"], 30) for goal in goals)]
     helpers = ["P10 to P25", "P25 to P75", "P75 to P90"]
-    first = charts.table("Fan", [*heads, *helpers], len(months))
+    first = charts.table("Fan", [*heads, *helpers, "axis"], len(months))
     last, data, aid = first + len(months) - 1, charts.data, len(heads)
     for t, month in enumerate(months):
         row = first + t
@@ -98,7 +99,8 @@ def fan(charts: Charts, ds: xr.Dataset, targets: Sequence[Facts]) -> None:
         for place, (low, high) in enumerate(((0, 1), (1, 3), (3, 4)), start=aid):
             formula = f"={cell_name(row, 1 + high)}-{cell_name(row, 1 + low)}"
             data.formula(row, place, formula, float(bands[t, high] - bands[t, low]), currency, SOFT_TEXT)
-    categories = chart_range(data, first, last, 0)
+        data.text(row, aid + 3, _tick(ds, t), SOFT_TEXT)
+    categories = chart_range(data, first, last, aid + 3)
     areas = charts.book.book.add_chart({"type": "area", "subtype": "stacked"})
     fills: list[tuple[int, dict[str, Any]]] = [
         (1, {"none": True}),
@@ -141,10 +143,17 @@ def fan(charts: Charts, ds: xr.Dataset, targets: Sequence[Facts]) -> None:
     low, high = min(bands.min(), planned.min(), *bounds, math.inf), max(bands.max(), planned.max(), *bounds, -math.inf)
     floor = _floor(low - 0.05 * (high - low), high - low) if low > 0 else None
     _axes(areas, scaled(currency, high), {"min": floor} if floor else {})
-    areas.set_x_axis(_CATEGORY | {"interval_unit": 3 if len(months) > 12 else 1, "position_axis": "on_tick"})
+    areas.set_x_axis(_CATEGORY | {"interval_unit": 1, "position_axis": "on_tick"})
     areas.set_legend({"none": True})
     what = "Bookings since the start" if once else "Ending ARR"
     charts.put(areas, f"{what}: median, middle 50% and 80% of the paths, operating plan (dashed)")
+
+
+def _tick(ds: xr.Dataset, t: int) -> str:
+    """The name of a month on an axis: ends of fiscal quarters only, where there are many."""
+    month = month_number(ds.attrs["start"]) + t
+    is_end = (month + 1 - int(ds.attrs["fiscal_year_start"])) % 3 == 2
+    return end_of(month, between=" ") if is_end or ds.sizes["month"] <= 12 else " "
 
 
 _CATEGORY: dict[str, Any] = {

@@ -120,7 +120,9 @@ def beside(runs: Mapping[str, tuple[xr.Dataset, Plan]]) -> Facts:
     for name, (ds, _) in others:
         for key in ("draws", "seed", "start", "currency", "fiscal_year_start"):
             if ds.attrs[key] != first.attrs[key]:
-                faults.append(f"{name}: its {key} is {ds.attrs[key]}, that of {base} {first.attrs[key]}; simulate alike")
+                faults.append(
+                    f"{name}: its {key} is {ds.attrs[key]}, that of {base} {first.attrs[key]}; simulate alike"
+                )
     if faults:
         raise SimengineError("\n".join(faults))
     targets = [one for one in plan.targets if all(one in other.targets for _, (_, other) in others)]
@@ -139,9 +141,7 @@ def beside(runs: Mapping[str, tuple[xr.Dataset, Plan]]) -> Facts:
         digest_values=nothing,
     )
     left_out = "; ".join(one.name for one in plan.targets if one not in targets)
-    return compare_facts(
-        found.assign_attrs(seed=first.attrs["seed"], left_out=left_out, simulated=0, kept=len(runs))
-    )
+    return compare_facts(found.assign_attrs(seed=first.attrs["seed"], left_out=left_out, simulated=0, kept=len(runs)))
 
 
 def _measures(ds: xr.Dataset) -> list[Target]:

@@ -1,4 +1,4 @@
-"""What a plan that starts in a spreadsheet is asked for: sheets and columns, which the template and its reader share."""
+"""What a plan that starts in a spreadsheet is asked for: sheets and columns, shared by the template and its reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from simengine.plan.targets import METRICS
 
 Holds = Literal["value", "text", "name", "choice", "day", "month", "whole", "values", "labels", "bound"]
 """What a cell holds. `value`: a number in the field's unit, or the name of an assumption; `values`: several of them,
-with commas between; `labels`: like geo=EMEA, customer_type=smb; `bound`: a number in the unit of the target's metric."""
+with commas between; `labels`: like geo=EMEA; `bound`: a number in the unit of the target's metric."""
 
 COMPANY, SEGMENTS, TEAM, SEATS, HIRES = "Company", "Segments", "Roles", "Seats", "Hires"
 CHANNELS, DEMAND, PIPELINE, BASE, GOALS, LISTS = "Channels", "Demand", "Pipeline", "Customers", "Targets", "Lists"
@@ -17,7 +17,7 @@ Path = tuple[str, ...]
 
 
 class Field(NamedTuple):
-    """A column of a sheet, or a line of the sheet Company: where its value goes below the row's entry, and what it is."""
+    """A column of a sheet, or a line of the sheet Company: where its value goes below the row's entry."""
 
     title: str
     path: Path
@@ -55,7 +55,12 @@ COMPANY_FIELDS = (
     Field("Version", ("plan", "version"), "text"),
     Field("As of", ("plan", "as_of"), "day", help="The day on which this was known."),
     Field("Stages of the funnel", ("funnel", "stages"), "values", help="From the first touch to the opportunity."),
-    Field("Opportunities that go stale", ("funnel", "stale"), unit="fraction per month", help="Of those that wait for a seller."),
+    Field(
+        "Opportunities that go stale",
+        ("funnel", "stale"),
+        unit="fraction per month",
+        help="Of those that wait for a seller.",
+    ),
     Field("Gross margin", ("economics", "gross_margin"), unit="fraction"),
     Field("Research and development", ("economics", "opex", "rnd"), unit="currency per year"),
     Field("General and administration", ("economics", "opex", "ga"), unit="currency per year"),
@@ -89,8 +94,8 @@ FORMS = (
             Field("Wanted confidence", ("confidence",), unit="fraction", width=18),
         ),
         (
-            ("board ARR", "ending_arr", "FY2027", None, 6_000_000, None, 0.5),
-            ("retention", "nrr", "2027-12", None, 0.95, None, None),
+            ("board ARR", "ending_arr", "FY2027", None, 5_500_000, None, 0.5),
+            ("retention", "nrr", "2027-12", None, 0.9, None, None),
             ("lowest cash", "lowest_cash", "FY2027", None, 500_000, None, 0.9),
         ),
         ("targets",),
@@ -114,7 +119,13 @@ FORMS = (
         "Kinds of people. Who has room for opportunities sells; others only cost.",
         (
             Field("Role", (), "name", required=True, width=18),
-            Field("Open opportunities", ("capacity", "open_opportunities"), unit="count", width=18, help="What one can work at once."),
+            Field(
+                "Open opportunities",
+                ("capacity", "open_opportunities"),
+                unit="count",
+                width=18,
+                help="What one can work at once.",
+            ),
             Field("Ramp, months", ("ramp", "workload"), unit="months"),
             Field("Leaving by choice, a year", ("attrition", "voluntary"), unit="fraction per year", width=22),
             Field("Let go, a year", ("attrition", "involuntary"), unit="fraction per year"),
@@ -127,14 +138,14 @@ FORMS = (
             Field("Recruiting", ("cost", "recruiting"), unit="currency"),
         ),
         (
-            ("ae", 12, "ramp_months.ae", "attrition.ae", 0.05, "always", 2, 0.3, 600_000, 90_000, 90_000, 15_000),
+            ("ae", 12, "ramp_months.ae", "attrition.ae", 0.05, "always", 2, 0.3, 330_000, 90_000, 90_000, 15_000),
             ("marketer", None, None, 0.15, None, "always", 2, None, None, 95_000, None, None),
         ),
         ("team", "roles"),
     ),
     Form(
         SEATS,
-        "Groups of people of one role. Existing: how many there are when the plan starts; hires stand in the next sheet.",
+        "Groups of people of one role. Existing: those there when the plan starts; hires stand in the next sheet.",
         (
             Field("Seats", ("name",), "text", required=True, width=20),
             Field("Role", ("role",), "text", required=True, of=TEAM),
@@ -145,7 +156,7 @@ FORMS = (
         ),
         (
             ("ae-smb", "ae", "smb", "Commercial", 3, 14),
-            ("ae-enterprise", "ae", "enterprise", "Enterprise", 2, 20),
+            ("ae-enterprise", "ae", "enterprise", "Enterprise", 1, 20),
             ("ae-smb-new", "ae", "smb", "Commercial", None, None),
             ("marketing", "marketer", None, None, 2, 24),
         ),
@@ -227,7 +238,12 @@ FORMS = (
             Field("Contraction, of ATR", ("contraction",), unit="fraction", width=18),
             Field("Price increase", ("price_increase",), unit="fraction"),
             Field("Term, months", ("term_months",), "whole"),
-            Field("Expansions per customer, a year", ("expansion", "opportunities_per_customer"), unit="count per year", width=26),
+            Field(
+                "Expansions per customer, a year",
+                ("expansion", "opportunities_per_customer"),
+                unit="count per year",
+                width=26,
+            ),
             Field("Win rate of expansions", ("expansion", "win_rate"), unit="fraction", width=20),
             Field("Size of expansions", ("expansion", "size"), unit="currency", width=18),
         ),
@@ -241,21 +257,77 @@ FORMS = (
 """The sheets of a template behind Company, in order; the register of assumptions follows."""
 
 REGISTER_ROWS: tuple[dict[str, object], ...] = (
-    {"Assumption": "leads.inbound", "Plan value": 60, "Unit": "count per month", "Distribution": "pert", "Min": 40, "Mode": 55, "Max": 75}
+    {
+        "Assumption": "leads.inbound",
+        "Plan value": 60,
+        "Unit": "count per month",
+        "Distribution": "pert",
+        "Min": 40,
+        "Mode": 55,
+        "Max": 75,
+    }
     | {"Source": "historical", "Reference": "web analytics 2024-01..2026-09", "Observations": 33, "As of": "2026-10-01"}
     | {"Owner": "Marketing", "Hurts when": "low"},
-    {"Assumption": "win_rate.smb", "Plan value": 0.25, "Unit": "fraction", "Distribution": "beta", "Mean": 0.22, "As if n": 180}
-    | {"Source": "historical", "Reference": "CRM export of won and lost deals", "Observations": 180, "As of": "2026-10-01"}
+    {
+        "Assumption": "win_rate.smb",
+        "Plan value": 0.23,
+        "Unit": "fraction",
+        "Distribution": "beta",
+        "Mean": 0.22,
+        "As if n": 180,
+    }
+    | {
+        "Source": "historical",
+        "Reference": "CRM export of won and lost deals",
+        "Observations": 180,
+        "As of": "2026-10-01",
+    }
     | {"Owner": "RevOps", "Hurts when": "low"},
-    {"Assumption": "deal_size.enterprise", "Plan value": 80_000, "Unit": "currency", "Distribution": "lognormal", "Mean": 78_000, "CV": 0.15}
+    {
+        "Assumption": "deal_size.enterprise",
+        "Plan value": 80_000,
+        "Unit": "currency",
+        "Distribution": "lognormal",
+        "Mean": 78_000,
+        "CV": 0.15,
+    }
     | {"Source": "historical", "Reference": "CRM export of won deals", "Observations": 41, "As of": "2026-10-01"}
     | {"Owner": "CRO", "Hurts when": "low", "Note": "what varies here is the mean of all deals, not each deal"},
-    {"Assumption": "ramp_months.ae", "Plan value": 4, "Unit": "months", "Distribution": "quantiles", "Min": 0, "P10": 3, "P50": 5, "P90": 8}
+    {
+        "Assumption": "ramp_months.ae",
+        "Plan value": 4,
+        "Unit": "months",
+        "Distribution": "quantiles",
+        "Min": 0,
+        "P10": 3,
+        "P50": 5,
+        "P90": 8,
+    }
     | {"Source": "judgment", "Reference": "CRO and two managers, planning workshop", "As of": "2026-10-12"}
     | {"Owner": "CRO", "Hurts when": "high"},
-    {"Assumption": "attrition.ae", "Plan value": 0.2, "Unit": "fraction per year", "Distribution": "beta", "Mean": 0.28, "As if n": 40}
-    | {"Source": "benchmark", "Reference": "survey of AE attrition, 2025", "Grade": "B", "Owner": "HR", "Hurts when": "high"},
-    {"Assumption": "renewal.smb", "Plan value": 0.9, "Unit": "fraction", "Distribution": "beta", "Mean": 0.88, "As if n": 250}
+    {
+        "Assumption": "attrition.ae",
+        "Plan value": 0.25,
+        "Unit": "fraction per year",
+        "Distribution": "beta",
+        "Mean": 0.28,
+        "As if n": 40,
+    }
+    | {
+        "Source": "benchmark",
+        "Reference": "survey of AE attrition, 2025",
+        "Grade": "B",
+        "Owner": "HR",
+        "Hurts when": "high",
+    },
+    {
+        "Assumption": "renewal.smb",
+        "Plan value": 0.9,
+        "Unit": "fraction",
+        "Distribution": "beta",
+        "Mean": 0.88,
+        "As if n": 250,
+    }
     | {"Source": "historical", "Reference": "billing, renewals 2024-2026", "Observations": 250, "As of": "2026-10-01"}
     | {"Owner": "CS", "Hurts when": "low"},
 )

@@ -56,6 +56,7 @@ class Imported:
     plan : the same, checked
     changes : what was changed, in the order of the register
     notices : what else is to be known
+    is_new : whether it comes from a template, and so was no plan before
     """
 
     name: str
@@ -63,6 +64,7 @@ class Imported:
     plan: Plan
     changes: list[Change] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    is_new: bool = False
 
 
 def read(path: str | Path, into: Plan | None = None) -> Imported:
@@ -260,7 +262,9 @@ class _Changes:
                 "decide which holds: both were changed since the export",
             )
         elif node is not None and node.mark.file == SET.file:
-            self._add(row, place, title, "was set beside the plan with --set", "run the plan without, or change it there")
+            self._add(
+                row, place, title, "was set beside the plan with --set", "run the plan without, or change it there"
+            )
         else:
             return False
         return True
@@ -318,11 +322,9 @@ def _cell(column: Column, cell: Cell, was: Entry, i: int, family: str | None) ->
     text = text_of(cell).replace("\r\n", "\n")
     if isinstance(before, str) and text == before.strip():
         return before, None
-    if column.kind == "day":
-        return day_in(cell), None
-    if column.kind == "choice":
-        return word_in(cell, column.choices), None
     if column.kind == "spec":
         parsed = spec_in(cell, column.title)
         return written_other(parsed), parsed
-    return text, None
+    if column.kind == "choice":
+        return word_in(cell, column.choices), None
+    return day_in(cell) if column.kind == "day" else text, None

@@ -75,7 +75,9 @@ COLUMNS = (
     _parameter("Median", "median", help="Of lognormal, with sigma."),
     _parameter("SD", "sd", help="Standard deviation, in the assumption's unit."),
     _parameter("CV", "cv", unit="fraction", help="Standard deviation divided by the mean."),
-    _parameter("Sigma", "sigma", unit="plain", help="Of lognormal, with the median: spread on the scale of logarithms."),
+    _parameter(
+        "Sigma", "sigma", unit="plain", help="Of lognormal, with the median: spread on the scale of logarithms."
+    ),
     _parameter("As if n", "n", unit="plain", help="Of beta: as if it came from so many observations."),
     _parameter("P10", "P10", help="Of quantiles: one case in ten lies below."),
     _parameter("P50", "P50", help="Of quantiles: half of the cases lie below."),
@@ -88,9 +90,7 @@ COLUMNS = (
         parameter="other",
         help="As a plan writes them, like {P5: 3, P95: 9}; see docs/assumptions.md.",
     ),
-    Column(
-        "Source", ("source", "kind"), "choice", 11, choices=("historical", "benchmark", "judgment"), required=True
-    ),
+    Column("Source", ("source", "kind"), "choice", 11, choices=("historical", "benchmark", "judgment"), required=True),
     Column("Reference", ("source", "reference"), "text", 44, required=True, help="Where the numbers come from."),
     Column("Observations", ("source", "n"), "number", 13, unit="plain", help="Behind a historical source."),
     Column("As of", ("source", "as_of"), "day", 11),

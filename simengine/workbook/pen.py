@@ -78,9 +78,7 @@ class Sheet:
             look = self.book.look({"num_format": number_format(unit), **(style or {})})
             self.sheet.write_number(row, column, float(value), look)
 
-    def formula(
-        self, row: int, column: int, formula: str, value: float, unit: str, style: Style | None = None
-    ) -> None:
+    def formula(self, row: int, column: int, formula: str, value: float, unit: str, style: Style | None = None) -> None:
         """Write a formula and what it comes to, for readers that do not calculate."""
         look = self.book.look({"num_format": number_format(unit), **(style or {})})
         self.sheet.write_formula(row, column, formula, look, value)

@@ -31,8 +31,10 @@ _LEVEL = re.compile(r"p?\s*(\d+(?:\.\d+)?)\s*(%?)", re.IGNORECASE)
 
 
 class Belief(NamedTuple):
-    """A distribution as the register has it: by parameter where it stands below `distribution` and how it is written;
-    what has no column of its own."""
+    """A distribution as the register has it.
+
+    `numbers`: by parameter, where it stands below `distribution` and how it is written; `other`: what has no column.
+    """
 
     family: str
     numbers: dict[str, tuple[Path, Any]]
@@ -108,7 +110,9 @@ def split(spec: Mapping[str, Any]) -> Belief:
         return Belief(family, {"value": ((family,), value)}, None)
     if isinstance(value, list) and family in _LISTED:
         return Belief(
-            family, {name: ((family, i), raw) for i, (name, raw) in enumerate(zip(_LISTED[family], value, strict=True))}, None
+            family,
+            {name: ((family, i), raw) for i, (name, raw) in enumerate(zip(_LISTED[family], value, strict=True))},
+            None,
         )
     if not isinstance(value, Mapping) or family not in _PLAIN:
         return Belief(family, {}, value)
@@ -171,7 +175,9 @@ def changes_of(entry: Entry, cells: Mapping[int, Value], other: object, main: st
     main : name of the file that is edited; what stands in another one is laid over it
     """
     at: Path = ("assumptions", entry.name)
-    believed = {COLUMNS[i].parameter or "family": value for i, value in cells.items() if COLUMNS[i].path == ("distribution",)}
+    believed = {
+        COLUMNS[i].parameter or "family": value for i, value in cells.items() if COLUMNS[i].path == ("distribution",)
+    }
     for i, value in cells.items():
         column = COLUMNS[i]
         if column.path != ("distribution",):

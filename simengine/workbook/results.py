@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from simengine.report.words import metric_name
 from simengine.report.year import sells_once
 from simengine.results.outputs import OUTPUTS, Output
 from simengine.units import MONTHS_PER_YEAR, fiscal_quarter, month_number
@@ -18,6 +19,8 @@ from simengine.workbook.pen import BOLD, SECTION, SOFT_TEXT, TOTAL, Sheet, Style
 BRIDGE = {"new_arr": 1, "expansion_arr": 1, "price_arr": 1, "contraction_arr": -1, "churned_arr": -1}
 """Flows of ARR, and whether they add to it or take from it."""
 _WIDTHS = (46.0, 9.0)
+_INNER = ("nrr_arr", "grr_arr")
+"""Outputs that only serve to work out a metric."""
 _FIRST = 2
 """Column of the first month."""
 _FROZEN = 4
@@ -65,7 +68,7 @@ def by_month(book: Workbook, ds: xr.Dataset) -> tuple[Sheet, Bridge | None, list
     for row, output in enumerate(_told(ds), start=row + 1):  # noqa: B020  it goes on where the bridge ends
         unit = output.attributes(ds.attrs["currency"])["units"]
         values = means(ds, output.name)
-        _label(sheet, row, output.text, unit)
+        _label(sheet, row, label_of(output), unit)
         for place, value in enumerate(values, start=_FIRST):
             sheet.number(row, place, value, unit)
         lines.append(Line(row, output.name, unit, output.kind, values))
@@ -84,10 +87,28 @@ def means(ds: xr.Dataset, name: str) -> list[float]:
     return [float(x) for x in (values.mean("draw") if "draw" in values.dims else values).values]
 
 
+def label_of(output: Output) -> str:
+    """What an output is called, where people call it something; otherwise what it is.
+
+    >>> label_of(OUTPUTS["revenue"]), label_of(OUTPUTS["lost"])
+    ('Revenue', 'Lost deals')
+    """
+    try:
+        name = metric_name(output.name)
+    except KeyError:
+        return output.text
+    return name[0].upper() + name[1:]
+
+
 def _told(ds: xr.Dataset) -> Iterator[Output]:
     """Outputs of the company by month that are not zero throughout."""
     for output in OUTPUTS.values():
-        if "company" in output.kept and output.name in ds and bool((ds[output.name] != 0).any()):
+        if (
+            output.name not in _INNER
+            and "company" in output.kept
+            and output.name in ds
+            and bool((ds[output.name] != 0).any())
+        ):
             yield output
 
 
@@ -112,7 +133,7 @@ def _bridge_by_month(sheet: Sheet, ds: xr.Dataset, row: int) -> tuple[Bridge, in
     del values[opening][count:]
     _label(sheet, opening, "Opening ARR", unit)
     for at, (name, sign) in zip(flows, BRIDGE.items(), strict=True):
-        _label(sheet, at, f"{'+' if sign > 0 else '−'} {OUTPUTS[name].text}", unit)
+        _label(sheet, at, f"{'+' if sign > 0 else '−'} {label_of(OUTPUTS[name])}", unit)
     _label(sheet, net, "Net new ARR", unit, TOTAL)
     _label(sheet, closing, "Closing ARR", unit, BOLD)
     _label(sheet, simulated, "Ending ARR of the simulation", unit, SOFT_TEXT)
@@ -120,18 +141,18 @@ def _bridge_by_month(sheet: Sheet, ds: xr.Dataset, row: int) -> tuple[Bridge, in
     ending = means(ds, "ending_arr")
     for month in range(count):
         place = _FIRST + month
-        at = [cell_name(one, place) for one in (opening, flows[0], flows[-1], net, closing, simulated)]
+        cells = [cell_name(one, place) for one in (opening, flows[0], flows[-1], net, closing, simulated)]
         if month:
             sheet.formula(opening, place, f"={cell_name(closing, place - 1)}", values[opening][month], unit)
         else:
             sheet.number(opening, place, values[opening][0], unit)
         for one in flows:
             sheet.number(one, place, values[one][month], unit)
-        sheet.formula(net, place, f"=SUM({at[1]}:{at[2]})", values[net][month], unit, TOTAL)
-        sheet.formula(closing, place, f"={at[0]}+{at[3]}", values[closing][month], unit, BOLD)
+        sheet.formula(net, place, f"=SUM({cells[1]}:{cells[2]})", values[net][month], unit, TOTAL)
+        sheet.formula(closing, place, f"={cells[0]}+{cells[3]}", values[closing][month], unit, BOLD)
         sheet.number(simulated, place, ending[month], unit, SOFT_TEXT)
         difference = round(values[closing][month] - ending[month], 2) + 0.0
-        sheet.formula(gap, place, f"=ROUND({at[4]}-{at[5]},2)", difference, unit, SOFT_TEXT)
+        sheet.formula(gap, place, f"=ROUND({cells[4]}-{cells[5]},2)", difference, unit, SOFT_TEXT)
     return Bridge(opening, flows, net, closing, values), gap + 2
 
 
@@ -154,7 +175,10 @@ def spans(ds: xr.Dataset) -> list[Span]:
     years = [quarter.partition("-")[0] for quarter in quarters]
     found = []
     for year in dict.fromkeys(years):
-        for label, of, whole in (*((q, quarters, 3) for q in dict.fromkeys(quarters) if q.startswith(year)), (year, years, 12)):
+        for label, of, whole in (
+            *((q, quarters, 3) for q in dict.fromkeys(quarters) if q.startswith(year)),
+            (year, years, 12),
+        ):
             inside = [t for t, name in enumerate(of) if name == label]
             part = "" if len(inside) == whole else f" ({len(inside)} of {whole} months)"
             found.append(Span(label + part, inside[0], inside[-1]))
@@ -180,7 +204,7 @@ def by_quarter(
     if lines:
         sheet.text(lines[0].row - 1, 0, "All results of the company", SECTION)
     for line in lines:
-        _label(sheet, line.row, OUTPUTS[line.output].text, line.unit)
+        _label(sheet, line.row, label_of(OUTPUTS[line.output]), line.unit)
         for place, period in enumerate(periods, start=_FIRST):
             if line.kind == "flow":
                 formula, value = _sum(months, line.row, period), math.fsum(line.values[period.first : period.last + 1])
@@ -207,13 +231,15 @@ def _bridge_by_quarter(sheet: Sheet, ds: xr.Dataset, months: Sheet, bridge: Brid
     sheet.text(bridge.opening - 1, 0, "ARR bridge", SECTION)
     _label(sheet, bridge.opening, "Opening ARR", unit)
     for row, (name, sign) in zip(bridge.flows, BRIDGE.items(), strict=True):
-        _label(sheet, row, f"{'+' if sign > 0 else '−'} {OUTPUTS[name].text}", unit)
+        _label(sheet, row, f"{'+' if sign > 0 else '−'} {label_of(OUTPUTS[name])}", unit)
     _label(sheet, bridge.net, "Net new ARR", unit, TOTAL)
     _label(sheet, bridge.closing, "Closing ARR", unit, BOLD)
     for place, period in enumerate(periods, start=_FIRST):
         style, total = _of(period), {**TOTAL}
         opening = bridge.values[bridge.opening][period.first]
-        sheet.formula(bridge.opening, place, f"={months.at(bridge.opening, _FIRST + period.first)}", opening, unit, style)
+        sheet.formula(
+            bridge.opening, place, f"={months.at(bridge.opening, _FIRST + period.first)}", opening, unit, style
+        )
         sums = {row: math.fsum(bridge.values[row][period.first : period.last + 1]) for row in bridge.flows}
         for row in bridge.flows:
             sheet.formula(row, place, _sum(months, row, period), sums[row], unit, style)
@@ -253,7 +279,7 @@ def _block(sheet: Sheet, ds: xr.Dataset, output: Output, line: Line, months: She
     values = ds[f"{output.name}_by_segment"].transpose("segment", "month").values.astype(np.float64)
     if not np.isfinite(values).all():
         return row
-    sheet.text(row, 0, output.text, SECTION)
+    sheet.text(row, 0, label_of(output), SECTION)
     first = row + 1
     total = first + len(values)
     for at, (segment, own) in enumerate(zip(ds["segment"].values, values, strict=True), start=first):
@@ -271,5 +297,3 @@ def _block(sheet: Sheet, ds: xr.Dataset, output: Output, line: Line, months: She
         gap = round(summed - of_company, 2) + 0.0
         sheet.formula(total + 1, place, difference, gap, line.unit, SOFT_TEXT)
     return total + 3
-
-

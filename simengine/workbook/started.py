@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from simengine.errors import PlanError, Problem
@@ -19,7 +19,7 @@ from simengine.workbook.register import Belief, Entry, Value, unit_of, whole
 from simengine.workbook.typed import Wrong, day_in, number_in, spec_in, word_in, written_number
 
 NAME = "plan.yaml"
-_HEAD = "# Written by simengine import from {file}. What the workbook does not ask for has the defaults of docs/plan.md.\n\n"
+_HEAD = "# Written by simengine import from {file}. What the workbook does not ask for has defaults: docs/plan.md.\n\n"
 _ORDER = ("plan", "targets", "segments", "assumptions", "team", "funnel", "base", "economics")
 Keys = tuple[str, ...]
 
@@ -45,12 +45,13 @@ def started(book: Book) -> Imported:
     made = _Started(book)
     if made.problems:
         raise PlanError(made.problems)
-    text = _HEAD.format(file=_plain(book.file)) + written(made.tree) + "\n"
+    sections = "\n\n".join(written({name: section}) for name, section in made.tree.items())
+    text = f"{_HEAD.format(file=_plain(book.file))}{sections}\n"
     try:
         plan = loads(text, NAME)
     except PlanError as error:
         raise PlanError([placed(book, made.cells, problem) for problem in error.problems]) from None
-    return Imported(NAME, {NAME: text}, plan, notices=made.notices)
+    return Imported(NAME, {NAME: text}, plan, notices=made.notices, is_new=True)
 
 
 def _plain(file: str) -> str:
@@ -81,7 +82,7 @@ class _Started:
             row = lines.get(field.title)
             if row is None:
                 if field.required:
-                    self._whole(COMPANY, f"the line {field.title!r} is missing")
+                    self._sheet(COMPANY, f"the line {field.title!r} is missing")
                 continue
             self._note(field.path, COMPANY, row, 1, field.title)
             value = self._value(COMPANY, row, 1, field, at(rows, row, 1), field.title)
@@ -98,7 +99,9 @@ class _Started:
                 keys = (text_of(row.cells[form.fields[0].title]),)
             if keys and keys in seen:
                 words = f"{', '.join(keys)} stands in row {seen[keys] + 1} too"
-                self._add(form.sheet, row.number, row.places[form.fields[0].title], "", words, "keep one of the two rows")
+                self._add(
+                    form.sheet, row.number, row.places[form.fields[0].title], "", words, "keep one of the two rows"
+                )
                 continue
             if keys:
                 seen[keys] = row.number
@@ -198,12 +201,12 @@ class _Started:
         """The rows of a sheet in which anything stands; what is wrong with the sheet is noted."""
         rows = self.book.sheets.get(sheet)
         if rows is None:
-            self._whole(sheet, "this sheet is missing")
+            self._sheet(sheet, "this sheet is missing")
             return
         heading, places = headings(rows, titles)
         missing = [title for title in titles if title not in places]
         if heading is None or missing:
-            self._whole(sheet, f"no heading {', '.join(missing[:4])}")
+            self._sheet(sheet, f"no heading {', '.join(missing[:4])}")
             return
         for number in range(heading + 1, len(rows)):
             cells = {title: at(rows, number, places[title]) for title in titles}
@@ -249,7 +252,7 @@ class _Started:
     def _add(self, sheet: str, row: int, column: int, key: str, message: str, expected: str = "") -> None:
         self.problems.append(self.book.problem(sheet, row, column, key, message, expected))
 
-    def _whole(self, sheet: str, message: str) -> None:
+    def _sheet(self, sheet: str, message: str) -> None:
         remedy = "put it back: simengine template -o new.xlsx writes it anew"
         self.problems.append(CellProblem(self.book.file, 0, 0, "", message, remedy, sheet))
 
@@ -267,39 +270,41 @@ def _sorted(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _held(field: Field, cell: Cell) -> object:
     """What a cell says, as a plan writes it."""
-    text = text_of(cell)
-    if field.holds == "day":
-        return day_in(cell)
-    if field.holds == "month":
-        month = day_in(cell)[:7] if not isinstance(cell, str | int | float) else text
-        if not is_month(month):
-            raise Wrong(f"{shown(text)} is not a month", "expected a month like 2027-01, as text")
-        return month
     if field.holds == "choice":
         return word_in(cell, field.choices)
-    if field.holds == "whole":
-        number = number_in(cell, "plain")
-        if number != round(number):
-            raise Wrong(f"{shown(number)} is not a whole number", "expected a whole number, like 12")
-        return int(number)
-    if field.holds == "labels":
-        return _labels(text)
-    if field.holds == "values":
-        parts = [part.strip() for part in text.split(",")] if isinstance(cell, str) else [cell]
-        return [_number(part, field.unit) if field.unit else part for part in parts]
     if field.holds in ("value", "bound"):
         return _number(cell, field.unit)
-    return text
+    if field.holds == "values":
+        parts = [part.strip() for part in cell.split(",")] if isinstance(cell, str) else [cell]
+        return [_number(part, field.unit) if field.unit else part for part in parts]
+    return _READERS.get(field.holds, text_of)(cell)
 
 
-def _labels(text: str) -> dict[str, str]:
+def _month(cell: Cell) -> str:
+    month = text_of(cell) if isinstance(cell, str | int | float) else day_in(cell)[:7]
+    if not is_month(month):
+        raise Wrong(f"{shown(month)} is not a month", "expected a month like 2027-01, as text")
+    return month
+
+
+def _whole(cell: Cell) -> int:
+    number = number_in(cell, "plain")
+    if number != round(number):
+        raise Wrong(f"{shown(number)} is not a whole number", "expected a whole number, like 12")
+    return int(number)
+
+
+def _labels(cell: Cell) -> dict[str, str]:
     found = {}
-    for part in text.split(","):
+    for part in text_of(cell).split(","):
         label, sign, value = (word.strip() for word in part.partition("="))
         if not (label and sign and value):
             raise Wrong(f"{shown(part.strip())} is no label with its value", "expected one like geo=EMEA")
         found[label] = value
     return found
+
+
+_READERS: dict[str, Callable[[Cell], object]] = {"day": day_in, "month": _month, "whole": _whole, "labels": _labels}
 
 
 def _number(cell: Cell, unit: str) -> object:
@@ -338,4 +343,3 @@ def _in_plan(column: Column, value: Value, unit: str) -> object:
     if not isinstance(value, float | int):
         return value
     return written_number(value, unit_of(column, unit), period=column.own_unit)
-

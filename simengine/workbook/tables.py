@@ -26,14 +26,25 @@ from simengine.workbook.layout import (
     cell_name,
     number_format,
 )
-from simengine.workbook.pen import BOLD, EDIT, HEAD, MOST_TEXT, SECTION, SOFT_TEXT, TITLE, WRAPPED, Sheet, Style, Workbook
+from simengine.workbook.pen import (
+    BOLD,
+    EDIT,
+    HEAD,
+    MOST_TEXT,
+    SECTION,
+    SOFT_TEXT,
+    TITLE,
+    WRAPPED,
+    Sheet,
+    Style,
+    Workbook,
+)
 from simengine.workbook.register import Entry, entries, unit_of
 
 _Z = 1.959963984540054
-_PROTECTION = {
-    key: True
-    for key in ("sort", "autofilter", "format_columns", "format_rows", "format_cells", "insert_rows", "delete_rows")
-}
+_PROTECTION = dict.fromkeys(
+    ("sort", "autofilter", "format_columns", "format_rows", "format_cells", "insert_rows", "delete_rows"), True
+)
 """What a protected sheet lets a reader do all the same; there is no password."""
 _SPARE = 20
 """Rows below a register in which drop-down lists still stand."""
@@ -78,7 +89,7 @@ def _how(sheet: Sheet, row: int) -> None:
     indented: Style = {**WRAPPED, "indent": 1}
     lines = (
         f"Cells of this colour in the sheet {REGISTER}: plan values, distributions, sources, owners, notes.",
-        "Rows may be filtered and deleted, and sorted once the sheet is unprotected; an assumption is found by its name.",
+        "Rows may be filtered, deleted, and, once the sheet is unprotected, sorted: they are found by name.",
         "An empty cell removes what was there.",
         "Shares are shown in percent: 28 % and 0.28 are the same; 28 alone is refused, for it could be 2,800 %.",
         "Everything else is protected, without a password: it is what the simulation said, and is not read back.",
@@ -296,8 +307,8 @@ def scenarios_sheet(book: Workbook, told: Facts) -> None:
             sheet.number(row, 10, of["rank"], "plain")
             row += 1
     row += 1
-    heads = ("Scenario", "Metric", "Period", "Mean", "P10", "P90", "Change of mean", "from", "to", "Told apart")
-    sheet.heads(row, heads, right_from=3)
+    amounts = ("Scenario", "Metric", "Period", "Mean", "P10", "P90", "Change of mean", "from", "to", "Told apart")
+    sheet.heads(row, amounts, right_from=3)
     row += 1
     for scenario in told["scenarios"]:
         for about, of in zip(told["measures"], scenario["measures"], strict=True):
@@ -342,4 +353,3 @@ def _rows(plan: Plan) -> Iterable[tuple[str, str, str]]:
             for start in range(0, max(1, len(line)), MOST_TEXT):
                 yield kind, name, line[start : start + MOST_TEXT]
                 kind = "more"
-

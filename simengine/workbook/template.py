@@ -75,7 +75,7 @@ def _cover(book: Workbook) -> None:
     lines = (
         "Coloured cells are filled in with a small example that runs: write your own plan over it.",
         "Where a number is asked for, the name of an assumption may stand too; it then is uncertain in the simulation.",
-        f"Assumptions stand in the sheet {REGISTER}: each with its plan value, what could happen, its source and owner.",
+        f"Assumptions stand in the sheet {REGISTER}: with plan value, what could happen, source and owner.",
         "Every assumption must be used somewhere. Empty rows are skipped, empty cells have the plan's defaults.",
         "Headings with a red corner tell more: move over them. Shares are in percent: 28 % or 0.28.",
         "To make a plan of it:  simengine import template.xlsx -o plan.yaml",
@@ -87,7 +87,9 @@ def _cover(book: Workbook) -> None:
     sheet.text(11, 0, "Sheets", BOLD)
     about = [(COMPANY, "The company and the plan as a whole."), *((form.sheet, form.note) for form in FORMS)]
     for row, (name, note) in enumerate([*about, (REGISTER, "What nobody knows yet.")], start=12):
-        sheet.sheet.write_url(row, 0, f"internal:'{name}'!A1", book.look({"font_color": "#0072B2", "underline": 1}), name)
+        sheet.sheet.write_url(
+            row, 0, f"internal:'{name}'!A1", book.look({"font_color": "#0072B2", "underline": 1}), name
+        )
         sheet.text(row, 1, note, {**WRAPPED, "indent": 1})
 
 

@@ -44,7 +44,9 @@ def number_in(cell: Cell, unit: str, before: float = math.nan) -> float:
     if isinstance(cell, bool):
         raise Wrong(f"{shown(cell)} is not a number", _wanted(unit))
     if isinstance(cell, date | datetime | time | timedelta):
-        raise Wrong(f"a date or time ({text_of(cell)}) stands here", f"{_wanted(unit)}; set the cell's format to a number")
+        raise Wrong(
+            f"a date or time ({text_of(cell)}) stands here", f"{_wanted(unit)}; set the cell's format to a number"
+        )
     is_share = unit.startswith("fraction")
     if isinstance(cell, str):
         value = _from_text(cell.strip(), unit)
@@ -119,7 +121,11 @@ def written_number(value: float, unit: str, like: object = None, *, period: bool
 
     >>> written_number(0.28, "fraction"), written_number(55.0, "count per month", period=True)
     ('28 %', '55 per month')
-    >>> written_number(0.1 + 0.2, "fraction"), written_number(4.5, "months", "4 months"), written_number(1.4, "factor", "x1.3")
+    >>> (
+    ...     written_number(0.1 + 0.2, "fraction"),
+    ...     written_number(4.5, "months", "4 months"),
+    ...     written_number(1.4, "factor", "x1.3"),
+    ... )
     ('30 %', '4.5 months', 'x1.4')
     """
     quantity, _, per = unit.partition(" per ")
