@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -84,7 +85,10 @@ def open_book(path: str | Path) -> Book:
         raise SimengineError(
             f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the name"
         ) from None
-    except (python_calamine.CalamineError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (
+        *(python_calamine.CalamineError, zipfile.BadZipFile, zlib.error),
+        *(NotImplementedError, RuntimeError, EOFError),
+    ) as error:
         raise SimengineError(f"{path} is damaged: {error}; save it again as .xlsx, or take another copy") from None
     return Book(str(path), sheets)
 

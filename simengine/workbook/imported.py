@@ -290,8 +290,15 @@ def placed(book: Book, cells: Mapping[str, tuple[str, int, int, str]], problem: 
     """A problem of a plan at the cell with the longest key that leads to it; one of no cell is of the workbook."""
     fitting = [key for key in cells if f"{problem.key}.".startswith(f"{key}.")]
     if not fitting:
+        # What an assumption may be is told where it is used.
+        named = (f"assumptions.{word.strip(',:;')}" for word in problem.message.split())
+        fitting = [key for key in named if key in cells][:1]
+    if not fitting:
         return CellProblem(book.file, 0, 0, problem.key, problem.message, problem.expected)
-    sheet, row, column, title = cells[max(fitting, key=len)]
+    key = max(fitting, key=len)
+    sheet, row, column, title = cells[key]
+    below = problem.key.removeprefix(key).lstrip(".") if problem.key.startswith(key) else ""
+    title = f"{title}, {below}" if below else title
     return book.problem(sheet, row, column, title, problem.message, problem.expected)
 
 
