@@ -19,7 +19,8 @@ LARGEST_FILE, LARGEST_CONTENT, MOST_CELLS = 20_000_000, 200_000_000, 4_000_000
 """Bytes on disk, bytes unpacked, and cells of a sheet from its first to its last."""
 _INSTALL = "workbooks need another package: pip install 'simengine[excel]'"
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,3})(\d{1,10})["']""")
+# Cells only: an empty row at the end of a sheet, which spreadsheet programs write, takes no room.
+_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,3})(\d{1,10})["']""")
 _CHUNK = 1 << 20
 
 Cell = str | float | int | bool | date | datetime | time | timedelta

@@ -209,7 +209,7 @@ FORMS = (
     ),
     Form(
         PIPELINE,
-        "What is open when the plan starts. Value only at the last stage: of all rows' deals together.",
+        "What is open when the plan starts. Value: of all deals of a row together, at the last stage only.",
         (
             Field("Segment", ("segment",), "text", required=True, of=SEGMENTS),
             Field("Channel", ("channel",), "text", required=True, of=CHANNELS),

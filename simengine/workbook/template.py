@@ -77,16 +77,17 @@ def _cover(book: Workbook) -> None:
         "Where a number is asked for, the name of an assumption may stand too; it then is uncertain in the simulation.",
         f"Assumptions stand in the sheet {REGISTER}: with plan value, what could happen, source and owner.",
         "Every assumption must be used somewhere. Empty rows are skipped, empty cells have the plan's defaults.",
-        "Headings with a red corner tell more: move over them. Shares are in percent: 28 % or 0.28.",
+        "Headings in bold must be filled in; those with a red corner tell more: move over them.",
+        "Shares are in percent: 28 % or 0.28. Money is in the plan's currency.",
         "To make a plan of it:  simengine import template.xlsx -o plan.yaml",
         "Then:  simengine check plan.yaml   and   simengine run plan.yaml -o runs/first",
         "Events, levers, territories, seasons and more are written into plan.yaml afterwards: see docs/plan.md.",
     )
     for row, line in enumerate(lines, start=2):
         sheet.text(row, 1, line, {**WRAPPED, "indent": 1})
-    sheet.text(11, 0, "Sheets", BOLD)
+    sheet.text(12, 0, "Sheets", BOLD)
     about = [(COMPANY, "The company and the plan as a whole."), *((form.sheet, form.note) for form in FORMS)]
-    for row, (name, note) in enumerate([*about, (REGISTER, "What nobody knows yet.")], start=12):
+    for row, (name, note) in enumerate([*about, (REGISTER, "What nobody knows yet.")], start=13):
         sheet.sheet.write_url(
             row, 0, f"internal:'{name}'!A1", book.look({"font_color": "#0072B2", "underline": 1}), name
         )
@@ -97,11 +98,11 @@ def _company(book: Workbook) -> None:
     sheet = book.sheet(COMPANY)
     sheet.begin("Company", "The plan as a whole. Lines in bold must be filled in.")
     sheet.widths(32, 24, 60)
-    sheet.heads(_HEAD_ROW - 1, ["", "Value", "What it is"])
+    sheet.heads(_HEAD_ROW - 1, ["", "  Value", "  What it is"])
     for row, (field, value) in enumerate(zip(COMPANY_FIELDS, COMPANY_ROWS, strict=True), start=_HEAD_ROW):
         sheet.text(row, 0, field.title, BOLD if field.required else None)
-        _cell(sheet, row, 1, field, value)
-        hint = "; ".join(filter(None, (field.unit, field.help)))
+        _cell(sheet, row, 1, field, value, {"align": "left", "indent": 1})
+        hint = ". ".join(filter(None, (field.help.removesuffix("."), f"In {field.unit}" if field.unit else "")))
         sheet.text(row, 2, hint, _HINT)
         if field.holds == "choice":
             drop_down(sheet, row, row, 1, field.choices, field.title)
@@ -115,10 +116,11 @@ def _form(book: Workbook, form: Form) -> None:
     sheet.sheet.set_row(_HEAD_ROW - 1, 30)
     last = _HEAD_ROW + len(form.rows) + _SPARE - 1
     for place, field in enumerate(form.fields):
-        side: Style = {"align": "right"} if _is_number(field) else {}
+        side = _side(field)
         star = {"font_color": "#000000"} if field.required else {"bold": False}
         sheet.text(_HEAD_ROW - 1, place, field.title, {**HEAD, **side, **star})
-        words = "; ".join(filter(None, (field.unit, field.help, "must be filled in" if field.required else "")))
+        about = (field.help, f"In {field.unit}." if field.unit else "", "Must be filled in." if field.required else "")
+        words = " ".join(filter(None, about))
         if words:
             sheet.sheet.write_comment(_HEAD_ROW - 1, place, words, {"x_scale": 1.2, "y_scale": 0.6})
         if field.of == LISTS:
@@ -142,15 +144,19 @@ def _is_number(field: Field) -> bool:
     return field.holds in ("value", "bound", "whole")
 
 
-def _cell(sheet: Sheet, row: int, place: int, field: Field, value: object) -> None:
-    side: Style = {"align": "right"} if _is_number(field) else {"align": "left"}
+def _side(field: Field) -> Style:
+    return {"align": "right"} if _is_number(field) else {"align": "left", "indent": 1}
+
+
+def _cell(sheet: Sheet, row: int, place: int, field: Field, value: object, side: Style | None = None) -> None:
+    side = side or _side(field)
     if isinstance(value, float | int):
         unit = "plain" if field.holds == "whole" else field.unit
         share = field.holds == "bound" and value <= 10
         form = number_format("fraction" if share else unit, float(value))
         sheet.number(row, place, float(value), unit, {"num_format": form, **EDIT, **side})
     elif field.holds == "day" and value:
-        sheet.day(row, place, str(value), {**EDIT})
+        sheet.day(row, place, str(value), {**EDIT, **side})
     else:
         # A month typed into a cell of text stays 2027-01; a number in one of a share is a percentage.
         form = number_format(field.unit) if field.unit else "@" if field.holds != "whole" else "General"
