@@ -36,7 +36,7 @@ def command(workbook: str, output: Path, into: str | None, overwrite: bool, as_j
     from simengine.archive.files import check_folder, write_files
     from simengine.plan import load
     from simengine.workbook import read
-    from simengine.workbook.told import import_facts, import_table
+    from simengine.workbook.told import import_facts, import_table, sentence
 
     check_folder(output.parent)
     found = read(workbook, None if into is None else load(into))
@@ -46,7 +46,9 @@ def command(workbook: str, output: Path, into: str | None, overwrite: bool, as_j
     if as_json:
         print_json(told)
         return
-    print_rich(import_table(told))
+    click.echo(sentence(told))
+    if found.changes:
+        print_rich(import_table(told))
     for notice in found.notices:
         click.echo(notice, err=True)
 

@@ -121,6 +121,8 @@ def register(book: Workbook, plan: Plan) -> None:
     last = first + max(1, len(rows)) - 1
     sheet.sheet.autofilter(HEADING_ROW, 0, last, len(COLUMNS) - 1)
     choices(sheet, first, last + _SPARE)
+    # A reference like 2025 is text, and needs no warning.
+    sheet.sheet.ignore_errors({"number_stored_as_text": f"A1:{cell_name(last + _SPARE, len(COLUMNS) - 1)}"})
     sheet.sheet.protect("", _PROTECTION)
 
 

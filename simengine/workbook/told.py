@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+import shlex
+
+from rich.table import Table
 from rich.text import Text
 
 from simengine.report.statistics import Facts
-from simengine.report.tables import heading, table
+from simengine.report.tables import table
 from simengine.workbook.imported import Imported
 
 
@@ -20,20 +22,30 @@ def import_facts(found: Imported) -> Facts:
     }
 
 
-def import_table(told: Facts) -> RenderableType:
-    """What an import changed.
+def sentence(told: Facts) -> str:
+    """What an import did, and what to do next.
 
     Parameters
     ----------
     told : from `import_facts`, with `path`, where the plan was written
     """
     if told["is_new"]:
-        return Text(f"{told['path']} is a new plan, {told['plan']}. Next: simengine check {told['path']}")
+        return f"{told['path']} is a new plan, {told['plan']}. Next: simengine check {shlex.quote(told['path'])}"
     if not told["changes"]:
-        return Text(f"Nothing was changed: {told['path']} is the plan as it was.")
+        return f"Nothing was changed: {told['path']} is the plan as it was."
+    count = len(told["changes"])
+    return f"{count} change{'' if count == 1 else 's'}, written to {told['path']}"
+
+
+def import_table(told: Facts) -> Table:
+    """The changes of an import, with their cells.
+
+    Parameters
+    ----------
+    told : from `import_facts`
+    """
     made = table("cell", "assumption", "what", "was", "is", texts=3)
     for change in told["changes"]:
         words = (change["assumption"], change["column"], change["before"], change["after"])
         made.add_row(Text(change["cell"], "dim"), *words)
-    count = len(told["changes"])
-    return Group(heading(f"{count} change{'' if count == 1 else 's'}, written to {told['path']}"), made)
+    return made

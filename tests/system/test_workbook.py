@@ -99,7 +99,7 @@ def test_three_assumptions_edited_in_libreoffice_are_all_that_changes(northstar,
     edits = {
         ("win_rate.smb-na", "Plan value"): "24 %",
         ("volume.inbound.smb-na", "Mean"): 200,
-        ("ramp_months.ae-commercial", "Max"): 10.5,
+        ("ramp_months.ae-commercial", "Max"): "=10+0.5",
     }
     script = tmp_path / "edits.json"
     script.write_text(json.dumps([[REGISTER, place(northstar, *cell), value] for cell, value in edits.items()]))
@@ -140,7 +140,7 @@ def test_text_that_looks_like_a_formula_stays_text(office, calc, tmp_path):
     for words in HOSTILE[:5]:
         assert words in shown
     assert not re.search(r"Err:|#REF|#NAME|#VALUE|#DIV", "".join(f.read_text() for f in tmp_path.glob("a-*.csv")))
-    # What is typed into a cell of text is text, whatever it begins with.
+    # A formula that somebody enters counts as what it comes to.
     script = tmp_path / "edits.json"
     script.write_text(json.dumps([[REGISTER, place(tmp_path / "a.xlsx", "renewal.smb", "Note"), "=1+1"]]))
     calc("edit", tmp_path / "a.xlsx", script, tmp_path / "b.xlsx")
