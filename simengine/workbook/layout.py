@@ -91,11 +91,11 @@ COLUMNS = (
         help="As a plan writes them, like {P5: 3, P95: 9}; see docs/assumptions.md.",
     ),
     Column("Source", ("source", "kind"), "choice", 11, choices=("historical", "benchmark", "judgment"), required=True),
-    Column("Reference", ("source", "reference"), "text", 44, required=True, help="Where the numbers come from."),
+    Column("Reference", ("source", "reference"), "text", 52, required=True, help="Where the numbers come from."),
     Column("Observations", ("source", "n"), "number", 13, unit="plain", help="Behind a historical source."),
     Column("As of", ("source", "as_of"), "day", 11),
     Column("Grade", ("source", "grade"), "choice", 7, choices=("A", "B", "C")),
-    Column("Owner", ("owner",), "text", 16),
+    Column("Owner", ("owner",), "text", 22),
     Column(
         "Hurts when",
         ("risk", "adverse"),

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from simengine.report.words import metric_name
+from simengine.explain.intervals import mean
+from simengine.report.words import between, metric_name, money
 from simengine.report.year import sells_once
 from simengine.results.outputs import OUTPUTS, Output
 from simengine.units import MONTHS_PER_YEAR, fiscal_quarter, month_number
@@ -52,7 +53,7 @@ def by_month(book: Workbook, ds: xr.Dataset) -> tuple[Sheet, Bridge | None, list
     sheet, months = book.sheet(MONTHS), [str(month) for month in ds["month"].values]
     sheet.begin(
         "By month",
-        f"Means of {ds.attrs['draws']:,} simulated paths. Money in {ds.attrs['currency']}.",
+        _basis(ds),
         "The ARR bridge closes by formula; the last two lines of it hold it against the simulation.",
     )
     sheet.heads(_FROZEN - 1, ["", "unit", *months], right_from=_FIRST)
@@ -73,6 +74,17 @@ def by_month(book: Workbook, ds: xr.Dataset) -> tuple[Sheet, Bridge | None, list
             sheet.number(row, place, value, unit)
         lines.append(Line(row, output.name, unit, output.kind, values))
     return sheet, bridge, lines
+
+
+def _basis(ds: xr.Dataset) -> str:
+    """What the numbers are, and how well a mean is known."""
+    name, currency = "bookings" if sells_once(ds) else "ending_arr", ds.attrs["currency"]
+    value, lower, upper = mean(ds[name].isel(month=-1).values)
+    known = f"{money(value, currency)}, 95% interval {between(lower, upper, currency)}"
+    return (
+        f"Means of {ds.attrs['draws']:,} simulated paths, in {currency}. How well they are known: "
+        f"{metric_name(name)} of the last month {known}."
+    )
 
 
 def _print(sheet: Sheet, months: int) -> None:
@@ -193,7 +205,7 @@ def by_quarter(
     sheet.begin(
         "By quarter and fiscal year",
         f"Formulas over the sheet {MONTHS}: flows are summed, stocks are those of the last month.",
-        f"Money in {ds.attrs['currency']}.",
+        _basis(ds),
     )
     sheet.heads(_FROZEN - 1, ["", "unit", *(period.label for period in periods)], right_from=_FIRST)
     sheet.widths(*_WIDTHS, *[14.0] * len(periods))
@@ -258,7 +270,7 @@ def by_segment(book: Workbook, ds: xr.Dataset, months: Sheet, lines: Sequence[Li
     sheet, labels = book.sheet(SEGMENTS), [str(month) for month in ds["month"].values]
     sheet.begin(
         "By segment and month",
-        f"Means of {ds.attrs['draws']:,} simulated paths. Money in {ds.attrs['currency']}.",
+        _basis(ds),
         f"Totals are formulas. The last line of a block is the total less the company in the sheet {MONTHS}.",
     )
     sheet.heads(_FROZEN - 1, ["", "unit", *labels], right_from=_FIRST)

@@ -289,45 +289,54 @@ def _ends(sheet: Sheet, row: int, place: int, of: Mapping[str, float], unit: str
 def scenarios_sheet(book: Workbook, told: Facts) -> None:
     """Write runs beside the first of them: chances, amounts, and paired differences."""
     sheet = book.sheet(SCENARIOS)
-    base = told["base"]
     first = sheet.begin(
         "Scenarios side by side",
-        f"The same {told['draws']:,} draws in each: differences to {base} are of pairs, with their 95% interval.",
+        f"The same {told['draws']:,} draws in each: changes against {told['base']} are of pairs of paths. "
+        "Every from and to is a 95% interval.",
         "Told apart: more than chance explains, over all scenarios. Those with the same rank cannot be told apart.",
     )
-    sheet.widths(30, 26, 12, 14, 14, 14, 15, 15, 15, 12, 7)
-    heads = ("Scenario", "Target", "Period", "P(hit)", "from", "to", "Change", "from", "to", "Told apart", "Rank")
+    sheet.widths(26, 12, 30, *[14.0] * 10)
+    heads = ("Target", "Period", "Scenario", "P(hit)", "from", "to", "Change", "from", "to", "Told apart", "Rank")
     sheet.heads(first + 1, heads, right_from=3)
     row = first + 2
-    for scenario in told["scenarios"]:
-        for about, of in zip(told["targets"], scenario["targets"], strict=True):
-            _beside(sheet, row, scenario["name"], about["target"], about["period"])
+    for i, about in enumerate(told["targets"]):
+        for scenario in told["scenarios"]:
+            of, is_base = scenario["targets"][i], scenario["name"] == told["base"]
+            _beside(sheet, row, about["target"], about["period"], scenario["name"], is_base=is_base)
             _ends(sheet, row, 3, of["probability"], "fraction", BOLD)
-            if scenario["name"] != base:
-                _ends(sheet, row, 6, of["change"], "fraction")
-                sheet.text(row, 9, "yes" if of["distinguishable"] else "no", {"align": "right"})
+            _change(sheet, row, 6, of, "fraction", is_base=is_base)
             sheet.number(row, 10, of["rank"], "plain")
             row += 1
-    row += 1
-    amounts = ("Scenario", "Metric", "Period", "Mean", "P10", "P90", "Change of mean", "from", "to", "Told apart")
-    sheet.heads(row, amounts, right_from=3)
-    row += 1
-    for scenario in told["scenarios"]:
-        for about, of in zip(told["measures"], scenario["measures"], strict=True):
-            unit = about["unit"]
-            _beside(sheet, row, scenario["name"], metric_name(about["metric"]), about["period"])
-            for place, key in enumerate(("mean", "p10", "p90"), start=3):
-                sheet.number(row, place, of[key]["value"], unit, BOLD if key == "mean" else None)
-            if scenario["name"] != base:
-                _ends(sheet, row, 6, of["change"], unit)
-                sheet.text(row, 9, "yes" if of["distinguishable"] else "no", {"align": "right"})
+    amounts = ("Metric", "Period", "Scenario", "Mean", "from", "to", "Change", "from", "to", "Told apart", "P10", "P90")
+    sheet.heads(row + 1, amounts, right_from=3)
+    row += 2
+    for i, about in enumerate(told["measures"]):
+        for scenario in told["scenarios"]:
+            of, is_base = scenario["measures"][i], scenario["name"] == told["base"]
+            _beside(sheet, row, metric_name(about["metric"]), about["period"], scenario["name"], is_base=is_base)
+            _ends(sheet, row, 3, of["mean"], about["unit"], BOLD)
+            _change(sheet, row, 6, of, about["unit"], is_base=is_base)
+            for place, key in enumerate(("p10", "p90"), start=10):
+                sheet.number(row, place, of[key]["value"], about["unit"])
             row += 1
 
 
-def _beside(sheet: Sheet, row: int, scenario: str, what: str, period: str) -> None:
-    sheet.text(row, 0, scenario, BOLD)
-    sheet.text(row, 1, what)
-    sheet.text(row, 2, period, SOFT_TEXT)
+def _beside(sheet: Sheet, row: int, what: str, period: str, scenario: str, *, is_base: bool) -> None:
+    """What a row is about; the first of a group in bold."""
+    sheet.text(row, 0, what, BOLD if is_base else SOFT_TEXT)
+    sheet.text(row, 1, period, SOFT_TEXT)
+    sheet.text(row, 2, scenario)
+
+
+def _change(sheet: Sheet, row: int, place: int, of: Facts, unit: str, *, is_base: bool) -> None:
+    """The change against the first scenario, with its sign, and whether chance explains it."""
+    if is_base:
+        return
+    form = number_format(unit)
+    signed = {"num_format": f"+{form};-{form};{form}"}
+    for at, key in enumerate(("value", "lower", "upper"), start=place):
+        sheet.number(row, at, of["change"][key], unit, {**signed, **(SOFT_TEXT if key != "value" else {})})
+    sheet.text(row, place + 3, "yes" if of["distinguishable"] else "no", {"align": "right"})
 
 
 # ---- the plan's files ----

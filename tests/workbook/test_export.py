@@ -130,8 +130,8 @@ def test_runs_stand_side_by_side_with_paired_differences(tiny, tmp_path):
     other = loads(tiny[1].texts["tiny.yaml"], "tiny.yaml", overrides=["renewal.smb=0.8"])
     write({"tiny": tiny, "worse": (simulate(other, draws=200, seed=7), other)}, tmp_path / "a.xlsx")
     rows = rows_of(tmp_path / "a.xlsx", SCENARIOS)
-    arr = next(row for row in rows if row[:2] == ["worse", "ending ARR"])
-    base = next(row for row in rows if row[:2] == ["tiny", "ending ARR"])
+    arr = next(row for row in rows if (row[0], row[2]) == ("ending ARR", "worse"))
+    base = next(row for row in rows if (row[0], row[2]) == ("ending ARR", "tiny"))
     assert arr[6] == pytest.approx(arr[3] - base[3])
     assert arr[7] < arr[6] < arr[8] < 0
     assert arr[9] == "yes"
