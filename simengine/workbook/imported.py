@@ -19,6 +19,7 @@ from simengine.plan.source import Path as Keys
 from simengine.workbook.cells import Book, Cell, CellProblem, at, is_empty, open_book, text_of
 from simengine.workbook.layout import COLUMNS, FILES, NAME, REGISTER, Column
 from simengine.workbook.register import (
+    SINGLE,
     Entry,
     Value,
     changes_of,
@@ -134,13 +135,14 @@ def _changed(book: Book, into: Plan | None) -> Imported:
     found = _Changes(book, exported, plan)
     texts = dict(plan.texts)
     main = next(iter(texts))
-    if found.problems:
-        raise PlanError(found.problems)
     texts[main] = edited(texts[main], main, found.paths) if found.paths else texts[main]
+    problems = found.problems
     try:
         checked = loads(texts[main], main, files=texts, overrides=plan.origin.overrides)
     except PlanError as error:
-        raise PlanError([placed(book, found.cells, problem) for problem in error.problems]) from None
+        problems = [*problems, *(placed(book, found.cells, problem) for problem in error.problems)]
+    if problems:
+        raise PlanError(problems)
     return Imported(main, texts, checked, found.changes, [*found.notices, *_about_overrides(plan)])
 
 
@@ -212,6 +214,7 @@ class _Changes:
     def _compare(self, was: Entry, now: Entry, cells: list[Cell], row: int, places: Mapping[str, int]) -> None:
         changed: dict[int, Value] = {}
         other: object = None
+        before = len(self.problems)
         family = self._family(was, cells, row, places)
         for i, column in enumerate(COLUMNS[1:], start=1):
             place = places[column.title]
@@ -231,7 +234,9 @@ class _Changes:
             words = (told(column, one, was.unit, family or "") for one in (was.values[i], value))
             cell = self.book.problem(REGISTER, row, place, "", "").address
             self.changes.append(Change(cell, was.name, column.title, *words))
-        self.paths.update(changes_of(now, changed, other, self.main))
+        if len(self.problems) == before:
+            # Half of a row would bring mistakes that nobody made.
+            self.paths.update(changes_of(now, changed, other, self.main))
 
     def _family(self, was: Entry, cells: list[Cell], row: int, places: Mapping[str, int]) -> str | None:
         """The distribution that stands in a row; None, with a problem noted, where it is no word for one."""
@@ -330,6 +335,8 @@ def _cell(column: Column, cell: Cell, was: Entry, i: int, family: str | None) ->
     if isinstance(before, str) and text == before.strip():
         return before, None
     if column.kind == "spec":
+        if family in SINGLE:
+            raise Wrong(f"{family} has no other parameters", "clear this cell, or choose another distribution")
         parsed = spec_in(cell, column.title)
         return written_other(parsed), parsed
     if column.kind == "choice":

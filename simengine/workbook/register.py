@@ -23,7 +23,8 @@ Value = float | str | None
 LONGEST = 8_000
 """Characters of parameters that are written into a cell; longer ones are edited in the plan."""
 _LISTED = {"uniform": ("min", "max"), "triangular": ("min", "mode", "max"), "pert": ("min", "mode", "max")}
-_SINGLE = ("fixed", "bernoulli")
+SINGLE = ("fixed", "bernoulli")
+"""Families of one number."""
 _PLAIN = (*_LISTED, "normal", "lognormal", "gamma", "weibull", "beta", "quantiles")
 """Families whose parameters are a mapping of numbers."""
 _PARAMETERS = {column.parameter: column for column in COLUMNS if column.kind == "number" and column.parameter}
@@ -106,7 +107,7 @@ def split(spec: Mapping[str, Any]) -> Belief:
     ((('pert', 1), 4), {'P95': 9})
     """
     ((family, value),) = spec.items()
-    if family in _SINGLE:
+    if family in SINGLE:
         return Belief(family, {"value": ((family,), value)}, None)
     if isinstance(value, list) and family in _LISTED:
         return Belief(
@@ -239,7 +240,7 @@ def whole(entry: Entry, believed: Mapping[str, Value], other: object) -> object:
 
 
 def _body(family: str, numbers: dict[Any, Any], rest: object) -> object:
-    if family in _SINGLE and list(numbers) == ["value"] and rest is None:
+    if family in SINGLE and list(numbers) == ["value"] and rest is None:
         return numbers["value"]
     if isinstance(rest, Mapping):
         return {**numbers, **rest}
