@@ -85,8 +85,9 @@ browser:
 		|| echo "Chromium cannot be installed here: its tests are skipped. On Debian: sudo apt-get install chromium"
 
 office:
-	@command -v soffice >/dev/null || { apt-get update && apt-get install --yes --no-install-recommends libreoffice-calc; } >/dev/null 2>&1 \
-		|| echo "LibreOffice cannot be installed here: its tests are skipped. On Debian: sudo apt-get install libreoffice-calc"
+	@{ command -v soffice && /usr/bin/python3 -c 'import uno'; } >/dev/null 2>&1 \
+		|| { apt-get update && apt-get install --yes --no-install-recommends libreoffice-calc python3-uno; } >/dev/null 2>&1 \
+		|| echo "LibreOffice cannot be installed here: its tests are skipped. On Debian: sudo apt-get install libreoffice-calc python3-uno"
 
 $(AXE): tests/system/package.json tests/system/package-lock.json
 	@mkdir -p build/npm && cp tests/system/package.json tests/system/package-lock.json build/npm/ \

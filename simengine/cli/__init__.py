@@ -21,16 +21,17 @@ INTERRUPTED = 130
 NOBODY_READS = 141
 
 _SECTIONS = {
-    "Declare": ("demo", "new", "check", "describe"),
+    "Declare": ("demo", "new", "template", "import", "check", "describe"),
     "Simulate": ("run", "batch", "runs"),
     "Explain": ("rank", "risks", "averages", "triggers", "voi", "walk"),
     "Decide": ("levers", "gap", "backward", "solve", "frontier", "robust", "handover", "diff"),
     "Learn": ("history", "lookback", "fit", "backtest", "update", "scorecard", "score"),
-    "Show": ("figures",),
+    "Show": ("figures", "export"),
     "Set up": ("warmup", "completion"),
 }
 """Commands by what one does with them, in the order of use."""
-_COMMANDS = {name: f"simengine.cli.{name}" for names in _SECTIONS.values() for name in names}
+# A keyword of Python cannot name a file.
+_COMMANDS = {name: f"simengine.cli.{name}{'_' if name == 'import' else ''}" for names in _SECTIONS.values() for name in names}
 COMPLETE = "_SIMENGINE_COMPLETE"
 """What a shell sets in the environment where it asks what may come next."""
 
