@@ -42,6 +42,7 @@ _COMMANDS = {
         "handover",
         "diff",
         "figures",
+        "report",
         "history",
         "lookback",
         "fit",
