@@ -25,7 +25,7 @@ NOT_SOLVED = "simengine solve -o FOLDER finds the cheapest choice that is likely
 NOT_WALKED = "no earlier run was given; name last quarter's with --since"
 NOT_SOUGHT = "it was not looked for, because that simulates; add --gap"
 ONE_RUN = "one run was given; name further runs, of scenarios with the same seed and draws, after it"
-NO_SCORES = "past forecasts are scored against what happened by simengine score RUN..., and the page was given none"
+NO_SCORES = "simengine score RUN... tells how past forecasts did; it is not on this page"
 
 
 class Stored(NamedTuple):
@@ -45,7 +45,7 @@ def stored(folder: str) -> Stored:
 def dossier(
     runs: Sequence[str], *, target: str | None, since: str | None, solved: Path | None, with_gap: bool
 ) -> Dossier:
-    """Everything that is known of the first run, beside the others; without `since` and `with_gap` nothing is simulated.
+    """Everything that is known of the first run, beside the others. Only `since` and `with_gap` simulate.
 
     Raises
     ------
@@ -58,27 +58,29 @@ def dossier(
     if target is not None:
         own = _first(own, target)
     missing = {"scores": NO_SCORES}
+    if since is None:
+        missing["walked"] = NOT_WALKED
+    if solved is None:
+        missing["solved"] = NOT_SOLVED
+    about = _about(own.run)
+    is_target = bool(own.run.sizes["target"])
+    if not (with_gap and is_target):
+        missing["gap"] = NOT_SOUGHT if is_target else "the plan has no target"
     rankings = _rankings(own.run, missing)
     scenarios, compared = _beside(own, others, missing)
-    about = _about(own.run)
     return Dossier(
-        own.plan,
-        own.run,
-        rankings,
-        _placed(own.run, rankings.get(about)),
-        _tried(missing, "missed", lambda: _missed(own.run, about)),
-        _tried(missing, "triggers", lambda: _triggers(own.run, about)),
-        scenarios,
-        compared,
-        None if since is None else _walked(stored(since), own, target),
-        _gap(own, about) if with_gap and own.plan.targets else None,
-        None if solved is None else solution(solved),
-        {
-            **({} if since else {"walked": NOT_WALKED}),
-            **({} if with_gap and own.plan.targets else {"gap": NOT_SOUGHT if own.plan.targets else "the plan has no target"}),
-            **({} if solved else {"solved": NOT_SOLVED}),
-            **missing,
-        },
+        plan=own.plan,
+        run=own.run,
+        rankings=rankings,
+        placed=_placed(own.run, rankings.get(about)),
+        missed=_tried(missing, "missed", lambda: _missed(own.run, about)),
+        triggers=_tried(missing, "triggers", lambda: _triggers(own.run, about)),
+        scenarios=scenarios,
+        compared=compared,
+        walked=None if since is None else _walked(stored(since), own, target),
+        gap=_gap(own, about) if with_gap and is_target else None,
+        solved=None if solved is None else solution(solved),
+        missing=missing,
     )
 
 
@@ -112,12 +114,24 @@ def _rankings(run: xr.Dataset, missing: dict[str, str]) -> Mapping[str, xr.Datas
     from simengine.explain import rank
 
     about = _about(run)
-    told = [str(name) for name, only in zip(run["target"].values, run["criterion"].values, strict=True) if not only]
-    names = dict.fromkeys([about, *told][:MOST_RANKED])
-    found = {name: _tried(missing, f"ranking of {name}", lambda name=name: rank(run, name)) for name in names}  # type: ignore[misc]
+    names = {_quantity(run, about): about}
+    for name, only in zip(run["target"].values, run["criterion"].values, strict=True):
+        if not only:
+            # Targets of the same quantity share its variance.
+            names.setdefault(_quantity(run, str(name)), str(name))
+    ranked = [*names.values()][:MOST_RANKED]
+    found = {name: _tried(missing, f"ranking of {name}", lambda name=name: rank(run, name)) for name in ranked}  # type: ignore[misc]
     if found[about] is None:
         missing["rankings"] = missing[f"ranking of {about}"]
     return {name: ranking for name, ranking in found.items() if ranking is not None}
+
+
+def _quantity(run: xr.Dataset, name: str) -> tuple[str, ...]:
+    """What a target is about; a metric is about itself."""
+    if name not in run["target"].values:
+        return (name,)
+    one = run.sel(target=name)
+    return tuple(str(one[key].item()) for key in ("metric", "period", "where"))
 
 
 def _placed(run: xr.Dataset, ranking: xr.Dataset | None) -> xr.Dataset | None:
@@ -143,9 +157,7 @@ def _walked(old: Stored, own: Stored, target: str | None) -> xr.Dataset:
     from simengine.learn.walk import walk
 
     with simulating("Walking from the earlier run") as progress:
-        return walk(
-            old.plan, own.plan, old.run, own.run, target=target, permutations=ORDERS, progress=progress
-        )
+        return walk(old.plan, own.plan, old.run, own.run, target=target, permutations=ORDERS, progress=progress)
 
 
 def _gap(own: Stored, about: str) -> Gap:
@@ -176,7 +188,6 @@ def _beside(
         Beside(
             name,
             "" if other.plan.scenario is None else other.plan.scenario.story,
-            _changes(own.plan, other.plan),
             _differs_from(own.run, other.run),
         )
         for name, other in zip(names[1:], others, strict=True)
@@ -196,8 +207,8 @@ def _check_beside(own: Stored, others: Sequence[Stored]) -> None:
         for key in ("draws", "seed"):
             if other.run.attrs[key] != own.run.attrs[key]:
                 faults.append(
-                    f"{other.plan.title} was run with {key} {other.run.attrs[key]}, the plan with {own.run.attrs[key]}; "
-                    "scenarios are compared draw by draw, so run both with the same"
+                    f"{other.plan.title} was run with {key} {other.run.attrs[key]}, the plan with "
+                    f"{own.run.attrs[key]}; scenarios are compared draw by draw, so run both with the same"
                 )
     if faults:
         raise SimengineError("\n".join(faults))
@@ -207,12 +218,6 @@ def _names(runs: Sequence[Stored]) -> list[str]:
     """What scenarios are called; where two are called the same, with their number."""
     titles = [one.plan.title for one in runs]
     return [title if titles.count(title) == 1 else f"{title} ({i})" for i, title in enumerate(titles, start=1)]
-
-
-def _changes(plan: Plan, other: Plan) -> tuple[tuple[str, str, str], ...]:
-    from simengine.decide.diff import diff
-
-    return tuple((one.key, one.was, one.now) for one in diff(plan, other).changes)
 
 
 def _differs_from(run: xr.Dataset, other: xr.Dataset) -> str:
@@ -252,12 +257,18 @@ def _compared(runs: Mapping[str, Stored]) -> xr.Dataset:
         story=("scenario", stories), digest_simulated=("scenario", digests), digest_values=("scenario", digests)
     ).assign_attrs(
         {
-            **{key: first.run.attrs[key] for key in ("seed", "plan", "plan_version", "as_of", "digest_document", "engine_version")},
+            **{
+                key: first.run.attrs[key]
+                for key in ("seed", "plan", "plan_version", "as_of", "digest_document", "engine_version")
+            },
             "left_out": "; ".join(f"{name} (not in every scenario)" for name in left_out),
             "simulated": 0,
             "kept": len(runs),
         }
     )
+
+
+_ABOUT = ("seed", "plan", "plan_version", "as_of", "digest_document", "engine_version")
 
 
 def _in_order(first: Stored) -> list[Target]:

@@ -34,7 +34,11 @@ CHOSEN, FOUND = "chosen.yaml", "solution.json"
 )
 @seed_option
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the choice to DIR as a scenario file, and what was found."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the choice to DIR as a scenario file, and what was found.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what is in DIR.")
 @json_option

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import xarray as xr
+
 from simengine.explain.intervals import Z95
 from simengine.report.drivers import drivers
 from simengine.report.page.cells import Cell, Table, table
@@ -33,6 +35,7 @@ from simengine.report.words import (
     points_between,
     what,
 )
+from simengine.results.targets import at
 
 DRIVERS, QUARTERS = 5, 4
 """Rows on page one."""
@@ -49,6 +52,7 @@ class Headline(NamedTuple):
     safe, safe_between, safe_at : the commit number, its interval, and how safe it is
     levels : P10, P50 and P90 beside what was planned
     missed : what is missing when it is missed
+    drivers : the target whose drivers are its own: one of the same quantity; "" where nothing was ranked
     """
 
     name: str
@@ -63,6 +67,7 @@ class Headline(NamedTuple):
     safe_at: str
     levels: Table
     missed: str
+    drivers: str
 
 
 class Part(NamedTuple):
@@ -123,7 +128,7 @@ def board(dossier: Dossier, told: Facts) -> Board:
     targets = sorted(targets, key=lambda target: target["name"] != dossier.about)
     parts = told["composition"]
     return Board(
-        tuple(_headline(target, told) for target in targets),
+        tuple(_headline(target, told, _of_quantity(dossier, target)) for target in targets),
         _joint(told, targets),
         tuple(_parts(parts)) if parts else (),
         _parts_said(parts, told["plan"]["currency"]) if parts else "",
@@ -140,7 +145,7 @@ def board(dossier: Dossier, told: Facts) -> Board:
 # ---- 1: how likely ----
 
 
-def _headline(target: Facts, told: Facts) -> Headline:
+def _headline(target: Facts, told: Facts, drivers: str) -> Headline:
     likely, commit, unit = target["probability"], target["commit"], target["unit"]
     wanted = "" if math.isnan(target["confidence"]) else percent(target["confidence"], 0)
     return Headline(
@@ -156,6 +161,7 @@ def _headline(target: Facts, told: Facts) -> Headline:
         percent(commit["confidence"], 0),
         _levels(target, told),
         _missed(target),
+        drivers,
     )
 
 
@@ -261,6 +267,18 @@ def parts_table(made: Facts, currency: str) -> Table:
 # ---- 3: what it hangs on ----
 
 
+def _of_quantity(dossier: Dossier, target: Facts) -> str:
+    """The target whose ranking tells of the same quantity."""
+    ranked = {
+        str(name): at(dossier.run, "target", name) for name in dossier.rankings if name in dossier.run["target"].values
+    }
+    about = [target[key] for key in _QUANTITY]
+    return next((name for name, one in ranked.items() if about == [one[key].item() for key in _QUANTITY]), "")
+
+
+_QUANTITY = ("metric", "period", "where")
+
+
 def _drivers(dossier: Dossier) -> Iterator[tuple[str, Table]]:
     for name, ranking in dossier.rankings.items():
         told = drivers(ranking, dossier.run)
@@ -316,12 +334,14 @@ def _doubts(dossier: Dossier) -> Iterator[str]:
     if dossier.ranking is None:
         return
     told = drivers(dossier.ranking, dossier.run)
-    judged = next((one for one in told["groups"] if one["grouping"] == "source" and one["name"] == "judgment"), None)
+    judged = next(
+        (one for one in told["groups"] if one["grouping"] == "source_kind" and one["name"] == "judgment"), None
+    )
     if judged:
         share = judged["share"]
         yield (
-            f"{percent(share['value'], 0)} ({between(share['lower'], share['upper'], 'fraction')}) of the variance rests "
-            f"on judgment: {judged['members']} assumption{'s' * (judged['members'] != 1)} that no record supports."
+            f"{percent(share['value'], 0)} ({between(share['lower'], share['upper'], 'fraction')}) of the variance "
+            f"rests on judgment: {judged['members']} assumption{'s' * (judged['members'] != 1)} that no record supports."
         )
     if math.isfinite(told["typical_p_worse_than_plan"]):
         typical = told["typical_p_worse_than_plan"]
@@ -362,9 +382,7 @@ def quarters_table(told: Facts, most: int) -> Table | None:
             ]
         )
     name = metric_name(told["quarters"]["metric"])
-    return table(
-        f"{capital(name)} by quarter", ("", "P50 and P10–P90", "Operating plan", "Chance of the plan"), rows
-    )
+    return table(f"{capital(name)} by quarter", ("", "P50 and P10–P90", "Operating plan", "Chance of the plan"), rows)
 
 
 def _cash(told: Facts) -> Iterator[str]:
@@ -374,8 +392,8 @@ def _cash(told: Facts) -> Iterator[str]:
     if "lowest_cash" in first and "runway" in first:
         low, runway = first["lowest_cash"], first["runway"]
         yield (
-            f"Cash {low['period']}: lowest {number(low['p10'], low['unit'])} at P10 ({number(low['p50'], low['unit'])} at "
-            f"P50); runway {written(runway['p10'], 'runway', 'months')} at P10."
+            f"Cash {low['period']}: lowest {number(low['p10'], low['unit'])} at P10 "
+            f"({number(low['p50'], low['unit'])} at P50); runway {written(runway['p10'], 'runway', 'months')} at P10."
         )
     else:
         yield "Cash and runway: the plan states no opening cash."
@@ -419,7 +437,9 @@ def _solved(told: Facts) -> Decision:
     rows = [
         [
             Cell(one["name"], one["owner"]),
-            Cell(in_short([one]).removeprefix(one["name"]).strip(), "" if one["from"] is None else f"from {one['from']}"),
+            Cell(
+                in_short([one]).removeprefix(one["name"]).strip(), "" if one["from"] is None else f"from {one['from']}"
+            ),
             Cell(one["decide_by"] or "–"),
             Cell(money(one["cost"], currency)),
         ]
@@ -428,8 +448,8 @@ def _solved(told: Facts) -> Decision:
     before = told["before"]
     after, gain = chosen["probability"], chosen["gain"]
     said = (
-        f"Decide {in_short(chosen['levers'])}, for {money(chosen['cost'], currency)}: {target} goes from {chance(before)} "
-        f"to {chance(after)}, by {points(gain['value'])} points ({points_between(gain)}), on paths that had no part in "
+        f"Decide {in_short(chosen['levers'])}, for {money(chosen['cost'], currency)}: {target} goes from "
+        f"{chance(before)} to {chance(after)}, by {points(gain['value'])} points ({points_between(gain)}), on paths that had no part in "
         "the choice."
     )
     steps = table(f"What {asked} takes", ("Decision", "How much", "By", "Cost"), rows)
@@ -449,16 +469,16 @@ def _best(dossier: Dossier) -> Decision:
         likely = {key: float(one[f"p{end}"]) for key, end in _ENDS.items()}
         rows.append(
             [
-                Cell(beside.name, beside.story),
+                Cell(beside.name),
                 Cell(percent(likely["value"]), between(likely["lower"], likely["upper"], "fraction")),
                 Cell(f"{points(moved['value'])} pts", points_between(moved)),
                 cost,
-                Cell(f"before {beside.differs_from}" if beside.differs_from else "–"),
+                Cell(beside.differs_from or "–"),
             ]
         )
     steps = table(
         f"Each scenario beside the plan: {target}",
-        ("Scenario", "Probability", "Change", "More S&M spend", "Decide"),
+        ("Scenario", "Probability", "Change", "More S&M spend", "Decide before"),
         rows,
     )
     return Decision(_in_words(dossier.scenarios, compared, target), steps)
@@ -467,14 +487,14 @@ def _best(dossier: Dossier) -> Decision:
 _ENDS = {"value": "", "lower": "_lower", "upper": "_upper"}
 
 
-def _cost(compared: object, place: int, measure: int, currency: str) -> Cell:
-    one = compared.isel(scenario=place, measure=measure)  # type: ignore[attr-defined]
+def _cost(compared: xr.Dataset, place: int, measure: int, currency: str) -> Cell:
+    one = compared.isel(scenario=place, measure=measure)
     bounds = {key: float(one[f"mean_change{end}"]) for key, end in _ENDS.items()}
     return Cell(change(bounds["value"], currency), interval_of(bounds, currency))
 
 
-def _in_words(scenarios: Sequence[Beside], compared: object, target: str) -> str:
-    first = compared.isel(target=0)  # type: ignore[attr-defined]
+def _in_words(scenarios: Sequence[Beside], compared: xr.Dataset, target: str) -> str:
+    first = compared.isel(target=0)
     better = [
         place
         for place in range(1, len(scenarios) + 1)
@@ -487,9 +507,12 @@ def _in_words(scenarios: Sequence[Beside], compared: object, target: str) -> str
     moved = {key: float(first[f"p_change{end}"].values[best]) for key, end in _ENDS.items()}
     if len(tied) > 1:
         return f"{', '.join(tied)} make {target} likelier; chance explains the difference between them."
+    before, after = ({key: float(first[f"p{end}"].values[i]) for key, end in _ENDS.items()} for i in (0, best))
+    beside = scenarios[best - 1]
+    by = f", decided before {beside.differs_from}" if beside.differs_from else ""
     return (
-        f"{scenarios[best - 1].name} makes {target} likelier, by {points(moved['value'])} points "
-        f"({points_between(moved)})."
+        f"{beside.name}{by}: {target} goes from {chance(before)} to {chance(after)}, by {points(moved['value'])} "
+        f"points ({points_between(moved)}). What it costs stands below."
     )
 
 
@@ -519,4 +542,5 @@ def _belief(dossier: Dossier, told: Facts) -> Iterator[str]:
     if learned is not None:
         records = ", ".join(f"{entry.file} until {entry.as_of.isoformat()}" for entry in learned.evidence)
         yield f"Learned from {records}."
-    yield f"Past scores: {dossier.missing.get('scores', 'not told')}."
+    if "scores" in dossier.missing:
+        yield f"Past scores: {dossier.missing['scores']}."

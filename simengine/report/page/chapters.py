@@ -18,7 +18,7 @@ from simengine.report.page.cells import Cell, Table, table
 from simengine.report.page.dossier import Dossier
 from simengine.report.page.functions import FUNCTIONS, Function
 from simengine.report.page.lines import of_section, of_target, sections_of
-from simengine.report.page.register import Entry, register, register_table
+from simengine.report.page.register import Entry, register, register_table, short_table
 from simengine.report.page.terminal import Words, told
 from simengine.report.solve import solve_tables
 from simengine.report.statistics import Facts, measured
@@ -129,7 +129,7 @@ def chapters(dossier: Dossier, story: Facts) -> list[Chapter]:
         *(_function(dossier, function, entries) for function in FUNCTIONS),
         _register(entries),
         _trace(dossier, story),
-        _method(dossier, story),
+        _method(),
     ]
 
 
@@ -173,12 +173,14 @@ def _range(dossier: Dossier, story: Facts) -> Chapter:
         unit, metric = target["unit"], target["metric"]
         rows.append(
             [
-                Cell(target["name"], f"{goal(target)} {what(target)}", "" if place is None else place.link),
+                Cell(
+                    target["name"],
+                    f"{goal(target)} {what(target)}{'' if place is None else f', {place.said}'}",
+                    "" if place is None else place.link,
+                ),
                 Cell(percent(likely["value"]), between(likely["lower"], likely["upper"], "fraction")),
                 Cell(percent(without["value"]), between(without["lower"], without["upper"], "fraction")),
-                Cell(
-                    written(commit["value"], metric, unit), between(commit["lower"], commit["upper"], unit)
-                ),
+                Cell(written(commit["value"], metric, unit), between(commit["lower"], commit["upper"], unit)),
                 *(Cell(written(target[key], metric, unit)) for key in ("p10", "p50", "p90", "operating_plan")),
             ]
         )
@@ -196,10 +198,10 @@ def _variance(dossier: Dossier) -> Chapter:
     blocks: list[Block] = [Picture("tornado")]
     for name, ranking in dossier.rankings.items():
         facts = drivers(ranking, dossier.run)
-        blocks += [
-            drivers_table(facts, _RANKED),
-            Long(f"Every assumption, for {name}", (_ranked(facts), _groups(facts))),
-        ]
+        if name == dossier.about:
+            blocks += [drivers_table(facts, _RANKED), Long("Every assumption", (_ranked(facts), _groups(facts)))]
+        else:
+            blocks.append(Long(f"What {name} hangs on", (drivers_table(facts, _RANKED),)))
     if len(blocks) == 1:
         return Chapter("variance", title, reader, (), dossier.missing.get("rankings", "there is no ranking"))
     return Chapter("variance", title, reader, tuple(blocks))
@@ -222,8 +224,14 @@ def _ranked(facts: Facts) -> Table:
     return table("Every assumption, event and shock, the strongest first", columns, rows)
 
 
+_BY = {"owner": "owner", "source_kind": "kind of source", "acts_on": "part of the plan"}
+
+
 def _groups(facts: Facts) -> Table:
-    rows = [[group["grouping"], group["name"], f"{group['members']}", *_share(group["share"])] for group in facts["groups"]]
+    rows = [
+        [_BY[group["grouping"]], group["name"], f"{group['members']}", *_share(group["share"])]
+        for group in facts["groups"]
+    ]
     return table("Shares by owner, source and part of the plan", ("By", "Which", "Assumptions", "Share"), rows, texts=2)
 
 
@@ -345,20 +353,16 @@ def _function(dossier: Dossier, function: Function, entries: list[Entry]) -> Cha
             one = measured(run, metric, years[0])
             if not all(one[key] == 0 for key in ("p10", "p50", "p90", "operating_plan")) and one["p50"] == one["p50"]:
                 name = capital(metric_name(metric))
-                rows.append(
-                    [Cell(name, link=f"#metric-{metric}"), *_levels(name, one, one["unit"], metric)[1:]]
-                )
+                rows.append([Cell(name, link=f"#metric-{metric}"), *_levels(name, one, one["unit"], metric)[1:]])
         if rows:
-            blocks.append(
-                table(f"Its numbers in {years[0]}", ("", "P10", "P50", "P90", "Operating plan"), rows)
-            )
+            blocks.append(table(f"Its numbers in {years[0]}", ("", "P10", "P50", "P90", "Operating plan"), rows))
     else:
         blocks.append(Words("The plan has no whole fiscal year, so no numbers of a year are told.", "note"))
     targets = ", ".join(target.name for target in dossier.plan.targets if target.metric in function.metrics)
     if targets:
         blocks.append(Words(f"Targets that are about these numbers: {targets}."))
     if own:
-        blocks.append(register_table(own, f"Its assumptions ({len(own)})"))
+        blocks.append(short_table(own, f"Its assumptions ({len(own)})"))
     else:
         blocks.append(Words("No assumption of the plan is used here.", "note"))
     return Chapter(function.key, function.name, function.reader, tuple(blocks))
@@ -382,7 +386,9 @@ def _known(dossier: Dossier, function: Function) -> Iterator[str]:
 def _register(entries: list[Entry]) -> Chapter:
     title, reader = "The register of assumptions", "whoever owns one, and auditors"
     if not entries:
-        return Chapter("register", title, reader, (), "the plan has no assumptions: every number in it is taken as known")
+        return Chapter(
+            "register", title, reader, (), "the plan has no assumptions: every number in it is taken as known"
+        )
     made = register_table(entries, f"Every assumption, event and shock ({len(entries)})")
     return Chapter("register", title, reader, (made,))
 
@@ -412,12 +418,15 @@ def _trace(dossier: Dossier, story: Facts) -> Chapter:
             ]
         )
     how = (
-        "Each metric is worked out, path by path, from the sections of the plan that stand beside it, from the assumptions "
-        "used there, and from the events that act on them. A link leads to the line in the plan at the end of this page."
+        "Each metric is worked out, path by path, from the sections of the plan that stand beside it, from the "
+        "assumptions used there, and from the events that act on them. A link leads to the line in the plan, which "
+        "stands at the end of this page."
     )
     columns = ("Metric", "What it is", "Worked out from", "Asked for by")
     made = table("Metrics on this page, and the lines of the plan that they come from", columns, rows, texts=4)
-    return Chapter("trace", "Where every number comes from", "auditors, and whoever doubts a number", (Words(how), made))
+    return Chapter(
+        "trace", "Where every number comes from", "auditors, and whoever doubts a number", (Words(how), made)
+    )
 
 
 _OVER_TIME = {
@@ -427,48 +436,6 @@ _OVER_TIME = {
 }
 
 
-def _method(dossier: Dossier, story: Facts) -> Chapter:
-    run, plan = story["run"], story["plan"]
-    blocks: list[Block] = [
-        Words("What is simulated", "heading"),
-        Words(
-            f"{plan['name']} was simulated {run['draws']:,} times. On each path every assumption takes one value of its "
-            "distribution, what hangs together moves together, and chance decides on each opportunity, each person and each "
-            "customer, month by month. A path is one way in which the plan may turn out; a probability is a share of paths."
-        ),
-        Words("What the numbers mean", "heading"),
-        Words(
-            "P10, P50 and P90: one path in ten, in two, and nine in ten lie below. 80% safe: four paths in five reach it. "
-            "Operating plan: the spreadsheet at plan values, without chance. Intervals in brackets or below a number are 95% "
-            "intervals of the simulation: with more paths they become narrower. They do not hold what the plan itself may "
-            "have wrong."
-        ),
-        Words("Shares of the variance", "heading"),
-        Words(
-            "How much of the spread of a result an assumption explains. What several explain together is divided among them, "
-            "so that all shares, with random variation and what was not attributed, are 100%. The high and the low fifth are "
-            "the paths on which the assumption is in its highest and in its lowest fifth; the difference is not what moving "
-            "it alone would do, because what hangs together with it moves too."
-        ),
-        Words("Sources", "heading"),
-        Words(
-            f"Distributions are taken wider than stated, by kind of source: {run['source_policy']}. History drifts, and "
-            "people are too sure of themselves. Beside each target stands its probability with sources as stated."
-        ),
-        Words("Limits", "heading"),
-        Words(
-            "The simulation knows what the plan declares, and nothing else: what no assumption, event or shock speaks of does "
-            "not happen on any path. Scenarios, levers and shares tell what the model does, not what the company will do. "
-            "A probability is right if such plans come true that often; only past scores can show it."
-        ),
-        Words("This run", "heading"),
-        Words(
-            f"Seed {run['seed']}; {run['draws']:,} draws and {run['twins']:,} twin paths, detail {run['detail']}; simengine "
-            f"{run['engine_version']}. Digest of the plan as written {run['digest_document']}; of what is simulated "
-            f"{run['digest_simulated']}. The same plan, seed and draws give the same bits."
-        ),
-    ]
-    events = [one["name"] for one in story["events"]]
-    if events:
-        blocks.append(Words(f"Events that may happen: {', '.join(events)}."))
-    return Chapter("method", "Method and limits", "whoever wants to know how far to trust it", tuple(blocks))
+def _method() -> Chapter:
+    # What it says is no finding: it stands in the template.
+    return Chapter("method", "Method and limits", "whoever wants to know how far to trust it", ())

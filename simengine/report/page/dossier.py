@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 
 class Beside(NamedTuple):
-    """A scenario beside the plan: its name, its story, what differs (key, was, now), and when money first differs."""
+    """A scenario beside the plan: its name, its story, and the first month in which spend or people differ, or ""."""
 
     name: str
     story: str
-    changes: tuple[tuple[str, str, str], ...]
     differs_from: str
 
 
@@ -32,7 +31,7 @@ class Dossier:
     Attributes
     ----------
     plan, run : the plan, and its simulation
-    rankings : by target, from `explain.rank`; the first is what the run is about
+    rankings : by target, from `explain.rank`, one for each quantity; the first is what the run is about
     placed : shares of the first ranking, from `explain.impact_and_certainty`
     missed : from `explain.misses`
     triggers : from `explain.triggers`

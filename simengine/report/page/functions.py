@@ -69,7 +69,9 @@ def of_assumptions(plan: Plan) -> dict[str, tuple[str, ...]]:
     causes = {name: [*event.effect] for name, event in plan.events.items()}
     causes |= {name: [*shock.loadings] for name, shock in plan.shocks.items()}
     for name, touched in causes.items():
-        keys = (key for what in touched for key in found.get(what, {} if what in plan.assumptions else {"marketing": 0}))
+        keys = (
+            key for what in touched for key in found.get(what, {} if what in plan.assumptions else {"marketing": 0})
+        )
         found[name] = dict.fromkeys(keys)
     return {name: tuple(found.get(name, ())) or ("finance",) for name in plan.declared}
 
@@ -77,16 +79,11 @@ def of_assumptions(plan: Plan) -> dict[str, tuple[str, ...]]:
 def _function(plan: Plan, path: Path) -> str:
     steps = [str(step) for step in path]
     match steps:
-        case ["base", *_]:
-            return "success"
-        case ["economics", *_]:
-            return "finance"
         case ["team", "roles", role, *_]:
             return "success" if plan.team.roles[role].carries is not None else "sales"
-        case ["team", *_]:
-            return "sales"
-        case ["funnel", "channels", *rest]:
+        case ["funnel", *rest]:
             return "sales" if any(step in _WINNING or step.startswith("discount") for step in rest) else "marketing"
-        case ["funnel", *_]:
-            return "marketing"
-    return ""
+    return _SECTIONS.get(steps[0], "")
+
+
+_SECTIONS = {"base": "success", "economics": "finance", "team": "sales"}

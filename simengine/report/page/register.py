@@ -100,6 +100,23 @@ def _share(value: float) -> str:
     return percent(value, 0) if math.isfinite(value) else ""
 
 
+def short_table(entries: Sequence[Entry], caption: str) -> Table:
+    """Some of a register: their numbers, whose they are, and where they are written."""
+    rows = [
+        (
+            Cell(one.name, one.source),
+            Cell(one.owner or "–"),
+            Cell(one.said or "not in a file", link=one.link),
+            Cell(one.plan, one.unit),
+            *(Cell(level) for level in one.levels),
+            Cell(one.worse, one.hurts),
+        )
+        for one in entries
+    ]
+    columns = ("Assumption", "Owner", "In the plan", "Plan value", "P10", "P50", "P90", "Worse than plan")
+    return table(caption, columns, rows, texts=3)
+
+
 def register_table(entries: Sequence[Entry], caption: str) -> Table:
     """A register as a table; its rows can be filtered by name, owner, source, function and segment."""
     names = {one.key: one.name for one in FUNCTIONS}
@@ -125,7 +142,7 @@ def register_table(entries: Sequence[Entry], caption: str) -> Table:
         texts=5,
         keys=keys,
         notes=(
-            "What could happen is as stated; P10, P50 and P90 are as simulated, after the source policy. Worse than plan: "
-            "the chance of landing on the side that hurts.",
+            "What could happen is as stated; P10, P50 and P90 are as simulated, after the source policy. Worse than "
+            "plan: the chance of landing on the side that hurts.",
         ),
     )

@@ -14,7 +14,7 @@ from simengine.report.page.chapters import Long, Picture, chapters
 from simengine.report.page.dossier import Dossier
 from simengine.report.page.functions import FUNCTIONS
 from simengine.report.page.lines import files
-from simengine.report.page.pictures import Pictures, pictures
+from simengine.report.page.pictures import pictures
 from simengine.report.page.terminal import Words
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def html(dossier: Dossier) -> str:
         functions=FUNCTIONS,
         files=[*files(dossier.plan)],
         overrides=dossier.plan.origin.overrides,
-        **_parts(drawn),
+        **_beside(),
     )
 
 
-def _parts(drawn: Pictures) -> Mapping[str, str]:
+def _beside() -> Mapping[str, str]:
     """The style and the script, as they stand beside the templates."""
     folder = packaged("simengine.report") / "templates"
     return {name: (folder / f"page.{name}").read_text(encoding="utf-8") for name in ("css", "js")}

@@ -20,10 +20,8 @@
     target.closest(".choose").hidden = false;
     target.addEventListener("change", () => {
       all(".headline").forEach((one) => { one.hidden = one.dataset.target !== target.value; });
-      const chosen = target.selectedOptions[0].textContent;
-      const tables = all(".board .of-target");
-      const has = tables.some((one) => one.dataset.name === chosen);
-      tables.forEach((one, place) => { one.hidden = has ? one.dataset.name !== chosen : place !== 0; });
+      const drivers = all(".headline")[target.value].dataset.drivers;
+      all(".board .of-target").forEach((one) => { one.hidden = one.dataset.name !== drivers; });
     });
   }
 
@@ -49,6 +47,24 @@
     form.addEventListener("input", update);
     form.addEventListener("submit", (event) => event.preventDefault());
     update();
+  }
+
+  // Pictures come to life when they come near; on paper, and where that fails, they stand as they were drawn.
+  const data = find("pictures");
+  if (data && window.simengine) {
+    const made = JSON.parse(data.textContent);
+    const wake = (place) => {
+      place.hidden = false;
+      simengine.mount(place, made[place.dataset.picture]).then(
+        () => { place.nextElementSibling.classList.add("paper"); },
+        () => { place.hidden = true; });
+    };
+    const seen = new IntersectionObserver((entries) => entries.forEach((one) => {
+      if (!one.isIntersecting) return;
+      seen.unobserve(one.target);
+      wake(one.target.querySelector(".live"));
+    }), { rootMargin: "400px" });
+    all("figure.picture").forEach((one) => seen.observe(one));
   }
 
   // A link to a line opens the file that holds it; paper has everything open.
