@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from simengine.decide.findings import Gap
+    from simengine.explain.intervals import Floats
     from simengine.plan import Plan
     from simengine.plan.targets import Target
     from simengine.report.page.dossier import Beside, Dossier
@@ -291,7 +292,7 @@ def _measures(run: xr.Dataset) -> list[Target]:
     return [Target.model_construct(name=f"{name} {years[0]}", metric=name, period=years[0], where={}) for name in names]
 
 
-def _values(run: xr.Dataset, measure: Target) -> object:
+def _values(run: xr.Dataset, measure: Target) -> Floats:
     from simengine.results.targets import period_values
 
     return period_values(run, measure.metric, measure.period).values

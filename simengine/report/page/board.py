@@ -341,7 +341,7 @@ def _doubts(dossier: Dossier) -> Iterator[str]:
         share = judged["share"]
         yield (
             f"{percent(share['value'], 0)} ({between(share['lower'], share['upper'], 'fraction')}) of the variance "
-            f"rests on judgment: {judged['members']} assumption{'s' * (judged['members'] != 1)} that no record supports."
+            f"rests on judgment: {judged['members']} assumption{'s' * (judged['members'] != 1)} without a record."
         )
     if math.isfinite(told["typical_p_worse_than_plan"]):
         typical = told["typical_p_worse_than_plan"]
@@ -449,8 +449,8 @@ def _solved(told: Facts) -> Decision:
     after, gain = chosen["probability"], chosen["gain"]
     said = (
         f"Decide {in_short(chosen['levers'])}, for {money(chosen['cost'], currency)}: {target} goes from "
-        f"{chance(before)} to {chance(after)}, by {points(gain['value'])} points ({points_between(gain)}), on paths that had no part in "
-        "the choice."
+        f"{chance(before)} to {chance(after)}, by {points(gain['value'])} points ({points_between(gain)}), on paths "
+        "that had no part in the choice."
     )
     steps = table(f"What {asked} takes", ("Decision", "How much", "By", "Cost"), rows)
     return Decision(said, steps if rows else None)

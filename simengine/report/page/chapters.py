@@ -24,7 +24,7 @@ from simengine.report.solve import solve_tables
 from simengine.report.statistics import Facts, measured
 from simengine.report.tables import capital, written
 from simengine.report.walk import SHOWN, walk_facts, walk_table
-from simengine.report.words import at_most, between, change, goal, interval_of, metric_name, percent, what
+from simengine.report.words import at_most, between, change, goal, interval_of, metric_name, number, percent, what
 from simengine.report.year import has_cash, sells_once, whole_periods
 from simengine.results.outputs import OUTPUTS
 
@@ -115,7 +115,7 @@ def chapters(dossier: Dossier, story: Facts) -> list[Chapter]:
             "Trigger points",
             "whoever watches the plan during the year",
             dossier.missing.get("triggers", ""),
-            None if dossier.triggers is None else lambda: alarm_tables(alarms(dossier.triggers)),
+            None if dossier.triggers is None else lambda: _alarms(dossier),
             Picture("triggers"),
         ),
         _made(
@@ -123,7 +123,7 @@ def chapters(dossier: Dossier, story: Facts) -> list[Chapter]:
             "What changed since last quarter",
             "the board, and whoever owns an assumption that moved",
             dossier.missing.get("walked", ""),
-            None if dossier.walked is None else lambda: walk_table(walk_facts(dossier.walked, SHOWN)),
+            None if dossier.walked is None else lambda: _walked(dossier),
             Picture("walk"),
         ),
         *(_function(dossier, function, entries) for function in FUNCTIONS),
@@ -141,6 +141,16 @@ def _compared(dossier: Dossier) -> Facts:
 def _gap(dossier: Dossier) -> Facts:
     assert dossier.gap is not None
     return gap_facts(dossier.gap)
+
+
+def _alarms(dossier: Dossier) -> RenderableType:
+    assert dossier.triggers is not None
+    return alarm_tables(alarms(dossier.triggers))
+
+
+def _walked(dossier: Dossier) -> RenderableType:
+    assert dossier.walked is not None
+    return walk_table(walk_facts(dossier.walked, SHOWN))
 
 
 def _missed(dossier: Dossier) -> RenderableType:
@@ -185,7 +195,7 @@ def _range(dossier: Dossier, story: Facts) -> Chapter:
             ]
         )
     columns = ("Target", "Probability", "Sources as stated", "80% safe", "P10", "P50", "P90", "Operating plan")
-    blocks: list[Block] = [Picture("fan"), Picture("exceedance"), Picture("cash")]
+    blocks: list[Block] = [Picture("fan"), Picture("exceedance")]
     if rows:
         blocks.append(table("Every target, with 95% intervals", columns, rows))
     else:
@@ -312,27 +322,20 @@ def _capacity(dossier: Dossier, story: Facts) -> Chapter:
         return Chapter("capacity", title, reader, (), "the plan has no people, or no whole fiscal quarter")
     rows = []
     for period in periods:
-        people, ramped = (measured(run, name, period) for name in ("headcount", "ramped"))
-        ready = f"{written(ramped['p10'], '', 'count')}–{written(ramped['p90'], '', 'count')}"
-        rows.append(
-            [
-                Cell(period),
-                Cell(
-                    written(people["p50"], "", "count"),
-                    f"{written(people['p10'], '', 'count')}–{written(people['p90'], '', 'count')}",
-                ),
-                Cell(written(people["operating_plan"], "", "count")),
-                Cell(written(ramped["p50"], "", "count"), ready),
-                Cell(written(ramped["operating_plan"], "", "count")),
-            ]
-        )
+        cells = [Cell(period)]
+        for name in ("headcount", "ramped"):
+            one = measured(run, name, period)
+            cells.append(Cell(number(one["p50"], "count"), between(one["p10"], one["p90"], "count")))
+            cells.append(Cell(number(one["operating_plan"], "count")))
+        rows.append(cells)
     columns = ("", "People (P50, P10–P90)", "Operating plan", "Ramped equivalents (P50, P10–P90)", "Operating plan")
     blocks.append(table("People at the end of each fiscal quarter", columns, rows))
     if made := quarters_table(story, _ALL):
         blocks.append(made)
     if cover := story["coverage"]:
         rows = [
-            [row["name"], *(f"{row[key]:.1f} times" for key in ("coverage", "needed"))] for row in cover["segments"]
+            [Cell(row["name"]), *(Cell(f"{row[key]:.1f} times") for key in ("coverage", "needed"))]
+            for row in cover["segments"]
         ]
         caption = "Opening pipeline by segment, as a multiple of three months' bookings (means)"
         blocks.append(table(caption, ("Segment", "Coverage now", "Needed"), rows))
@@ -346,14 +349,15 @@ def _function(dossier: Dossier, function: Function, entries: list[Entry]) -> Cha
     run = dossier.run
     years = whole_periods(run, "FY{year}")
     own = [entry for entry in entries if function.key in entry.functions]
-    blocks: list[Block] = [Words(function.asks), Picture(f"function-{function.key}")]
+    blocks: list[Block] = [Words(function.asks)]
     if years:
         rows = []
         for metric in _known(dossier, function):
             one = measured(run, metric, years[0])
             if not all(one[key] == 0 for key in ("p10", "p50", "p90", "operating_plan")) and one["p50"] == one["p50"]:
                 name = capital(metric_name(metric))
-                rows.append([Cell(name, link=f"#metric-{metric}"), *_levels(name, one, one["unit"], metric)[1:]])
+                levels = _levels(name, one, one["unit"], metric)[1:]
+                rows.append([Cell(name, link=f"#metric-{metric}"), *map(Cell, levels)])
         if rows:
             blocks.append(table(f"Its numbers in {years[0]}", ("", "P10", "P50", "P90", "Operating plan"), rows))
     else:

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from matplotlib.figure import Figure
+
+from simengine.report.alarms import alarms
+from simengine.report.canvas import title
 from simengine.report.charts import Chart, Switch, portable
-from simengine.report.charts.capacity import capacity_chart, capacity_facts
-from simengine.report.charts.exceedance import exceedance_chart
-from simengine.report.charts.fan import fan_chart
+from simengine.report.charts.board import board_charts
 from simengine.report.charts.runtime import CSS, bundle, script_json, static_svg
 from simengine.report.charts.scenarios import scenarios_chart
-from simengine.report.charts.steps import bridge_chart, composition_chart
-from simengine.report.charts.tornado import tornado_chart
-from simengine.report.compare import compare_facts
-from simengine.report.drivers import drivers
-from simengine.report.exceedance import exceedance_facts
-from simengine.report.fan import fan_facts
+from simengine.report.compare import amounts, compare_facts
 from simengine.report.figures import left_out
+from simengine.report.gap import gap_facts
+from simengine.report.gap import waterfall as gap_waterfall
+from simengine.report.gauges import gauges, no_gauges
+from simengine.report.inline import inline
+from simengine.report.misses import miss_facts
 from simengine.report.page.dossier import Dossier
 from simengine.report.palette import css
-from simengine.report.statistics import Facts
-from simengine.report.year import sells_once, whole_periods
-
-MOST_SEGMENTS = 12
-"""Segments with a fan of their own."""
+from simengine.report.quadrant import quadrant
+from simengine.report.risks import certainty_facts
+from simengine.report.shortfall import no_shortfall, shortfall
+from simengine.report.walk import DRAWN, walk_facts
+from simengine.report.walk import waterfall as walk_waterfall
 
 
 class Shown(NamedTuple):
-    """A picture: its name, what it says, and as SVG for paper and for who allows no script."""
+    """A picture: its name, what it says, as SVG, and whether a script can bring it to life."""
 
     name: str
     title: str
     still: str
+    is_live: bool
 
 
 class Pictures(NamedTuple):
@@ -43,25 +46,30 @@ class Pictures(NamedTuple):
     style: str
 
 
-def pictures(dossier: Dossier, story: Facts) -> Pictures:
+def pictures(dossier: Dossier) -> Pictures:
     """Every picture that the run allows.
 
     Parameters
     ----------
     dossier : what was found
-    story : from `facts.facts`, of its run
 
     Raises
     ------
     SimengineError : what draws them is not installed
     """
-    made = {one.name: one for one in _made(dossier, story)}
-    shown = {name: Shown(name, (first := _first(one)).title, static_svg(first, None)) for name, one in made.items()}
-    return Pictures(shown, _script(made), f"{css()}\n{CSS}")
+    charts: dict[str, Chart | Switch] = dict(board_charts(dossier.run, dossier.ranking))
+    if dossier.compared is not None:
+        charts["scenarios"] = scenarios_chart(compare_facts(dossier.compared))
+    shown = {name: _still(name, one) for name, one in charts.items()}
+    shown |= {
+        name: Shown(name, title(figure), inline(figure, name, bare=True), False) for name, figure in _figures(dossier)
+    }
+    return Pictures(shown, _script(charts), f"{css()}\n{CSS}")
 
 
-def _first(one: Chart | Switch) -> Chart:
-    return one if isinstance(one, Chart) else one.charts[0][1]
+def _still(name: str, made: Chart | Switch) -> Shown:
+    first = made if isinstance(made, Chart) else made.charts[0][1]
+    return Shown(name, first.title, static_svg(first, None), True)
 
 
 def _script(made: Mapping[str, Chart | Switch]) -> str:
@@ -70,58 +78,24 @@ def _script(made: Mapping[str, Chart | Switch]) -> str:
     return f'<script>{bundle()}</script>\n<script type="application/json" id="pictures">{specs}</script>\n'
 
 
-def _made(dossier: Dossier, story: Facts) -> Iterator[Chart | Switch]:
-    run, currency = dossier.run, str(story["plan"]["currency"])
-    missing = left_out(run, dossier.ranking)
-    yield _fans(dossier)
-    if story["targets"]:
-        yield from _switched("exceedance", "Target", _by_target(dossier, story), lambda one: exceedance_chart(*one))
-    ranked = {} if "tornado" in missing else dossier.rankings
-    yield from _switched(
-        "tornado",
-        "Target",
-        {name: (drivers(ranking, run), _named("tornado", i)) for i, (name, ranking) in enumerate(ranked.items())},
-        lambda one: tornado_chart(*one),
-    )
-    if story["made_of"] and not sells_once(run):
-        yield bridge_chart(story["made_of"], currency)
-    if story["composition"] and "composition" not in missing:
-        yield composition_chart(story["composition"], currency)
-    if whole_periods(run, "FY{year}-Q{quarter}") and (run["headcount"] != 0).any():
-        yield capacity_chart(capacity_facts(run))
-    if dossier.compared is not None:
-        yield scenarios_chart(compare_facts(dossier.compared))
-
-
-def _named(name: str, place: int) -> str:
-    return f"{name}-{place}" if place else name
-
-
-def _fans(dossier: Dossier) -> Chart | Switch:
-    """The company's fan, and that of each segment."""
-    segments = [str(name) for name in dossier.run["segment"].values]
-    company = fan_chart(fan_facts(dossier.run))
-    if not 1 < len(segments) <= MOST_SEGMENTS:
-        return company
-    own = [(name, fan_chart(fan_facts(dossier.run, name), f"fan-{i}")) for i, name in enumerate(segments, start=1)]
-    return Switch("fan", "Of", (("the company", company), *own))
-
-
-def _by_target(dossier: Dossier, story: Facts) -> dict[str, tuple[Facts, str]]:
-    found = {}
-    for target in sorted(story["targets"], key=lambda one: one["name"] != dossier.about):
-        if not target["criterion"] and target["p10"] < target["p90"]:
-            name = target["name"]
-            found[name] = (exceedance_facts(dossier.run, name), _named("exceedance", len(found)))
-    return found
-
-
-def _switched(
-    name: str, label: str, given: Mapping[str, tuple[Facts, str]], draw: Callable[[tuple[Facts, str]], Chart]
-) -> Iterator[Chart | Switch]:
-    """One picture of each thing, of which the reader chooses one; none where there is no thing."""
-    made = tuple((key, draw(one)) for key, one in given.items())
-    if len(made) == 1:
-        yield made[0][1]
-    elif made:
-        yield Switch(name, label, made)
+def _figures(dossier: Dossier) -> Iterator[tuple[str, Figure]]:
+    """What is drawn, and does not move."""
+    run, ranking = dossier.run, dossier.ranking
+    if ranking is not None and dossier.placed is not None and "certainty" not in left_out(run, ranking):
+        yield "certainty", quadrant(run, certainty_facts(dossier.placed, ranking))
+    if dossier.missed is not None:
+        of_miss = miss_facts(dossier.missed, run)
+        if not no_shortfall(of_miss):
+            yield "misses", shortfall(run, of_miss)
+    if dossier.compared is not None and dossier.compared.sizes["measure"]:
+        yield "amounts", amounts(compare_facts(dossier.compared), dossier.compared)
+    if dossier.gap is not None:
+        told, header = gap_facts(dossier.gap), dossier.plan.plan
+        if told["bridge"]:
+            yield "gap", gap_waterfall(told, f"{header.name} {header.version}".strip())
+    if dossier.triggers is not None:
+        alarming = alarms(dossier.triggers)
+        if not no_gauges(alarming):
+            yield "triggers", gauges(run, alarming)
+    if dossier.walked is not None:
+        yield "walk", walk_waterfall(walk_facts(dossier.walked, DRAWN), run)

@@ -37,7 +37,7 @@ def html(dossier: Dossier) -> str:
     """
     environment = _environment()
     story = facts(dossier.run)
-    drawn = pictures(dossier, story)
+    drawn = pictures(dossier)
     template = environment.get_template("page.html.j2")
     return template.render(
         plan=story["plan"],

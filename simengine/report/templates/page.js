@@ -64,7 +64,7 @@
       seen.unobserve(one.target);
       wake(one.target.querySelector(".live"));
     }), { rootMargin: "400px" });
-    all("figure.picture").forEach((one) => seen.observe(one));
+    all("figure.picture:has(.live)").forEach((one) => seen.observe(one));
   }
 
   // A link to a line opens the file that holds it; paper has everything open.
