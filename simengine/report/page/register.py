@@ -17,6 +17,8 @@ from simengine.report.page.functions import FUNCTIONS, of_assumptions
 from simengine.report.page.lines import of_assumption
 from simengine.report.words import percent
 
+_SMALL = 9.95
+"""Counts below it have three digits: 0.088 meetings an hour are not 0.1."""
 _HURTS = {"low": "low hurts", "high": "high hurts", "both": "both sides hurt"}
 
 
@@ -77,6 +79,8 @@ def register(plan: Plan) -> list[Entry]:
 
 
 def _number(value: float, unit: str, currency: str) -> str:
+    if unit.startswith("count") and abs(value) < _SMALL:
+        return f"{value:.3g}".replace("-", "−")
     return cell(Figure(value, unit), currency)
 
 
@@ -123,13 +127,13 @@ def register_table(entries: Sequence[Entry], caption: str) -> Table:
     rows = [
         (
             Cell(one.name, one.note),
-            Cell(one.law, one.unit),
+            Cell(one.law),
             Cell(one.source, one.reference),
             Cell(one.owner or "–", ", ".join(names[key] for key in one.functions)),
             Cell(one.said or "not in a file", link=one.link),
-            Cell(one.plan, one.hurts),
-            *(Cell(level) for level in one.levels),
-            Cell(one.worse),
+            Cell(one.plan, one.unit),
+            Cell(one.levels[1], " to ".join(filter(None, (one.levels[0], one.levels[2])))),
+            Cell(one.worse, one.hurts),
         )
         for one in entries
     ]
@@ -137,7 +141,7 @@ def register_table(entries: Sequence[Entry], caption: str) -> Table:
     columns = ("Assumption", "What could happen", "Source", "Owner", "In the plan")
     return table(
         caption,
-        (*columns, "Plan value", "P10", "P50", "P90", "Worse than plan"),
+        (*columns, "Plan value", "P50, P10 to P90", "Worse than plan"),
         rows,
         texts=5,
         keys=keys,

@@ -71,7 +71,7 @@
   const open = () => {
     const place = location.hash && find(decodeURIComponent(location.hash.slice(1)));
     for (let one = place && place.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
-    if (place) place.scrollIntoView({ block: "center" });
+    if (place) place.scrollIntoView({ block: place.matches("li, tr *") ? "center" : "start" });
   };
   addEventListener("hashchange", open);
   open();
