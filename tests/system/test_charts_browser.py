@@ -97,9 +97,9 @@ def test_a_switch_is_reached_by_keyboard(page, charts):
     page.locator("#exceedance select").focus()
     page.keyboard.press("ArrowDown")
     second = charts["exceedance"].charts[1][1]
-    page.wait_for_function(
-        f"document.querySelector('#exceedance svg').getAttribute('aria-label') !== {script_json(charts['exceedance'].charts[0][1].alt)}"
-    )
+    first = script_json(charts["exceedance"].charts[0][1].alt)
+    changed = f"document.querySelector('#exceedance svg').getAttribute('aria-label') !== {first}"
+    page.wait_for_function(changed)
     assert page.locator("#exceedance svg").get_attribute("aria-label") == second.alt
     assert page.locator("#exceedance .sim-title").inner_text() == " ".join(second.title.split())
 
