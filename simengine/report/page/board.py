@@ -37,7 +37,7 @@ from simengine.report.words import (
 )
 from simengine.results.targets import at
 
-DRIVERS, QUARTERS = 5, 4
+DRIVERS, QUARTERS, CHOICES = 5, 4, 8
 """Rows on page one."""
 
 
@@ -114,6 +114,17 @@ class Board:
     cash: tuple[str, ...]
     decision: Decision
     belief: tuple[str, ...]
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether paper needs a smaller type for all of it to stand on one page."""
+        rows = 0 if self.decision.steps is None else len(self.decision.steps.rows)
+        words = [*self.doubts, *self.belief, self.decision.said, *(one.asks + one.name for one in self.headlines[:1])]
+        return rows > _FEW or sum(map(len, words)) > _WORDS
+
+
+_FEW, _WORDS = 3, 1_300
+"""Choices, and signs, that page one has room for in its usual type."""
 
 
 def board(dossier: Dossier, told: Facts) -> Board:
@@ -476,10 +487,12 @@ def _best(dossier: Dossier) -> Decision:
                 Cell(beside.differs_from or "–"),
             ]
         )
+    left_out = len(rows) - CHOICES
     steps = table(
         f"Each scenario beside the plan: {target}",
         ("Scenario", "Probability", "Change", "More S&M spend", "Decide before"),
-        rows,
+        rows[:CHOICES],
+        notes=[f"{left_out} more stand under Scenarios side by side."] if left_out > 0 else [],
     )
     return Decision(_in_words(dossier.scenarios, compared, target), steps)
 
