@@ -29,7 +29,9 @@ def hostile(text: str) -> str:
         .replace("owner: Marketing", f"owner: {quoted(BRACES)}\n    note: {quoted(SCRIPT)}")
         .replace("owner: CRO", f"owner: {quoted(HEBREW)}")
         .replace("owner: HR", f"owner: {quoted(LONG)}")
-        .replace('reference: "CRM export, opportunities.csv"', f"reference: {quoted('</script><script>alert(3)</script>')}")
+        .replace(
+            'reference: "CRM export, opportunities.csv"', f"reference: {quoted('</script><script>alert(3)</script>')}"
+        )
     )
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.report.pages import ATTRIBUTE, BRACES, HEBREW, LONG, SCRIPT, TINY, hostile, stored
 
 from simengine.cli.gathered import dossier
 from simengine.errors import SimengineError
@@ -16,6 +15,7 @@ from simengine.report.page.chapters import chapters
 from simengine.report.page.functions import of_assumptions
 from simengine.report.page.lines import files, of_assumption, of_target
 from simengine.report.words import between, percent
+from tests.report.pages import ATTRIBUTE, BRACES, HEBREW, LONG, SCRIPT, TINY, hostile, stored
 
 
 class Text(HTMLParser):
@@ -159,8 +159,12 @@ def without_targets(text):
 def sells_once(text):
     text = text.replace("customer_type: smb}", "customer_type: smb, sells: once}")
     text = re.sub(r"\nbase:.*?\n\n", "\n", text, flags=re.DOTALL)
-    text = re.sub(r"targets:.*?\n\n", "targets: [{name: sales, metric: bookings, period: FY2027, at_least: 1_000_000}]\n\n",
-                  text, flags=re.DOTALL)
+    text = re.sub(
+        r"targets:.*?\n\n",
+        "targets: [{name: sales, metric: bookings, period: FY2027, at_least: 1_000_000}]\n\n",
+        text,
+        flags=re.DOTALL,
+    )
     text = re.sub(r"  renewal\.smb:.*?owner: CS\n", "", text, flags=re.DOTALL)
     return text.replace(", renewal.smb: 0.4", ", win_rate.smb: 0.4")
 
