@@ -123,7 +123,7 @@ class Board:
         return rows > _FEW or sum(map(len, words)) > _WORDS
 
 
-_FEW, _WORDS = 3, 1_300
+_FEW, _WORDS = 3, 1_060
 """Choices, and signs, that page one has room for in its usual type."""
 
 
@@ -434,8 +434,8 @@ def decision(dossier: Dossier) -> Decision:
     if dossier.compared is not None:
         return _best(dossier)
     return Decision(
-        "No choice is put before the board: no scenario was simulated beside the plan, and none was solved for. "
-        f"{capital(dossier.missing.get('solved', ''))}."
+        "No choice is put before the board: no scenario stands beside the plan, and none was solved for"
+        f"{f' ({why})' if (why := dossier.missing.get('solved')) else ''}."
     )
 
 

@@ -18,6 +18,7 @@ class Cell(NamedTuple):
     bar : share of the cell's width that a bar behind it fills; None for no bar
     places : further links, each its words and where it leads
     anchor : name by which other links lead here
+    faint : whether it cannot be told from nothing
     """
 
     text: str
@@ -26,6 +27,7 @@ class Cell(NamedTuple):
     bar: float | None = None
     places: tuple[tuple[str, str], ...] = ()
     anchor: str = ""
+    faint: bool = False
 
 
 Content = Cell | str
@@ -44,6 +46,7 @@ class Table:
     notes : lines below it
     keys : of each row the words by which it can be filtered; none where it cannot
     whole : whether the last row is a sum
+    titled : whether a heading above it says what the caption says
     """
 
     caption: str
@@ -53,6 +56,7 @@ class Table:
     notes: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     whole: bool = False
+    titled: bool = False
 
 
 def table(

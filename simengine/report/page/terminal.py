@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from rich.console import Console, Group, RenderableType
@@ -30,14 +31,14 @@ def told(shown: RenderableType, caption: str) -> Iterator[Words | Table]:
     shown : headings, texts, notes and tables
     caption : of a table before any heading; one below a heading has it as its caption
     """
-    heading = caption
+    heading, is_said = caption, False
     for part in _flat(shown):
         if isinstance(part, Words):
             if part.kind == "heading":
-                heading = part.text
+                heading, is_said = part.text, True
             yield part
         else:
-            yield _table(part, heading)
+            yield replace(_table(part, heading), titled=is_said)
 
 
 def _flat(shown: object) -> Iterator[Words | TerminalTable]:
@@ -75,7 +76,11 @@ def _table(made: TerminalTable, caption: str) -> Table:
 
 def _cell(content: object) -> Cell:
     first, _, second = _plain(content).partition("\n")
-    return Cell(first.strip(), " ".join(second.split()))
+    return Cell(first.strip(), " ".join(second.split()), faint=isinstance(content, Text) and _is_dim(content))
+
+
+def _is_dim(content: Text) -> bool:
+    return "dim" in str(content.style) or any(one.start == 0 and "dim" in str(one.style) for one in content.spans)
 
 
 def _plain(content: object) -> str:
