@@ -5,6 +5,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from rich.console import Group
+from rich.text import Text as Line
 
 from simengine.cli.gathered import dossier
 from simengine.errors import SimengineError
@@ -14,6 +16,9 @@ from simengine.report.page.board import board
 from simengine.report.page.chapters import chapters
 from simengine.report.page.functions import of_assumptions
 from simengine.report.page.lines import files, of_assumption, of_target
+from simengine.report.page.terminal import told
+from simengine.report.tables import heading, note, under
+from simengine.report.tables import table as made_table
 from simengine.report.words import between, percent
 from tests.report.pages import ATTRIBUTE, BRACES, HEBREW, LONG, SCRIPT, TINY, hostile, stored
 
@@ -241,3 +246,17 @@ def test_what_was_solved_for_is_what_is_asked(found):
     assert "sellers +2, for $120k" in decision.said
     assert "40.0% (39.0–41.0%) to 81.0% (80.0–82.0%)" in decision.said
     assert [cell.text for cell in decision.steps.rows[0]] == ["sellers", "+2", "2027-01", "$120k"]
+
+
+def test_the_words_of_a_terminal_become_tables_and_paragraphs():
+    made = made_table("name", "share")
+    made.add_row("rate", under("12%", "10–14%"))
+    made.add_row("cost", under("1%", "", "dim"))
+    shown = Group(heading("What it hangs on"), Line("A sentence."), made, note("A note."))
+    title, words, rows, last = told(shown, "unused")
+    assert (title.text, title.kind) == ("What it hangs on", "heading")
+    assert (words.kind, last.kind) == ("plain", "note")
+    assert (rows.caption, rows.titled, rows.columns, rows.texts) == ("What it hangs on", True, ("name", "share"), 1)
+    assert [cell.text for cell in rows.rows[0]] == ["rate", "12%"]
+    assert [cell.under for cell in rows.rows[0]] == ["", "10–14%"]
+    assert [row[1].faint for row in rows.rows] == [False, True]
