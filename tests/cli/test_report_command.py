@@ -28,7 +28,7 @@ def test_a_browser_that_fails_is_told_in_its_words(tmp_path):
     browser = tmp_path / "chromium"
     browser.write_text("#!/bin/sh\necho 'no display' >&2\nexit 1\n")
     browser.chmod(0o755)
-    with pytest.raises(printing.SimengineError, match="did not print the page.*It said: no display"):
+    with pytest.raises(printing.SimengineError, match=r"did not print the page.*It said: no display"):
         printing.print_page(str(browser), "<p>")
 
 
