@@ -55,7 +55,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def print_json(document: object) -> None:
     """Print `document` as JSON; a number that is not finite becomes null."""
-    click.echo(json.dumps(finite(document), allow_nan=False, ensure_ascii=False, indent=2))
+    click.echo(json_text(document), nl=False)
+
+
+def json_text(document: object) -> str:
+    """`document` as JSON, with a line end; a number that is not finite becomes null."""
+    return json.dumps(finite(document), allow_nan=False, ensure_ascii=False, indent=2) + "\n"
 
 
 def finite(value: Any) -> Any:
