@@ -30,8 +30,12 @@ _SECTIONS = {
     "Set up": ("warmup", "completion"),
 }
 """Commands by what one does with them, in the order of use."""
-# A keyword of Python cannot name a file.
-_COMMANDS = {name: f"simengine.cli.{name}{'_' if name == 'import' else ''}" for names in _SECTIONS.values() for name in names}
+_COMMANDS = {
+    # A keyword of Python cannot name a file.
+    name: f"simengine.cli.{name}{'_' if name == 'import' else ''}"
+    for names in _SECTIONS.values()
+    for name in names
+}
 COMPLETE = "_SIMENGINE_COMPLETE"
 """What a shell sets in the environment where it asks what may come next."""
 

@@ -99,7 +99,7 @@ class Page(Figure):
     def _repr_png_(self) -> tuple[bytes, dict[str, int | str]]:
         # A picture of letters as shapes (SVG) is three times as large, and letters as text need our font.
         out = BytesIO()
-        with _style():
+        with figure_style():
             self.savefig(out, format="png", dpi=DPI)
         return out.getvalue(), {"width": _WIDTH_ON_PAGE, "alt": title(self)}
 
