@@ -17,13 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from simengine.report.palette import LIGHT
 from simengine.report.words import number, shortened
 from simengine.units import MONTHS_PER_YEAR, month_number
 
-# After Okabe and Ito: told apart with every common colour vision. Vermilion and green are darker, to write in.
-BLUE, SKY, ORANGE, VERMILION, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#C24E00", "#007A58"
-YELLOW, PURPLE = "#F0E442", "#B4699A"
-INK, SOFT, FAINT, PALE = "#222222", "#5f6670", "#b8bec7", "#e6e9ed"
+PAPER, INK, SOFT, GREY, FAINT, PALE, BLUSH = (
+    LIGHT[name] for name in ("paper", "ink", "soft", "grey", "faint", "pale", "blush")
+)
+BLUE, SKY, ORANGE, VERMILION, GREEN, YELLOW, PURPLE = (
+    LIGHT[name] for name in ("blue", "sky", "orange", "vermilion", "green", "yellow", "purple")
+)
 
 WIDTH, HEIGHT, DPI = 10.0, 5.6, 150
 """Inches, and dots per inch of the PNG."""
@@ -76,7 +79,7 @@ def page(
     title: str, subtitle: str, source: str, *, left: float, right: float, bottom: float = 0.15
 ) -> tuple[Figure, Axes]:
     """Start a figure; `left`, `right` and `bottom` are the margins around its axes in fractions of the page."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), facecolor="white")
+    figure = Figure(figsize=(WIDTH, HEIGHT), facecolor=PAPER)
     figure.set_label(title)
     lines = textwrap.wrap(title, _TITLE_WIDTH)
     figure.text(0.03, 0.965, "\n".join(lines), size=15, weight="bold", color=INK, va="top", linespacing=1.2)
@@ -170,7 +173,7 @@ def write(axes: Axes, labels: Sequence[tuple[float, Label]]) -> list[float]:
     low, high = sorted(axes.get_ylim())
     line = line_of(axes)
     places = apart([label.y for _, label in labels], line, low + line / 2, high - line / 2)
-    halo = [withStroke(linewidth=3, foreground="white")]
+    halo = [withStroke(linewidth=3, foreground=PAPER)]
     for (x, label), y in zip(labels, places, strict=True):
         weight = "bold" if label.bold else "normal"
         axes.text(x, y, label.text, color=label.color, size=TEXT, weight=weight, va="center", path_effects=halo)

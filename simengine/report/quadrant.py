@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simengine.report.canvas import (
     BLUE,
+    BLUSH,
     FAINT,
     INK,
     PALE,
@@ -56,7 +57,7 @@ def quadrant(ds: xr.Dataset, told: Facts) -> Figure:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share, 0)))
     axes.grid(axis="y", color=PALE, linewidth=0.8)
     if high:
-        axes.fill_between([0, 1], min(high), 1.08 * top, color="#fbeee6", linewidth=0, zorder=0)
+        axes.fill_between([0, 1], min(high), 1.08 * top, color=BLUSH, linewidth=0, zorder=0)
         axes.text(0.98, 1.06 * top, "watch list", size=TEXT, color=VERMILION, ha="right", va="top")
         axes.axhline(min(high), color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
     for place, level in enumerate(COLUMNS):

@@ -15,6 +15,7 @@ from simengine.report.canvas import (
     FAINT,
     INK,
     PALE,
+    PAPER,
     SKY,
     SOFT,
     TEXT,
@@ -79,7 +80,7 @@ def shortfall(ds: xr.Dataset, told: Facts) -> Figure:
         axes.plot(x, curves[name], color=color, linewidth=2.2)
     axes.plot(x, curves["plan"], color=INK, linewidth=1.4, linestyle=(0, (4, 2.5)))
     axes.plot([-0.2, last], [told["threshold"]] * 2, color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
-    axes.plot([last], [told["threshold"]], "D", color=SOFT, markersize=7, markeredgecolor="white", clip_on=False)
+    axes.plot([last], [told["threshold"]], "D", color=SOFT, markersize=7, markeredgecolor=PAPER, clip_on=False)
     said = {"hits": ("hits", BLUE), "typical": ("misses", VERMILION), "plan": ("plan", INK)}
     for name, (words, color) in said.items():
         if math.isfinite(curves[name][-1]):
@@ -133,7 +134,7 @@ def _mark(axes: Axes, told: Facts, typical: Floats) -> None:
     place = [row["name"] for row in told["months"]].index(told["visible_from"])
     axes.axvline(place, color=VERMILION, linewidth=1)
     if math.isfinite(typical[place]):
-        axes.plot([place], [typical[place]], "o", color=VERMILION, markersize=7, markeredgecolor="white", zorder=5)
+        axes.plot([place], [typical[place]], "o", color=VERMILION, markersize=7, markeredgecolor=PAPER, zorder=5)
     late = place > (len(told["months"]) - 1) / 2
     beside: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "right" if late else "left"}
     axes.text(place, 1.015, "stands out", size=TEXT, color=VERMILION, va="bottom", **beside)

@@ -46,7 +46,7 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
     subtitle = (
         f"{told['statistic'].capitalize()} {about} where an assumption turns out low or high; its share of the doubt"
     )
-    figure, axes = page(_finding(rows[0], about, unit), subtitle, source(ds), left=0.27, right=0.28)
+    figure, axes = page(tornado_finding(told), subtitle, source(ds), left=0.27, right=0.28)
 
     centre: float = told["mean"] if told["mean"] is not None else told["p50"]
     low, high = (np.array([row[f"metric_{end}_fifth"]["value"] for row in rows]) for end in ("bottom", "top"))
@@ -72,15 +72,21 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
     return figure
 
 
-def _finding(first: Facts, about: str, unit: str) -> str:
+def tornado_finding(told: Facts) -> str:
+    """Which assumption moves the result most, and by how much, as far as that can be told."""
+    first, about = told["assumptions"][0], f"{metric_name(told['metric'])} {told['period']}"
     if not first["distinguishable"]:
         return f"No single assumption moves {about} by more than chance"
-    return f"{first['name']} moves {about} most, by {distance(abs(first['swing']['value']), unit)}"
+    return f"{first['name']} moves {about} most, by {distance(abs(first['swing']['value']), told['unit'])}"
+
+
+def event_ends(row: Facts) -> str:
+    """What the lowest and the highest fifth of an event are; nothing for another assumption."""
+    return f" ({row['bottom_fifth_is']}/{row['top_fifth_is']})" if row["bottom_fifth_is"] else ""
 
 
 def _name(row: Facts) -> str:
-    """The name of a row; of an event also what its lowest and its highest fifth are."""
-    ends = f" ({row['bottom_fifth_is']}/{row['top_fifth_is']})" if row["bottom_fifth_is"] else ""
+    ends = event_ends(row)
     return shortened(row["name"], _NAME - len(ends)) + ends
 
 
