@@ -50,11 +50,26 @@ class Label(NamedTuple):
 
 
 @contextmanager
-def _style() -> Iterator[None]:
-    """Our own look, whatever the user's style: a dollar sign starts no formula, the same figure is the same file."""
+def figure_style(*, as_text: bool = False) -> Iterator[None]:
+    """Our own look, whatever the user's style: a dollar sign starts no formula, the same figure is the same file.
+
+    `as_text` keeps words in SVG as words; otherwise they are outlines, which look the same wherever they are seen.
+    """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"text.parse_math": False, "svg.hashsalt": "simengine"})
+        matplotlib.rcParams.update(
+            {
+                "text.parse_math": False,
+                "svg.hashsalt": "simengine",
+                "text.color": INK,
+                "axes.labelcolor": INK,
+                "axes.edgecolor": INK,
+                "xtick.color": INK,
+                "ytick.color": INK,
+            }
+        )
+        if as_text:
+            matplotlib.rcParams["svg.fonttype"] = "none"
         with warnings.catch_warnings():
             # A sign that the font lacks is drawn as a box, which says as much.
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
@@ -66,7 +81,7 @@ def drawn(make: Callable[_P, Figure]) -> Callable[_P, Figure]:
 
     @wraps(make)
     def draw(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
-        with _style():
+        with figure_style():
             figure = make(*args, **kwargs)
             # Ticks come into being when they are first drawn, and keep their style then.
             figure.draw_without_rendering()
@@ -224,7 +239,7 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write `name.png` (150 dpi) and `name.svg` into `folder`; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
-    with _style():
+    with figure_style():
         figure.savefig(png, dpi=DPI)
         figure.savefig(svg, metadata={"Date": None, "Title": title(figure)})
     return png, svg

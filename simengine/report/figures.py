@@ -67,11 +67,13 @@ def left_out(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, str]:
 
 
 def _no_curve(ds: xr.Dataset) -> str:
-    if not ds.sizes["target"]:
-        return "the plan has no target"
-    name = headline(ds)
-    still = _still(ds["target_value"].sel(target=name).values)
-    return f"{what(target_facts(ds, name))} is {still} on every path" if still else ""
+    return no_curve(ds, headline(ds)) if ds.sizes["target"] else "the plan has no target"
+
+
+def no_curve(ds: xr.Dataset, target: str) -> str:
+    """Why a target has no exceedance curve; empty where it has one."""
+    still = _still(ds["target_value"].sel(target=target).values)
+    return f"{what(target_facts(ds, target))} is {still} on every path" if still else ""
 
 
 def _no_shares(ds: xr.Dataset, ranking: xr.Dataset | None) -> str:

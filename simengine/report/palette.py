@@ -21,7 +21,7 @@ LIGHT = {
     "blush": "#fbeee6",
     "blue": "#0067a8",
     "sky": "#3d97d3",
-    "green": "#00835f",
+    "green": "#00856a",
     "orange": "#c98200",
     "vermilion": "#a83a00",
     "yellow": "#9c9300",

@@ -14,6 +14,7 @@ from simengine.report.canvas import (
     BLUE,
     BLUSH,
     FAINT,
+    GREY,
     INK,
     PALE,
     SOFT,
@@ -87,7 +88,7 @@ def _column(axes: Axes, place: int, rows: list[Facts]) -> None:
     named = []
     for row in rows:
         share, is_high = row["share"], row["impact"] == "high"
-        color = VERMILION if row["watch"] else BLUE if is_high else FAINT
+        color = VERMILION if row["watch"] else BLUE if is_high else GREY
         above = 3 if is_high else 2
         axes.plot([x, x], [max(0.0, share["lower"]), share["upper"]], color=color, linewidth=1.5, zorder=above)
         axes.plot(x, share["value"], "o", color=color, markersize=6, zorder=above)

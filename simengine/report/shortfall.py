@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from simengine.report.canvas import (
     BLUE,
-    FAINT,
+    GREY,
     INK,
     PALE,
     PAPER,
@@ -153,7 +153,7 @@ def _way(axes: Axes, told: Facts, currency: str) -> None:
     rest = [(words, {"value": part}) for words, part in together(told, movement, moved)]
     rest.append(("random variation", movement["random_variation"]))
     rows = [(_mover(row, known[row["name"]], currency), row["share"], SKY) for row in moved]
-    rows += [((words, ""), part, SOFT if words == "random variation" else FAINT) for words, part in rest]
+    rows += [((words, ""), part, SOFT if words == "random variation" else GREY) for words, part in rest]
     sizes = [part.get("upper", part["value"]) for _, part, _ in rows]
     widest = max((size for size in sizes if math.isfinite(size)), default=1.0)
     axes.set_xlim(room(min(0.0, *(part["value"] for _, part, _ in rows)), widest, 0.0, 0.12))

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from simengine.report.canvas import (
     BLUE,
-    FAINT,
+    GREY,
     INK,
     ORANGE,
     SKY,
@@ -51,7 +51,7 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
     centre: float = told["mean"] if told["mean"] is not None else told["p50"]
     low, high = (np.array([row[f"metric_{end}_fifth"]["value"] for row in rows]) for end in ("bottom", "top"))
     for ends, color in ((low, ORANGE), (high, BLUE)):
-        colors = [color if row["distinguishable"] else FAINT for row in rows]
+        colors = [color if row["distinguishable"] else GREY for row in rows]
         axes.barh(np.arange(len(rows)), ends - centre, left=centre, color=colors, height=0.6)
     for place, pair in enumerate(zip(low, high, strict=True)):
         _outside(axes, min(*pair, centre), place, number(min(pair), unit), rightward=False)
@@ -99,7 +99,7 @@ def _shares(axes: Axes, rows: list[Facts], places: list[float]) -> None:
     axes.text(0, 1.015, "share of variance", transform=axes.transAxes, size=TEXT, va="bottom", color=INK)
     for row, place in zip(rows, places, strict=True):
         share, is_told = row["share"], row["distinguishable"]
-        color = FAINT if not is_told else SOFT if place == places[-1] else SKY
+        color = GREY if not is_told else SOFT if place == places[-1] else SKY
         axes.barh(place, max(0.0, share["value"]), color=color, height=0.6)
         upper = max(0.0, share["upper"])
         axes.plot([max(0.0, share["lower"]), upper], [place, place], color=INK, linewidth=1)

@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from simengine.cli.steps import by_certainty, ranked
 from simengine.errors import SimengineError
 from simengine.explain import misses, rank
-from simengine.report.canvas import BLUE, FAINT, INK, SOFT, VERMILION, end_of, save, title
+from simengine.report.canvas import BLUE, GREY, INK, SOFT, VERMILION, end_of, save, title
 from simengine.report.facts import headline, target_facts
 from simengine.report.figures import board, bridge, cash, exceedance, fan, left_out, parts, tornado
 from simengine.report.gauges import gauges, no_gauges
@@ -395,7 +395,7 @@ def test_tornado_is_grey_where_the_share_is_indistinct_from_zero():
     names = [str(name) for name in ranking["assumption"].values]
     assert len(bars) == 2 * len(ASSUMPTIONS)
     for series in (bars[: len(names)], bars[len(names) :]):
-        grey = [to_hex(bar.get_facecolor()) == FAINT for bar in series]
+        grey = [to_hex(bar.get_facecolor()) == GREY for bar in series]
         assert grey == (~ranking["distinguishable"].values).tolist()
     assert "slip_months.ae" in np.array(names)[~ranking["distinguishable"].values]
 

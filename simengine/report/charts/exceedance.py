@@ -82,7 +82,7 @@ def _layers(name: str, told: Facts) -> list[Spec]:
     x: Spec = {
         "type": "quantitative",
         "scale": scale("x"),
-        "axis": axis("x", grid=True, title=f"{'at least' if told['at_least'] else 'at most'}"),
+        "axis": axis("x", title=f"{what(told['target'])} {'at least' if told['at_least'] else 'at most'}"),
     }
     y: Spec = {"type": "quantitative", "scale": scale("y"), "axis": axis("y", ticks=5)}
     kinds = colored("kind", _KINDS)

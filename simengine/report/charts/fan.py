@@ -13,6 +13,7 @@ from simengine.report.charts.grammar import (
     GREEN,
     HEIGHT,
     INK,
+    LINE,
     PAPER,
     SOFT,
     VERMILION,
@@ -34,6 +35,8 @@ from simengine.report.words import between, money, number, percent, shortened
 
 _MONTHS = "['Jan','Feb','Mar','Apr','May','Jun','Jul','Aug','Sep','Oct','Nov','Dec']"
 _KINDS = {"middle": BLUE, "band": SOFT, "plan": INK, "target": VERMILION, "commit": GREEN}
+_SIGN = 1 / 88
+"""Width of a sign as a share of the axis, on a page of usual width."""
 _SHAPES = {**dict.fromkeys(_KINDS, "circle"), "target": "diamond"}
 
 
@@ -45,6 +48,7 @@ def fan_chart(told: Facts, name: str = "fan") -> Chart:
     low, high = room(min(values), max(values), 0.06, 0.1)
     for end, place in zip(ends, heights([end["y"] for end in ends], low, high), strict=True):
         end["place"] = place
+    _place(told, goals, low, high)
     last = len(rows) - 1
     params = [
         *axis_params("y", told["unit"], low, high),
@@ -99,42 +103,56 @@ def _ends(told: Facts) -> Rows:
 
 
 def _goals(told: Facts) -> Rows:
-    """A target and what can be committed to, at the end of its period; words begin where the fan is not in the way."""
+    """A target at the end of its period, and what can be committed to instead of the first one."""
     rows: Rows = []
     unit, length = told["unit"], len(told["levels"][told["middle"]])
-    for goal in told["goals"]:
-        if not 0 < goal["month"] < length:
-            continue
+    inside = [goal for goal in told["goals"] if 0 < goal["month"] < length]
+    for goal in inside:
         chance, said = percent(goal["probability"]["value"]), shortened(goal["name"], 24)
         spanned = between(goal["probability"]["lower"], goal["probability"]["upper"], "fraction")
+        asked = number(bound(goal), unit, trim=True)
         rows.append(
             {
                 "kind": "target",
                 "t": goal["month"],
                 "y": bound(goal),
-                "text": f"{said} {number(bound(goal), unit, trim=True)}: {chance}",
-                "told": f"{goal['name']}: {number(bound(goal), unit, trim=True)}",
+                "text": f"{said} {asked}: {chance}",
+                "told": f"{goal['name']}: {asked}",
                 "chance": f"{chance} ({spanned})",
             }
         )
+    for goal in inside[:1]:
         commit = goal["commit"]
         if math.isfinite(commit["value"]):
-            safe = percent(commit["confidence"], 0)
+            span = between(commit["lower"], commit["upper"], unit)
             rows.append(
                 {
                     "kind": "commit",
                     "t": goal["month"],
                     "y": commit["value"],
                     "text": f"commit {number(commit['value'], unit)}",
-                    "told": f"commit for {goal['name']}: {number(commit['value'], unit)}",
-                    "chance": f"{safe} safe (95%: {between(commit['lower'], commit['upper'], unit)})",
+                    "told": f"commit for {goal['name']}: {number(commit['value'], unit)} (95%: {span})",
+                    "chance": percent(commit["confidence"], 0),
                 }
             )
-    top = told["levels"].get("P90", told["levels"][told["middle"]])
-    for row in rows:
-        early = max(top[: max(2, length // 2)])
-        row["side"] = "start" if row["kind"] == "target" and row["y"] > early else "end"
     return rows
+
+
+def _place(told: Facts, goals: Rows, low: float, high: float) -> None:
+    """Where the words of goals stand: on the left of the fan, or beneath it, right of the point; or left of it."""
+    line = LINE / HEIGHT * (high - low)
+    for goal in goals:
+        top, length = told["levels"]["P90"], len(told["levels"]["P90"]) - 1
+        months = math.ceil(len(goal["text"]) * _SIGN * length)
+        if goal["kind"] == "target" and goal["y"] > max(top[: months + 1]):
+            goal |= {"side": "start", "place": goal["y"] + 0.6 * line}
+        else:
+            side = "after" if goal["t"] + months <= length else "end"
+            goal |= {"side": side, "place": min(goal["y"], told["levels"]["P10"][goal["t"]]) - 0.8 * line}
+    for side in ("start", "after", "end"):
+        rows = [goal for goal in goals if goal["side"] == side]
+        for goal, place in zip(rows, heights([goal["place"] for goal in rows], low, high), strict=True):
+            goal["place"] = place
 
 
 def _layers(name: str, told: Facts, *, has_goals: bool) -> list[Spec]:
@@ -179,6 +197,7 @@ def _layers(name: str, told: Facts, *, has_goals: bool) -> list[Spec]:
 def _goal_layers(name: str, x: Spec, y: Spec) -> list[Spec]:
     kinds = colored("kind", _KINDS)
     placed: Spec = {"x": x, "y": {**y, "field": "y"}}
+    beside: Spec = {"x": x, "y": {**y, "field": "place"}}
     rule = {"type": "rule", "strokeDash": [1, 3], "aria": False}
     point = {"type": "point", "filled": True, "opacity": 1, "size": 90, "stroke": PAPER, "strokeWidth": 1.5}
     shape = {"field": "kind", "type": "nominal", "scale": {"domain": list(_KINDS), "range": list(_SHAPES.values())}}
@@ -189,8 +208,9 @@ def _goal_layers(name: str, x: Spec, y: Spec) -> list[Spec]:
             "mark": rule,
             "encoding": {**placed, "x2": {"datum": 0}, "color": kinds},
         },
-        *words(name, {**placed, "x": {"value": 6}}, kinds, "datum.side == 'start'", align="left", dy=-9),
-        *words(name, placed, kinds, "datum.side == 'end'", align="right", dx=-8, dy=14),
+        *words(name, {**beside, "x": {"value": 6}}, kinds, "datum.side == 'start'", align="left"),
+        *words(name, beside, kinds, "datum.side == 'after'", align="left", dx=4),
+        *words(name, beside, kinds, "datum.side == 'end'", align="right", dx=-4),
         {
             "data": {"name": name},
             "mark": point,

@@ -22,7 +22,7 @@ HEIGHT, ROW = 320, 30
 """Pixels of a chart with a scale upward, and of a row in one that lists names."""
 TEXT = 12
 """Pixels."""
-_LINE = 1.35 * TEXT
+LINE = 1.35 * TEXT
 _SCALES = ((0.9995e9, 1e9, "B"), (0.9995e6, 1e6, "M"), (0.9995e4, 1e3, "k"), (0.0, 1.0, ""))
 _CONFIG: Spec = {
     "font": FONT,
@@ -34,6 +34,7 @@ _CONFIG: Spec = {
         "labelFontSize": TEXT,
         "labelColor": SOFT,
         "labelOverlap": "greedy",
+        "labelSeparation": 8,
         "labelPadding": 6,
         "domain": False,
         "ticks": False,
@@ -92,23 +93,33 @@ def _whole(value: float) -> float:
     return float(value) if math.isfinite(value) else 0.0
 
 
-def scale(which: Literal["x", "y"]) -> Spec:
-    """The scale of an axis with `axis_params`."""
-    return {"domain": [{"expr": f"{which}_low"}, {"expr": f"{which}_high"}], "nice": False, "zero": False}
+def scale(which: Literal["x", "y"], *, before: int = 0, after: int = 0) -> Spec:
+    """The scale of an axis with `axis_params`; along x with pixels left free for words before and after the rest."""
+    low, high = f"{which}_low", f"{which}_high"
+    if before or after:
+        pixel = f"({high} - {low}) / max(60, width - {before + after})"
+        low, high = f"{low} - {before} * {pixel}", f"{high} + {after} * {pixel}"
+    return {"domain": [{"expr": low}, {"expr": high}], "nice": False, "zero": False}
 
 
 def axis(which: Literal["x", "y"], *, ticks: int = 6, title: str | None = None, **more: Any) -> Spec:
     """An axis with `axis_params`: a pale grid, numbers as `words.number` writes them."""
     size = f"format(abs(datum.value) / {which}_divisor, ',.2~f')"
-    written = f"(datum.value < 0 ? '−' : '') + {which}_sign + {size} + {which}_tail"
+    tail = f"(datum.value == 0 && {which}_tail != '%' ? '' : {which}_tail)"
+    written = f"(datum.value < 0 ? '−' : '') + {which}_sign + {size} + {tail}"
+    bound: Spec = {"labelBound": True} if which == "x" else {}
     count: Any = {"expr": f"containerSize()[0] < 480 ? {max(3, ticks // 2)} : {ticks}"} if which == "x" else ticks
-    named = {"title": title, "titleColor": SOFT, "titleFontWeight": "normal"} if title else {}
-    return {"grid": True, "tickCount": count, "labelExpr": written, **named, **more}
+    named = (
+        {"title": title, "titleColor": SOFT, "titleFontWeight": "normal", "titleFontSize": TEXT, "titleFont": FONT}
+        if title
+        else {}
+    )
+    return {"grid": True, "tickCount": count, "labelExpr": written, **bound, **named, **more}
 
 
 def names(field: str = "name") -> Spec:
     """An axis of names, in the order of the rows; a long one is cut, and whole in the tooltip."""
-    limit = {"expr": "containerSize()[0] < 480 ? 110 : 230"}
+    limit = {"expr": "containerSize()[0] < 480 ? 130 : 230"}
     return {
         "field": field,
         "type": "nominal",
@@ -136,7 +147,7 @@ def tooltip(*fields: tuple[str, str]) -> Rows:
     return [{"field": field, "type": "nominal", "title": title} for field, title in fields]
 
 
-def hover(data: str, x: Spec, fields: Rows, height: str = "height") -> list[Spec]:
+def hover(data: str, x: Spec, fields: Rows) -> list[Spec]:
     """A line at the place along x that is nearest to the pointer, with a tooltip."""
     at: Spec = {"name": "at", "select": {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout"}}
     at["select"]["encodings"] = ["x"]
@@ -153,15 +164,16 @@ def hover(data: str, x: Spec, fields: Rows, height: str = "height") -> list[Spec
 
 def heights(values: Sequence[float], low: float, high: float, pixels: int = HEIGHT) -> list[float]:
     """Where labels at these values stand, moved apart as little as they must be."""
-    gap = _LINE / pixels * (high - low)
+    gap = LINE / pixels * (high - low)
     return apart(list(values), gap, low, high)
 
 
-def colored(field: str, ranges: Mapping[str, str], *, legend: bool = False) -> Spec:
-    """A colour for each kind of row."""
+def colored(field: str, ranges: Mapping[str, str], legend: Sequence[str] = ()) -> Spec:
+    """A colour for each kind of row; a legend has those that no label names."""
+    columns = {"expr": "containerSize()[0] < 480 ? 1 : 3"}
     return {
         "field": field,
         "type": "nominal",
         "scale": {"domain": list(ranges), "range": list(ranges.values())},
-        "legend": {} if legend else None,
+        "legend": {"values": list(legend), "columns": columns} if legend else None,
     }

@@ -32,7 +32,7 @@ _KINDS = {"first": INK, "likelier": GREEN, "less likely": VERMILION, "may be cha
 def scenarios_chart(told: Facts, name: str = "scenarios") -> Chart:
     """Chances of the first target, from `report.compare.compare_facts`, with intervals and paired differences."""
     rows = scenarios_rows(told)
-    low, high = room(min(row["low"] for row in rows), max(row["high"] for row in rows), 0.06, 0.35)
+    low, high = room(min(row["low"] for row in rows), max(row["high"] for row in rows), 0.06, 0.04)
     target = told["targets"][0]
     finding = sentence(told).removesuffix(".")
     listed = "; ".join(f"{row['name']} {row['chance_text']}, {row['change_text']}" for row in rows)
@@ -74,7 +74,7 @@ def _kind(of: Facts) -> str:
 
 
 def _layers(name: str) -> list[Spec]:
-    x: Spec = {"type": "quantitative", "scale": scale("x"), "axis": axis("x", ticks=5)}
+    x: Spec = {"type": "quantitative", "scale": scale("x", after=100), "axis": axis("x", ticks=5)}
     y, kinds, data = names(), colored("kind", _KINDS), {"data": {"name": name}}
     fields = tooltip(("name", "scenario"), ("chance_text", "chance"), ("change_text", "difference, same draws (95%)"))
     span: Spec = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": kinds, "tooltip": fields}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from simengine.report.bridge import axis_floor, bridge_finding
-from simengine.report.canvas import room
 from simengine.report.charts import Chart
 from simengine.report.charts.grammar import (
     BLUE,
@@ -91,15 +90,18 @@ def _steps(
 ) -> Chart:
     for row in rows:
         row["from"] = max(row["from"], floor)
-    low, high = room(floor, max(row["right"] for row in rows), 0.0, 0.2)
+    low, high = (floor, max(row["right"] for row in rows))
     told = "; ".join(f"{row['name']} {row['text']} (P10 to P90 {row['spread_text']})" for row in rows)
     said = f"{alt} {told}."
-    spec = chart(_layers(name, kinds), {name: rows}, axis_params("x", currency, low, high), ROW * len(rows), said)
+    starts = f"the axis starts at {money(floor, currency, trim=True)}" if floor else None
+    spec = chart(
+        _layers(name, kinds, starts), {name: rows}, axis_params("x", currency, low, high), ROW * len(rows), said
+    )
     return Chart(name, finding, said, spec)
 
 
-def _layers(name: str, kinds: Mapping[str, str]) -> list[Spec]:
-    x: Spec = {"type": "quantitative", "scale": scale("x"), "axis": axis("x", ticks=6)}
+def _layers(name: str, kinds: Mapping[str, str], starts: str | None) -> list[Spec]:
+    x: Spec = {"type": "quantitative", "scale": scale("x", after=74), "axis": axis("x", ticks=6, title=starts)}
     y = names()
     fields = tooltip(
         ("name", "part"),

@@ -28,6 +28,8 @@ from simengine.report.tornado import MOST_BARS, event_ends, tornado_finding
 from simengine.report.words import at_most, between, change, interval_of, metric_name, number, percent
 
 _ENDS = {"in its lowest fifth": ORANGE, "in its highest fifth": BLUE, "may be chance": GREY}
+_NUMBER = 62
+"""Pixels of the number at the end of a bar."""
 
 
 def tornado_chart(told: Facts, name: str = "tornado") -> Chart:
@@ -35,12 +37,13 @@ def tornado_chart(told: Facts, name: str = "tornado") -> Chart:
     rows, unit = tornado_rows(told), told["unit"]
     about = f"{metric_name(told['metric'])} {told['period']}"
     ends = [row[key] for row in rows for key in ("low", "high", "centre")]
-    low, high = room(min(ends), max(ends), 0.16, 0.16)
+    low, high = room(min(ends), max(ends), 0.01, 0.01)
     finding = tornado_finding(told)
     first = ", ".join(f"{row['name']} {row['text']}" for row in rows[:6])
     alt = f"{about[0].upper()}{about[1:]} where each assumption is in its lowest or highest fifth. {finding}. {first}."
+    kinds = [kind for kind in _ENDS if any(row["kind"] == kind for row in rows)]
     params = axis_params("x", unit, low, high)
-    return Chart(name, finding, alt, chart(_layers(name), {name: rows}, params, ROW * len(rows) // 2 + 30, alt))
+    return Chart(name, finding, alt, chart(_layers(name, kinds), {name: rows}, params, ROW * len(rows) // 2 + 20, alt))
 
 
 def tornado_rows(told: Facts, most: int = MOST_BARS) -> Rows:
@@ -81,13 +84,13 @@ def _share(driver: Facts) -> str:
     return f"{percent(share['value'])} ({between(share['lower'], share['upper'], 'fraction')})"
 
 
-def _layers(name: str) -> list[Spec]:
+def _layers(name: str, kinds: list[str]) -> list[Spec]:
     data = {"data": {"name": name}}
     y = names()
-    x: Spec = {"type": "quantitative", "scale": scale("x"), "axis": axis("x", ticks=5)}
+    x: Spec = {"type": "quantitative", "scale": scale("x", before=_NUMBER, after=_NUMBER), "axis": axis("x", ticks=5)}
     bar: Spec = {"x": {**x, "field": "centre"}, "x2": {"field": "value"}, "y": y}
     bar |= {
-        "color": colored("kind", _ENDS, legend=True),
+        "color": colored("kind", _ENDS, kinds),
         "tooltip": tooltip(
             ("name", "assumption"),
             ("end_text", "where it is"),
