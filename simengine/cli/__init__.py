@@ -40,6 +40,7 @@ _COMMANDS = {
         "frontier",
         "robust",
         "handover",
+        "serve",
         "diff",
         "figures",
         "history",

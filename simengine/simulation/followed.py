@@ -1,4 +1,4 @@
-"""A plan that is simulated again and again while its laws are moved: targets, and ARR by month, path by path."""
+"""A plan simulated again and again while its laws are moved: targets, and ARR by month, path by path."""
 
 from __future__ import annotations
 
@@ -31,19 +31,25 @@ class Followed(NamedTuple):
     Attributes
     ----------
     values : metric of every target, (n, targets)
-    arr : ending ARR by month, (n, months)
+    course : ending ARR by month, (n, months); where nothing is a subscription, bookings since the start
     """
 
     values: Array
-    arr: Array
+    course: Array
+
+
+def sells_once(plan: Plan) -> bool:
+    """Whether nothing that a plan sells is a subscription."""
+    return all(segment.sells == "once" for segment in plan.segments.values())
 
 
 class _Reduction(Reduction):
-    """Targets, and the company's ARR by month."""
+    """Targets, and the company's course by month."""
 
     def columns(self, ledger: Ledger) -> Iterator[tuple[str, Array]]:
         yield from super().columns(ledger)
-        yield "ending_arr", ledger.books()["ending_arr"]
+        books = ledger.books()
+        yield "course", books["bookings"].cumsum(axis=1) if sells_once(self.plan) else books["ending_arr"]
 
 
 class Follower:
@@ -111,7 +117,7 @@ class Follower:
                 ).columns
             finally:
                 self._idle.append(simulator)
-            return kept["target_value"], kept["ending_arr"]
+            return kept["target_value"], kept["course"]
 
         with workers(executor) as pool:
             parts = list(pool.map(part, rows))
