@@ -166,7 +166,7 @@ class Fifths:
             count = np.maximum(marks @ there, 1.0)
             means.append(marks @ held / count)
             squares.append(np.maximum(marks @ held**2 / count - means[-1] ** 2, 0.0) / count)
-        return Bars(*means, np.sqrt(squares[0] + squares[1]))
+        return Bars(means[0], means[1], np.sqrt(squares[0] + squares[1]))
 
     def _of(self, n: int) -> tuple[Array, Array]:
         """Marks of the bottom and the top fifth among the first n draws, (k, n) each."""

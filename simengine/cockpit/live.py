@@ -217,6 +217,7 @@ class Cockpit:
             for name in plan.assumptions
         }
         self.preview = PREVIEW
+        self._fixed, self._each = 0.0, IN_TIME / PREVIEW
         self.scores: Array = np.empty((0, 0))
         self.fifths = Fifths(self.scores)
         self._tree = plan.origin.tree
@@ -392,7 +393,9 @@ class Cockpit:
             begin = time.perf_counter()
             follower.of(laws, 0, n, executor=self._first)
             took.append(time.perf_counter() - begin)
-        self.preview = min(self.draws, paths_in_time(took[0], took[1], 64, 192))
+        self._each = max(1e-9, (took[1] - took[0]) / (192 - 64))
+        self._fixed = max(0.0, took[0] - 64 * self._each)
+        self.preview = min(self.draws, paths_in_time(self._fixed, self._each))
         self.scores = follower.scores(0, self.draws)
         self.fifths = Fifths(self.scores)
         self.grow(PLAN, max(self.preview, PREVIEW))
@@ -469,9 +472,17 @@ class Cockpit:
                 with grown.lock:
                     if grown.n < n:
                         stop = n if is_urgent else min(n, grown.n + _CHUNK)
-                        kept = follower.of(laws, grown.n, stop, executor=executor, before_block=before_block)
+                        begin, first = time.perf_counter(), grown.n
+                        kept = follower.of(laws, first, stop, executor=executor, before_block=before_block)
                         grown.add(kept.values, kept.course)
+                        if is_urgent and first == 0:
+                            self._learn(time.perf_counter() - begin, stop)
         return grown.seen()
+
+    def _learn(self, seconds: float, paths: int) -> None:
+        """Fit the number of paths of a first answer to how busy the machine is."""
+        self._each = 0.7 * self._each + 0.3 * max(1e-9, (seconds - self._fixed) / paths)
+        self.preview = min(self.draws, paths_in_time(self._fixed, self._each))
 
     @contextmanager
     def _hurried(self, is_urgent: bool) -> Iterator[None]:
@@ -579,14 +590,12 @@ class Cockpit:
             return setting[:2] in self._paths and self._paths[setting[:2]].n > 0
 
 
-def paths_in_time(fewer: float, more: float, few: int, many: int) -> int:
-    """Paths of a first answer, from the seconds that fewer and more of them took: a multiple of 64.
+def paths_in_time(fixed: float, each: float) -> int:
+    """Paths of a first answer, from the seconds that none and each of them takes: a multiple of 64.
 
-    >>> paths_in_time(0.04, 0.10, 64, 192), paths_in_time(0.003, 0.007, 64, 192), paths_in_time(0.4, 1.2, 64, 192)
+    >>> paths_in_time(0.01, 0.0005), paths_in_time(0.001, 0.00003), paths_in_time(0.0, 0.01)
     (192, 2048, 128)
     """
-    each = max(1e-9, (more - fewer) / (many - few))
-    fixed = max(0.0, fewer - few * each)
     return max(FEWEST, min(PREVIEW, int((IN_TIME - fixed) / each) // 64 * 64))
 
 

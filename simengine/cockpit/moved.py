@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from simengine.assumptions.distributions import build
 from simengine.assumptions.elicitation import Scale, choose_scale
 from simengine.assumptions.laws import Beta, Distribution, Fixed
+from simengine.assumptions.spec import SpecError
 from simengine.errors import SimengineError
 from simengine.plan.beliefs import in_numbers
 
@@ -21,6 +22,7 @@ _POINTS = frozenset({"uniform", "triangular", "pert", "quantiles", "empirical"})
 _PLAIN = frozenset({"lambda", "weights", "weight", "who", "cv", "sigma", "shape"})
 """Parameters that say nothing of where a law is."""
 _DIGITS = 7
+_NOWHERE = "no law of this shape has its middle there; fix it at this value instead"
 
 
 class _Shift(NamedTuple):
@@ -67,7 +69,7 @@ def moved(raw: Mapping[Any, Any], unit: str, median: float) -> dict[str, Any]:
     >>> moved({"lognormal": {"mean": 100, "cv": "12 %"}}, "count", 2 * 100 / math.sqrt(1 + 0.12**2))
     {'lognormal': {'mean': 200.0, 'cv': 0.12}}
     >>> moved({"uniform": ["25 %", "75 %"]}, "fraction", 0.75)
-    {'uniform': ['58.11388 %', '91.88612 %']}
+    {'uniform': ['57.56939 %', '92.43061 %']}
     """
     spec = in_numbers(raw, unit)
     law = build(spec)
@@ -78,14 +80,20 @@ def moved(raw: Mapping[Any, Any], unit: str, median: float) -> dict[str, Any]:
     scale, now = choose_scale(unit, law), law.median()
     inside = {"logit": 0 < median < 1 and 0 < now < 1, "log": median > 0 and now > 0, "linear": True}[scale]
     if not inside or not math.isfinite(median):
-        raise SimengineError("no law of this shape has its middle there; fix it at this value instead")
+        raise SimengineError(_NOWHERE)
     guess = _on(scale, median) - _on(scale, now)
 
     def at(by: float) -> dict[str, Any]:
         found: dict[str, Any] = _law(spec, _Shift(scale, by))
         return found
 
-    found: dict[str, Any] = _in_text(at(_solved(lambda by: build(at(by)).median(), median, guess)), unit)
+    def median_at(by: float) -> float:
+        try:
+            return build(at(by)).median()
+        except SpecError:
+            raise SimengineError(_NOWHERE) from None
+
+    found: dict[str, Any] = _in_text(at(_solved(median_at, median, guess)), unit)
     return found
 
 
@@ -103,7 +111,7 @@ def _solved(median_at: Callable[[float], float], wanted: float, guess: float) ->
         if (median_at(low) - wanted) * (median_at(high) - wanted) <= 0:
             return float(brentq(lambda by: median_at(by) - wanted, low, high, xtol=1e-6))
         width *= 1.6
-    raise SimengineError("no law of this shape has its middle there; fix it at this value instead")
+    raise SimengineError(_NOWHERE)
 
 
 def _law(spec: Mapping[str, Any], shift: _Shift) -> Any:

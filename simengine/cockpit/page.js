@@ -63,6 +63,10 @@
       const place = document.getElementById(id);
       if (place) place.disabled = disabled;
     }
+    for (const [id, facts] of Object.entries(state.data || {})) {
+      const place = document.getElementById(id);
+      for (const [name, value] of Object.entries(place ? facts : {})) place.dataset[name] = String(value);
+    }
     for (const [id, order] of Object.entries(state.order || {})) {
       const place = document.getElementById(id);
       if (place) place.style.order = order;

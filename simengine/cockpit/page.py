@@ -7,6 +7,7 @@ dragged is never set back by somebody else's news.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -242,8 +243,8 @@ class Page:
         with _tag("div", "ck-charts"):
             for name, legend in (
                 ("fan", "shaded, the middle 50% and 80% of the paths; dashed, the median of A"),
-                ("curve", "blue, B; dashed, A"),
                 ("tornado", "mean of the metric where each is in its lowest (orange) or highest (blue) fifth"),
+                ("curve", "blue, B; dashed, A"),
             ):
                 with _tag("div", "wide" if name == "fan" else ""):
                     _tag("div", id=f"chart-{name}")
@@ -388,6 +389,7 @@ class Page:
             ids["release"]: session.held == PLAN,
         }
         state["lists"][ids["moves"]] = self._moves(setting)
+        state["data"] = {ids["answer"]: {"wanted": _key(setting, target)}}
         return state
 
     def _of_dial(self, name: str, place: int) -> dict[str, Any]:
@@ -456,6 +458,8 @@ class Page:
         texts[ids["status"]] = _status(answer)
         state: dict[str, Any] = {"texts": texts}
         state["classes"] = {ids["answer"]: {"ck-preview": answer.is_preview, "ck-full": not answer.is_preview}}
+        seen = {"setting": _key(answer.setting, answer.target), "paths": p.paths, "behind": p.behind}
+        state["data"] = {ids["answer"]: {**seen, "value": p.value, "lower": p.lower, "upper": p.upper}}
         state["charts"] = self._pictures(answer)
         return state
 
@@ -466,7 +470,7 @@ class Page:
         currency = self.cockpit.plan.plan.currency
         course = "Bookings since the start" if sells_once(self.cockpit.plan) else "ARR"
         charts = [fan(answer, currency, course), curve(answer, currency), tornado(answer, self._order, self._sure)]
-        form = answer.target.name, answer.held_setting == PLAN, len(charts[2].spec["datasets"]["tornado"])
+        form = answer.target.name, len(charts[2].spec["datasets"]["tornado"])
         shown = [portable(chart) if form != self._drawn else live(chart) for chart in charts]
         self._drawn = form
         return shown
@@ -489,6 +493,11 @@ def _status(answer: Answer) -> str:
         return f"{p.paths:,} paths, as a run has them"
     behind = f", with {p.behind:,} of a known setting behind them" if p.behind else ""
     return f"preview: {p.paths:,} paths{behind}; {answer.draws:,} follow"
+
+
+def _key(setting: Setting, target: Target) -> str:
+    """What tells an answer from those to other questions, for who measures or tests the page."""
+    return hashlib.sha256(repr((setting, target.name)).encode()).hexdigest()[:16]
 
 
 def _merge(state: dict[str, Any], more: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simengine.cockpit.live import FAN, PLAN, Answer
+from simengine.cockpit.live import FAN, Answer
 from simengine.report.canvas import room
 from simengine.report.charts import Chart
 from simengine.report.charts.grammar import (
@@ -43,14 +43,9 @@ _ENDS = {"in its lowest fifth": ORANGE, "in its highest fifth": BLUE, "may be ch
 _Z95 = 1.96
 
 
-def held_name(answer: Answer) -> str:
-    """What B is held against, in a word or two."""
-    return "plan" if answer.held_setting == PLAN else "A"
-
-
 def fan(answer: Answer, currency: str, what: str) -> Chart:
     """The course by month: bands and the middle, and the middle of what it is held against."""
-    held, last = held_name(answer), len(answer.months) - 1
+    last = len(answer.months) - 1
     rows: Rows = []
     for t, month in enumerate(answer.months):
         row: dict[str, Any] = {key: float(answer.fan[i, t]) for key, i in _LEVELS.items()}
@@ -69,11 +64,11 @@ def fan(answer: Answer, currency: str, what: str) -> Chart:
         {"kind": "band", "y": rows[-1]["p10"], "text": f"P10 {money(rows[-1]['p10'], currency)}"},
     ]
     if abs(rows[-1]["held"] - rows[-1]["p50"]) > 0.002 * (high - low):
-        ends.append({"kind": "held", "y": rows[-1]["held"], "text": f"{held} {money(rows[-1]['held'], currency)}"})
+        ends.append({"kind": "held", "y": rows[-1]["held"], "text": f"A {money(rows[-1]['held'], currency)}"})
     for end, place in zip(ends, heights([end["y"] for end in ends], low, high), strict=True):
         end |= {"t": last, "place": place}
     title = f"{what}: {between(rows[-1]['p10'], rows[-1]['p90'], currency)} in 8 of 10 cases, {answer.months[-1]}"
-    alt = f"{what} by month. {title}; median {rows[-1]['middle_text']}, {held} {rows[-1]['held_text']}."
+    alt = f"{what} by month. {title}; median {rows[-1]['middle_text']}, A {rows[-1]['held_text']}."
     params = [*axis_params("y", currency, low, high), {"name": "last", "value": last}]
     data = {"fan": rows, "fan-ends": ends, "fan-goal": goal}
     return Chart("fan", title, alt, chart(_fan_layers(answer.months), data, params, HEIGHT, alt))
@@ -114,7 +109,9 @@ def _fan_layers(months: Sequence[str]) -> list[Spec]:
     kinds = colored("kind", {"middle": BLUE, "band": SOFT, "held": INK})
     ends: Spec = {"x": x, "y": {**y, "field": "place"}}
     layers += words("fan-ends", ends, kinds, align="left", dx=8)
-    fields = tooltip(("month", "month"), ("middle_text", "median"), ("most_text", "P10 to P90"), ("held_text", "A"))
+    fields = tooltip(
+        ("month", "month"), ("middle_text", "median"), ("most_text", "P10 to P90"), ("held_text", "median of A")
+    )
     layers += hover("fan", x, fields)
     placed: Spec = {"x": x, "y": {**y, "field": "y"}}
     layers.append(
@@ -133,7 +130,7 @@ def _fan_layers(months: Sequence[str]) -> list[Spec]:
 
 def curve(answer: Answer, currency: str) -> Chart:
     """How likely each amount is, here and in what it is held against."""
-    target, unit, held = answer.target, answer.unit, held_name(answer)
+    target, unit = answer.target, answer.unit
     side = "at least" if target.at_least is not None else "at most"
     asked = float(target.at_least if target.at_least is not None else target.at_most or 0.0)
     rows: Rows = [
@@ -148,22 +145,22 @@ def curve(answer: Answer, currency: str) -> Chart:
         for x, p, q in zip(answer.at, answer.curve, answer.held_curve, strict=True)
     ]
     here, there = answer.probability.value, answer.held.value
-    marks: Rows = [{"kind": "now", "y": here, "text": f"now {percent(here)}"}]
+    marks: Rows = [{"kind": "now", "y": here, "text": f"B {percent(here)}"}]
     if abs(here - there) >= 0.002:
-        marks.append({"kind": "held", "y": there, "text": f"{held} {percent(there)}"})
+        marks.append({"kind": "held", "y": there, "text": f"A {percent(there)}"})
     for mark, place in zip(marks, heights([mark["y"] for mark in marks], 0.0, 1.0), strict=True):
         mark |= {"x": asked, "place": place}
     goal: Rows = [{"x": asked, "text": f"target {number(asked, unit, trim=True)}"}]
     low, high = room(float(answer.at[0]), float(answer.at[-1]), 0.0, 0.0)
     about = f"{metric_name(target.metric)} {target.period}"
     title = f"Chance that {about} is {side} each amount"
-    alt = f"{title}: now {percent(here)} for {number(asked, unit)}, {held} {percent(there)}."
+    alt = f"{title}: B {percent(here)} for {number(asked, unit)}, A {percent(there)}."
     params = [*axis_params("x", unit, low, high), *axis_params("y", "fraction", 0.0, 1.0)]
     data = {"curve": rows, "curve-marks": marks, "curve-goal": goal}
-    return Chart("curve", title, alt, chart(_curve_layers(held), data, params, HEIGHT - 60, alt))
+    return Chart("curve", title, alt, chart(_curve_layers(), data, params, HEIGHT - 60, alt))
 
 
-def _curve_layers(held: str) -> list[Spec]:
+def _curve_layers() -> list[Spec]:
     data = {"data": {"name": "curve"}}
     x: Spec = {"type": "quantitative", "scale": scale("x"), "axis": axis("x", ticks=5)}
     y: Spec = {"type": "quantitative", "scale": scale("y"), "axis": axis("y", ticks=5)}
@@ -175,7 +172,7 @@ def _curve_layers(held: str) -> list[Spec]:
     kinds = colored("kind", {"now": BLUE, "held": INK})
     point: Spec = {"type": "point", "filled": True, "opacity": 1, "size": 70, "stroke": PAPER, "strokeWidth": 1.5}
     placed: Spec = {"x": {**x, "field": "x"}, "y": {**y, "field": "y"}}
-    fields = tooltip(("amount_text", "amount"), ("chance_text", "now"), ("held_text", held))
+    fields = tooltip(("amount_text", "amount"), ("chance_text", "B"), ("held_text", "A"))
     return [
         {"data": {"name": "curve-goal"}, "mark": {"type": "rule", "color": VERMILION, "aria": False}, "encoding": goal},
         {**data, "mark": dashed, "encoding": {**along, "y": {**y, "field": "held"}}},
