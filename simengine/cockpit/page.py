@@ -389,7 +389,7 @@ class Page:
             ids["release"]: session.held == PLAN,
         }
         state["lists"][ids["moves"]] = self._moves(setting)
-        state["data"] = {ids["answer"]: {"wanted": _key(setting, target)}}
+        state["data"] = {ids["answer"]: {"wanted": _key(setting, session.held, target)}}
         return state
 
     def _of_dial(self, name: str, place: int) -> dict[str, Any]:
@@ -458,7 +458,11 @@ class Page:
         texts[ids["status"]] = _status(answer)
         state: dict[str, Any] = {"texts": texts}
         state["classes"] = {ids["answer"]: {"ck-preview": answer.is_preview, "ck-full": not answer.is_preview}}
-        seen = {"setting": _key(answer.setting, answer.target), "paths": p.paths, "behind": p.behind}
+        seen = {
+            "setting": _key(answer.setting, answer.held_setting, answer.target),
+            "paths": p.paths,
+            "behind": p.behind,
+        }
         state["data"] = {ids["answer"]: {**seen, "value": p.value, "lower": p.lower, "upper": p.upper}}
         state["charts"] = self._pictures(answer)
         return state
@@ -495,9 +499,9 @@ def _status(answer: Answer) -> str:
     return f"preview: {p.paths:,} paths{behind}; {answer.draws:,} follow"
 
 
-def _key(setting: Setting, target: Target) -> str:
+def _key(setting: Setting, held: Setting, target: Target) -> str:
     """What tells an answer from those to other questions, for who measures or tests the page."""
-    return hashlib.sha256(repr((setting, target.name)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((setting, held, target.name)).encode()).hexdigest()[:16]
 
 
 def _merge(state: dict[str, Any], more: dict[str, Any]) -> None:
