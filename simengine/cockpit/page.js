@@ -66,6 +66,8 @@
     for (const [id, facts] of Object.entries(state.data || {})) {
       const place = document.getElementById(id);
       for (const [name, value] of Object.entries(place ? facts : {})) place.dataset[name] = String(value);
+      // Numbers of what was there before are grey until the answer is here.
+      if (place) place.classList.toggle("ck-stale", place.dataset.setting !== place.dataset.wanted);
     }
     for (const [id, order] of Object.entries(state.order || {})) {
       const place = document.getElementById(id);

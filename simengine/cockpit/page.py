@@ -495,7 +495,7 @@ def _status(answer: Answer) -> str:
     p = answer.probability
     if not answer.is_preview:
         return f"{p.paths:,} paths, as a run has them"
-    behind = f", with {p.behind:,} of a known setting behind them" if p.behind else ""
+    behind = f", steadied by {p.behind:,} of a setting known before" if p.behind else ""
     return f"preview: {p.paths:,} paths{behind}; {answer.draws:,} follow"
 
 

@@ -162,7 +162,7 @@ def test_b_against_a_that_was_held(opened):
     held = opened.value
     opened.act("hold")
     opened.page.wait_for_function("document.querySelector('[data-say=a-name]').textContent.includes('held')")
-    opened.refined()
+    opened.refined()  # what is held is part of the question that the answer is to
     assert opened.text("versus-value") == "0.0"
     opened.set("renewal.smb", -20)
     assert opened.text("a-value") == f"{100 * held:.1f}%"
