@@ -28,7 +28,7 @@ from simengine.report.canvas import (
 from simengine.report.facts import bound, target_facts
 from simengine.report.statistics import Facts
 from simengine.report.words import number, odds, percent, what
-from simengine.results.targets import as_misses, quantile_interval, wilson
+from simengine.results.targets import as_misses, levels_of, wilson
 
 _LEVELS = np.linspace(0.005, 0.995, 199)
 _COLORS = {"target": VERMILION, "commit": GREEN, "operating plan": INK}
@@ -46,7 +46,7 @@ def exceedance_facts(ds: xr.Dataset, target: str) -> Facts:
     told = target_facts(ds, target)
     at_least = math.isfinite(told["at_least"])
     values = as_misses(ds["target_value"].sel(target=target).values, at_least=at_least)
-    amounts = np.array([quantile_interval(values, level)[0] for level in _LEVELS])
+    amounts = np.array(levels_of(values, _LEVELS.tolist()))
     chances = 1 - _LEVELS if at_least else _LEVELS
     marks = [
         {"name": name, "amount": x, "chance": _chance(values, x, at_least)}

@@ -8,6 +8,7 @@ No statistic is made here; `results.targets` and `explain` make them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -38,8 +39,8 @@ def facts(ds: xr.Dataset) -> Facts:
     """Everything that a summary tells of a run, without its ranking, in the order in which it is told."""
     years = whole_periods(ds, "FY{year}")
     first = years[0] if years else None
-    chances, stated = hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened")
-    targets = [_target(ds, str(name), chances, stated) for name in ds["target"].values]
+    chances = hit_probability(ds, every_path(ds))
+    targets = targets_facts(ds, [str(name) for name in ds["target"].values])
     return {
         "plan": {
             "name": ds.attrs["plan"],
@@ -74,7 +75,15 @@ def headline(ds: xr.Dataset) -> str:
 
 def target_facts(ds: xr.Dataset, name: str) -> Facts:
     """How likely a target is, what is safe, and what stands beside it."""
-    return _target(ds, name, hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened"))
+    return targets_facts(ds, [name])[0]
+
+
+def targets_facts(ds: xr.Dataset, names: Sequence[str]) -> list[Facts]:
+    """Facts of several targets, each as `target_facts`."""
+    if not names:
+        return []
+    chances, stated = hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened")
+    return [_target(ds, name, chances, stated) for name in names]
 
 
 def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) -> Facts:

@@ -30,11 +30,11 @@ from simengine.report.canvas import (
     width_of,
     write,
 )
-from simengine.report.facts import bound, target_facts
+from simengine.report.facts import bound, targets_facts
 from simengine.report.statistics import Facts, Floats
 from simengine.report.words import between, finding, goal, money, odds, percent, shortened
 from simengine.report.year import sells_once, whole_periods
-from simengine.results.targets import quantile_interval
+from simengine.results.targets import levels_of, quantile_interval
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_number
 
 _BANDS = {"P10": 0.10, "P25": 0.25, "median": 0.50, "P75": 0.75, "P90": 0.90}
@@ -100,10 +100,8 @@ def _of_segment(ds: xr.Dataset, name: str, segment: str, what: str) -> Facts:
 
 
 def _levels(paths: Floats) -> dict[str, Floats]:
-    months = range(paths.shape[1])
-    return {
-        name: np.array([quantile_interval(paths[:, t], level)[0] for t in months]) for name, level in _BANDS.items()
-    }
+    months = np.array([levels_of(month, tuple(_BANDS.values())) for month in paths.T])
+    return dict(zip(_BANDS, months.T, strict=True))
 
 
 def _course(ds: xr.Dataset) -> Course:
@@ -193,10 +191,13 @@ def _from(paths: Floats, planned: Floats, opening: float | Floats) -> Course:
 
 def _goals(ds: xr.Dataset, metrics: tuple[str, ...]) -> list[Facts]:
     """The company's targets on any of these metrics that are not decided when the plan starts."""
-    told = [target_facts(ds, str(name)) for name in ds["target"].values]
-    return [
-        goal for goal in told if goal["metric"] in metrics and not goal["where"] and _months(ds, goal["period"])[1] >= 0
+    about = zip(*(ds[name].values for name in ("target", "metric", "where", "period")), strict=True)
+    names = [
+        str(name)
+        for name, metric, where, period in about
+        if metric in metrics and not where and _months(ds, str(period))[1] >= 0
     ]
+    return targets_facts(ds, names)
 
 
 def _months(ds: xr.Dataset, label: str) -> tuple[int, int]:

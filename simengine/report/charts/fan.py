@@ -226,7 +226,7 @@ def _goal_layers(name: str, x: Spec, y: Spec) -> list[Spec]:
 
 def _fields(told: Facts) -> Rows:
     middle = {"median": "median", "mean": "mean of the paths"}[told["middle"]]
-    fields = [("month", "at the end of"), ("middle_text", middle)]
+    fields = [("month", "end of month"), ("middle_text", middle)]
     if "P10" in told["levels"]:
         fields += [("half_text", "P25 to P75"), ("most_text", "P10 to P90")]
     if told["planned"] is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -152,12 +153,20 @@ def hover(data: str, x: Spec, fields: Rows) -> list[Spec]:
     at: Spec = {"name": "at", "select": {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout"}}
     at["select"]["encodings"] = ["x"]
     seen = {"condition": {"param": "at", "empty": False, "value": 0.7}, "value": 0}
+    # What lies around a place has its mark as datum, and that has the row.
+    told = ", ".join(f"{json.dumps(one['title'])}: (datum.datum || datum).{one['field']}" for one in fields)
     return [
         {
             "data": {"name": data},
             "params": [at],
-            "mark": {"type": "rule", "color": SOFT, "strokeWidth": 1, "aria": False},
-            "encoding": {"x": x, "opacity": seen, "tooltip": fields},
+            "mark": {
+                "type": "rule",
+                "color": SOFT,
+                "strokeWidth": 1,
+                "aria": False,
+                "tooltip": {"expr": f"{{{told}}}"},
+            },
+            "encoding": {"x": x, "opacity": seen},
         }
     ]
 
