@@ -51,6 +51,7 @@ def command(plan: str, port: int, host: str, draws: int, seed: int, output: Path
     held = listen(host, port)
     if not is_compiled():
         print_compiling()
+    click.echo("Simulating the plan as it stands.", err=True)
     cockpit = Cockpit(checked, Path(plan), draws=draws, seed=seed, folder=output)
     cockpit.start()
     if not is_loopback(host):

@@ -56,7 +56,7 @@ _PATIENCE = 0.25
 """Seconds that what is not urgent holds still at a time."""
 _CURVE = 60
 """Points of a curve."""
-_SETTINGS = 24
+_SETTINGS = 48
 """Settings whose paths are kept."""
 _PLANS = 128
 """Choices of levers whose tables are kept."""
@@ -539,9 +539,9 @@ class Cockpit:
         """
         column = [each.name for each in self.plan.targets].index(target)
         asked = self.target(setting, target)
-        seen = self.paths(setting).seen()
-        others = [self.paths(each).seen() for each in dict.fromkeys((held, PLAN, *recent)) if self._is_known(each)]
-        of_held = others[0]
+        seen, of_held = self.grow(setting, FEWEST), self.grow(held, FEWEST)
+        known = [each for each in dict.fromkeys((PLAN, *recent)) if each != held and self._is_known(each)]
+        others = [of_held, *(self.paths(each).seen() for each in known)]
         hits = asked.is_reached(seen.values[:, column])
         probability, place = estimated(hits, [asked.is_reached(other.values[:, column]) for other in others])
         behind = None if place is None else others[place]

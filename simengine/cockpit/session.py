@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -150,11 +151,11 @@ class Session:
             except SimengineError as error:
                 if not asked[-1]:
                     self._fail(str(error))
-            except RuntimeError:
-                # The threads that simulate are gone.
-                if not self.cockpit.is_closed:
-                    raise
-                return
+            except Exception:
+                if self.cockpit.is_closed:  # the threads that simulate are gone
+                    return
+                logging.getLogger(__name__).exception("an answer failed")
+                self._fail("simengine failed at this; what it wrote in the terminal helps to mend it. Undo goes on.")
 
     def _overtaken(self, number: int) -> Callable[[], bool]:
         """Whether something was asked after the request of this number."""
