@@ -5,7 +5,7 @@ SITE := .venv/site
 AXE := build/npm/node_modules/axe-core/axe.min.js
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch lock clean
+.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch bench-cockpit lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-scaling  measure how cost grows with the plan"
 	@echo "make bench-pairs  measure what common random numbers are worth"
 	@echo "make bench-triggers  try trigger points on other paths"
+	@echo "make bench-cockpit  from letting go of a slider to the new probability, in a browser"
 	@echo "make bench-batch  200 scenarios in one go, and killed ten times"
 	@echo "make bench-profile, bench-draws, bench-memory  where the time goes; before the kernel; ten million paths"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
@@ -129,6 +130,9 @@ bench-profile: $(READY)
 
 bench-batch: $(READY)
 	$(BIN)/python -m bench.batch
+
+bench-cockpit: $(SITE) browser
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.cockpit
 
 bench-pairs: $(READY)
 	$(BIN)/python -m bench.common_random_numbers

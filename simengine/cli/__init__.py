@@ -26,7 +26,7 @@ _SECTIONS = {
     "Explain": ("rank", "risks", "averages", "triggers", "voi", "walk"),
     "Decide": ("levers", "gap", "backward", "solve", "frontier", "robust", "handover", "diff"),
     "Learn": ("history", "lookback", "fit", "backtest", "update", "scorecard", "score"),
-    "Show": ("figures", "report", "export"),
+    "Show": ("figures", "report", "export", "serve"),
     "Set up": ("warmup", "completion"),
 }
 """Commands by what one does with them, in the order of use."""

@@ -77,11 +77,19 @@ class Run:
         shocks = {name: self.levels(name, start, stop) for name in self.plan.shocks}
         return self.paths(start, Drawn(values, z, shocks), np.arange(start, stop))
 
-    def paths(self, start: int, drawn: Drawn, luck: Luck) -> Reduced:
+    def paths(
+        self,
+        start: int,
+        drawn: Drawn,
+        luck: Luck,
+        simulator: Simulator | None = None,
+        before_block: Callable[[], None] = lambda: None,
+    ) -> Reduced:
         """The paths that start from what is drawn, each with the random variation of draw `luck`, (n,).
 
-        `values` and `z` of shocks are worked out here. Raises SimengineError where a path needs more memory than can be
-        had.
+        `values` and `z` of shocks are worked out here. Whoever simulates the same tables often keeps a `simulator` of
+        them; `before_block` is called before every block, and what it raises ends the work. Raises SimengineError where
+        a path needs more memory than can be had.
         """
         values, z, shocks = dict(drawn.values), dict(drawn.z), drawn.shocks
         slots, varying = self.packed.slots.fill(Timeline(self.plan, values, shocks), len(luck))
@@ -89,8 +97,9 @@ class Run:
             values[name] = levels.mean(axis=1)
             z[name] = values[name] / mean_level_sd(self.plan.shocks[name].persistence, self.plan.plan.months)
         span = self.reduction.begin(start, Drawn(values, z, shocks), len(luck))
-        simulator = Simulator(self.packed.tables)
+        simulator = simulator or Simulator(self.packed.tables)
         for first in range(0, len(luck), self.block):
+            before_block()
             rows = slice(first, first + self.block)
             try:
                 span.take(named(simulator.block(slots[rows], varying[rows], luck[rows])))
