@@ -279,23 +279,24 @@ def _in_order(first: Stored) -> list[Target]:
 
 
 def _measures(run: xr.Dataset) -> list[Target]:
-    """What is told in amounts: of the first whole fiscal year, where the plan can tell it."""
+    """What is told in amounts: of the year that page one speaks of."""
     from simengine.plan.targets import Target
-    from simengine.report.year import has_cash, sells_once, whole_periods
+    from simengine.report.facts import year_told
+    from simengine.report.year import has_cash, sells_once
 
-    years = whole_periods(run, "FY{year}")
-    if not years:
+    year = year_told(run)
+    if year is None:
         return []
     names = ["bookings"] if sells_once(run) else ["ending_arr", "new_arr", "nrr"]
     names += ["sm_spend"] if (run["sm_spend"] != 0).any() else []
     names += ["lowest_cash"] if has_cash(run) else []
-    return [Target.model_construct(name=f"{name} {years[0]}", metric=name, period=years[0], where={}) for name in names]
+    return [Target.model_construct(name=f"{name} {year}", metric=name, period=year, where={}) for name in names]
 
 
 def _values(run: xr.Dataset, measure: Target) -> Floats:
-    from simengine.results.targets import period_values
+    from simengine.results.targets import told_values
 
-    return period_values(run, measure.metric, measure.period).values
+    return told_values(run, measure.metric, measure.period).values
 
 
 # ---- what was solved for ----

@@ -16,6 +16,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from simengine.report.palette import ON_ANY
+
 _WIDE = 110
 """Columns, where a renderable asks how many there are."""
 _LINE = "rgba(128,128,128,.35)"
@@ -36,8 +38,6 @@ max-width:16em;overflow-wrap:break-word;border-bottom:1px solid {_LINE}}}
 .simengine table tbody th{{font-weight:inherit}}
 .simengine table .words{{text-align:left;white-space:normal;overflow-wrap:break-word;max-width:26em}}
 .simengine table tr.after td,.simengine table tr.after th{{border-top:1px solid {_LINE}}}"""
-_COLORS = {"red": "#D1495B", "green": "#1A936F", "yellow": "#B7791F"}
-"""Legible on white and on black."""
 
 
 def page(*parts: RenderableType) -> str:
@@ -141,7 +141,7 @@ def _inline(text: Text) -> str:
 
 
 def _styled(text: str, style: Style) -> str:
-    color = _COLORS.get(style.color.name if style.color else "")
+    color = ON_ANY.get(style.color.name if style.color else "")
     if color:
         text = f'<span style="color:{color}">{text}</span>'
     if style.bold:

@@ -242,8 +242,17 @@ def _parts_said(made: Facts, currency: str) -> str:
     later = made["not_created"]
     return (
         f"{money(later['p50'], currency)} ({between(later['p10'], later['p90'], currency)}, P10–P90) of "
-        f"{made['period']} ending ARR is to come from pipeline that does not exist yet."
+        f"{made['period']} ending ARR is to come from pipeline that {_did_not_exist(made)}."
     )
+
+
+def _seen(made: Facts) -> str:
+    """From when a year is seen that has begun before the plan."""
+    return f" as of {made['since']}" if made["since"] else ""
+
+
+def _did_not_exist(made: Facts) -> str:
+    return f"did not exist in {made['since']}" if made["since"] else "does not exist yet"
 
 
 def parts_table(made: Facts, currency: str) -> Table:
@@ -267,7 +276,7 @@ def parts_table(made: Facts, currency: str) -> Table:
         ]
     )
     return table(
-        f"Ending ARR {made['period']} by certainty, the surest first",
+        f"Ending ARR {made['period']} by certainty{_seen(made)}, the surest first",
         ("", "P50", "P10–P90", "Operating plan"),
         rows,
         notes=("Quantiles of parts do not add up to those of the whole.",),

@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from simengine.report.alarms import alarm_tables, alarms
 from simengine.report.compare import compare_facts, compare_tables
 from simengine.report.drivers import drivers
+from simengine.report.facts import year_told
 from simengine.report.gap import gap_facts, gap_tables
 from simengine.report.misses import miss_facts, misses
 from simengine.report.page.board import drivers_table, parts_table, quarters_table
@@ -347,19 +348,20 @@ def _capacity(dossier: Dossier, story: Facts) -> Chapter:
 
 def _function(dossier: Dossier, function: Function, entries: list[Entry]) -> Chapter:
     run = dossier.run
-    years = whole_periods(run, "FY{year}")
+    year = year_told(run)
     own = [entry for entry in entries if function.key in entry.functions]
     blocks: list[Block] = [Words(function.asks)]
-    if years:
+    if year:
         rows = []
         for metric in _known(dossier, function):
-            one = measured(run, metric, years[0])
+            one = measured(run, metric, year)
             if not all(one[key] == 0 for key in ("p10", "p50", "p90", "operating_plan")) and one["p50"] == one["p50"]:
                 name = capital(metric_name(metric))
                 levels = _levels(name, one, one["unit"], metric)[1:]
-                rows.append([Cell(name, link=f"#metric-{metric}"), *map(Cell, levels)])
+                only = one["period"].removeprefix(year).strip()
+                rows.append([Cell(name, only, f"#metric-{metric}"), *map(Cell, levels)])
         if rows:
-            blocks.append(table(f"Its numbers in {years[0]}", ("", "P10", "P50", "P90", "Operating plan"), rows))
+            blocks.append(table(f"Its numbers in {year}", ("", "P10", "P50", "P90", "Operating plan"), rows))
     else:
         blocks.append(Words("The plan has no whole fiscal year, so no numbers of a year are told.", "note"))
     targets = ", ".join(target.name for target in dossier.plan.targets if target.metric in function.metrics)
