@@ -16,6 +16,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from simengine.report.cells import Folded
 from simengine.report.palette import ON_ANY
 
 _WIDE = 110
@@ -61,6 +62,8 @@ def _flat(part: RenderableType) -> Iterator[RenderableType]:
     """Texts and tables in their order, out of whatever holds them."""
     if isinstance(part, str | Text | Table):
         yield part
+    elif isinstance(part, Folded):
+        yield part.text
     elif isinstance(part, Group):
         for inner in part.renderables:
             yield from _flat(inner)

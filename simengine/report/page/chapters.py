@@ -264,25 +264,26 @@ def _certainty(dossier: Dossier) -> Chapter:
     if dossier.placed is None or dossier.ranking is None:
         return Chapter("certainty", title, reader, (), dossier.missing.get("rankings", "there is no ranking"))
     facts = certainty_facts(dossier.placed, dossier.ranking)
+    high, low = ([row for row in facts["certainty"] if row["impact"] == impact] for impact in ("high", "low"))
+    blocks: list[Block] = [Picture("certainty"), _certainties("Assumptions of high impact", high)]
+    if low:
+        blocks.append(Long("Assumptions of low impact", (_certainties("Assumptions of low impact", low),)))
+    return Chapter("certainty", title, reader, tuple(blocks))
+
+
+def _certainties(caption: str, found: list[Facts]) -> Table:
     rows = [
         [
             Cell(row["name"], row["owner"]),
-            Cell(row["impact"]),
             Cell(row["certainty"], row["why"]),
             Cell("watch" if row["watch"] else ""),
             Cell(percent(row["share"]["value"]), between(row["share"]["lower"], row["share"]["upper"], "fraction")),
         ]
-        for row in facts["certainty"]
-        if row["impact"] != "not told"
+        for row in found
     ]
-    made = table(
-        "Assumptions whose impact can be told",
-        ("Assumption", "Impact", "Certainty", "", "Share of variance"),
-        rows,
-        texts=4,
-        notes=("To watch: much hangs on it, and it rests on little.",),
-    )
-    return Chapter("certainty", title, reader, (Picture("certainty"), made))
+    notes = ("To watch: much hangs on it, and it rests on little.",) if any(row["watch"] for row in found) else ()
+    columns = ("Assumption", "Certainty", "", "Share of variance")
+    return table(caption, columns, rows, texts=3, notes=notes)
 
 
 def _bridge(dossier: Dossier, story: Facts) -> Chapter:
