@@ -43,12 +43,15 @@ def write_files(files: Mapping[Path, str | bytes], *, overwrite: bool = False) -
 
     Raises
     ------
-    SimengineError : a file, or a folder of that name, is there already
+    SimengineError : a file, or a folder or a device of that name, is there already
     MachineError : the disk is full, the folder may not be written to, or the disk fails
     """
     folders = [str(path) for path in files if path.is_dir()]
     if folders:
         raise SimengineError(f"{', '.join(folders)}: a folder is there; choose another name")
+    devices = [str(path) for path in files if path.exists() and not (path.is_dir() or path.is_file())]
+    if devices:
+        raise SimengineError(f"{', '.join(devices)}: a device or a pipe, which is not replaced; choose another name")
     if not overwrite:
         refuse_existing(files)
     there = [path for path in files if path.exists()]

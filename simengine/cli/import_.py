@@ -39,6 +39,8 @@ def command(workbook: str, output: Path, into: str | None, overwrite: bool, as_j
     from simengine.workbook.told import import_facts, import_table, sentence
 
     check_folder(output.parent)
+    if output.exists() and Path(workbook).exists() and output.samefile(workbook):
+        raise SimengineError(f"{output} is the workbook itself; choose another name for the plan")
     found = read(workbook, None if into is None else load(into))
     files = _files(found, output, overwrite)
     write_files(files, overwrite=overwrite)

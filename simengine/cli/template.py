@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
+
+from simengine.cli.output import print_advice
 
 
 @click.command("template", short_help="An Excel workbook to start a plan in.")
@@ -18,4 +21,5 @@ def command(output: Path, overwrite: bool) -> None:
     from simengine.workbook import template
 
     template(output, overwrite=overwrite)
-    click.echo(f"{output}  Fill it in, then: simengine import {output} -o plan.yaml")
+    place = shlex.quote(str(output))
+    print_advice(f"{place}  Fill it in, then: simengine import {place} -o plan.yaml")

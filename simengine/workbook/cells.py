@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from simengine.errors import Problem, SimengineError
 from simengine.plan.scalars import shown
@@ -20,8 +23,18 @@ LARGEST_FILE, LARGEST_CONTENT, MOST_CELLS = 20_000_000, 200_000_000, 4_000_000
 _INSTALL = "workbooks need another package: pip install 'simengine[excel]'"
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Cells only: an empty row at the end of a sheet, which spreadsheet programs write, takes no room.
-_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,3})(\d{1,10})["']""")
+_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,9})(\d{1,20})""")
+_CELL = re.compile(rb"""<c(\s[^<>]*)(?<!/)>((?:(?!<c[\s>]).)*?)</c>""", re.DOTALL)
+_AT = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,3})(\d{1,7})["']""")
+_ERROR = re.compile(rb"""\st\s*=\s*["']e["']""")
 _CHUNK = 1 << 20
+
+
+class Fault(str):
+    """What stands in the place of a formula that came to nothing, in words."""
+
+    __slots__ = ()
+
 
 Cell = str | float | int | bool | date | datetime | time | timedelta
 
@@ -82,16 +95,61 @@ def open_book(path: str | Path) -> Book:
         _check(file)
         with python_calamine.CalamineWorkbook.from_path(file) as book:
             sheets = {name: _rows(book.get_sheet_by_name(name)) for name in book.sheet_names}
+        _mark_faults(file, sheets)
     except OSError as error:
         raise SimengineError(
             f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the name"
         ) from None
-    except (
-        *(python_calamine.CalamineError, zipfile.BadZipFile, zlib.error),
-        *(NotImplementedError, RuntimeError, EOFError),
-    ) as error:
+    except BaseException as error:
+        known = (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, ElementTree.ParseError)
+        # The reader's own faults are no Exception: it is written in Rust, and panics.
+        if not isinstance(error, (*known, NotImplementedError, RuntimeError, EOFError)) and not _is_panic(error):
+            raise
         raise SimengineError(f"{path} is damaged: {error}; save it again as .xlsx, or take another copy") from None
     return Book(str(path), sheets)
+
+
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__name__ == "PanicException"
+
+
+def _mark_faults(file: Path, sheets: dict[str, list[list[Cell]]]) -> None:
+    """Put a `Fault` where the reader saw nothing: errors, and formulas that no program has calculated."""
+    with zipfile.ZipFile(file) as package:
+        for name, part in _parts(package):
+            rows = sheets.get(name, [])
+            for row, column, words in _faults(package.read(part)):
+                if is_empty(at(rows, row, column)) and row < len(rows):
+                    rows[row].extend([""] * (column + 1 - len(rows[row])))
+                    rows[row][column] = Fault(words)
+
+
+def _parts(package: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
+    """Sheets by name, each with its part of the package."""
+    ids = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+    places = {
+        link.get("Id"): posixpath.normpath(posixpath.join("/xl", link.get("Target", ""))).lstrip("/")
+        for link in ElementTree.fromstring(package.read("xl/_rels/workbook.xml.rels"))
+    }
+    known = set(package.namelist())
+    for sheet in ElementTree.fromstring(package.read("xl/workbook.xml")).iter():
+        part = places.get(sheet.get(ids))
+        if sheet.tag.endswith("}sheet") and part in known:
+            yield sheet.get("name", ""), part
+
+
+def _faults(text: bytes) -> Iterator[tuple[int, int, str]]:
+    for head, body in _CELL.findall(text):
+        place = _AT.search(head)
+        value = re.search(rb"<v>([^<]*)</v>", body)
+        found = value[1].decode(errors="replace") if value else ""
+        if place is None:
+            continue
+        at_row, at_column = int(place[2]) - 1, _column(place[1]) - 1
+        if _ERROR.search(head):
+            yield at_row, at_column, f"an error ({found}) stands here"
+        elif not found and b"<f" in body:
+            yield at_row, at_column, "a formula stands here that nothing has calculated"
 
 
 def _rows(sheet: Any) -> list[list[Cell]]:
@@ -101,7 +159,11 @@ def _rows(sheet: Any) -> list[list[Cell]]:
 
 def _check(file: Path) -> None:
     """Refuse what is no workbook, or would not fit into memory: a few bytes can stand for gigabytes."""
-    size = file.stat().st_size
+    about = file.stat()
+    size = about.st_size
+    if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
+        # A pipe would be waited for, and a device never ends.
+        raise SimengineError(f"{file} is a device or a pipe; name an .xlsx file")
     if size > LARGEST_FILE:
         raise SimengineError(f"{file} has {size:,} bytes; at most {LARGEST_FILE:,} are read")
     with file.open("rb") as opened:
@@ -132,6 +194,8 @@ def _check_package(file: Path, package: zipfile.ZipFile) -> None:
 def _check_part(file: Path, part: Any) -> None:
     rows, columns, tail = 0, 0, b""
     while chunk := part.read(_CHUNK):
+        if b"<!DOCTYPE" in tail + chunk:
+            raise SimengineError(f"{file} defines words of its own (DOCTYPE), which no spreadsheet program does")
         for letters, digits in _PLACE.findall(tail + chunk):
             rows = max(rows, int(digits))
             columns = max(columns, _column(letters))

@@ -22,7 +22,7 @@ from simengine.report.year import sells_once
 from simengine.results.targets import every_path, told_values
 from simengine.workbook import charts, tables
 from simengine.workbook.cells import need_writer
-from simengine.workbook.pen import Workbook
+from simengine.workbook.pen import Workbook, check_name
 from simengine.workbook.results import by_month, by_quarter, by_segment
 
 _MEASURES = ("ending_arr", "new_arr", "bookings", "revenue", "opex", "cash")
@@ -57,6 +57,7 @@ def write(
     """
     if not runs:
         raise SimengineError("no run is given; name one at least")
+    check_name(path)
     library = need_writer()
     ds, plan = next(iter(runs.values()))
     compared = beside(runs) if len(runs) > 1 else None

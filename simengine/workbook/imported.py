@@ -12,7 +12,7 @@ from typing import NamedTuple
 from simengine.errors import PlanError, Problem, SimengineError
 from simengine.plan import loads
 from simengine.plan.edit import edited
-from simengine.plan.scalars import nearest
+from simengine.plan.scalars import nearest, shown
 from simengine.plan.scenario import SET
 from simengine.plan.schema import Plan
 from simengine.plan.source import Path as Keys
@@ -30,7 +30,7 @@ from simengine.workbook.register import (
     unit_of,
     written_other,
 )
-from simengine.workbook.typed import Wrong, day_in, number_in, spec_in, word_in
+from simengine.workbook.typed import Wrong, day_in, number_in, refuse_fault, spec_in, word_in
 
 _MOST_HEADING_ROW = 40
 """The headings of the register are looked for so far down."""
@@ -90,7 +90,7 @@ def read(path: str | Path, into: Plan | None = None) -> Imported:
 
     if into is None and is_template(book):
         return started(book)
-    missing = REGISTER if into is None or REGISTER not in book.sheets else FILES
+    missing = FILES if REGISTER in book.sheets else REGISTER
     raise SimengineError(
         f"{book.file} has no sheet {missing!r}: it is not as simengine export or simengine template has written it; "
         f"its sheets are {', '.join(book.sheets)}"
@@ -114,6 +114,10 @@ def texts_of(book: Book) -> tuple[dict[str, str], tuple[str, ...]]:
         elif kind == "set":
             overrides.append(text)
     texts = {name: "\n".join(found) for name, found in lines.items()}
+    main = next(iter(texts), "plan.yaml")
+    if main in ("", ".", "..") or set(main) & set("/\\:"):
+        # Files go beside the plan: a name that leads elsewhere would take them there.
+        raise SimengineError(f"{book.file}: the plan in the sheet {FILES!r} is called {shown(main)}, which is no name")
     if not texts or any(digest_of(text) != digests[name] for name, text in texts.items()):
         raise SimengineError(
             f"{book.file}: the plan in the sheet {FILES!r} is not as it was written; "
@@ -181,8 +185,18 @@ class _Changes:
             return
         for title in (column.title for column in COLUMNS if column.title not in places):
             self._add(heading, 0, "", f"the column {title} is missing", "put it back, with its heading")
+        titles = [text_of(cell) for cell in rows[heading]]
+        for title in (title for title in places if titles.count(title) > 1):
+            place = len(titles) - 1 - titles[::-1].index(title)
+            self._add(heading, place, "", f"the column {title} stands here a second time", "keep one of them")
+        others = [name for name in self.book.sheets if name != REGISTER and self._is_register(name)]
+        if others:
+            self.notices.append(f"Only the sheet {REGISTER} was read, not {', '.join(others)}")
         if not self.problems:
             self._rows(rows, heading, places)
+
+    def _is_register(self, name: str) -> bool:
+        return headings(self.book.sheets[name], [column.title for column in COLUMNS])[0] is not None
 
     def _rows(self, rows: list[list[Cell]], heading: int, places: Mapping[str, int]) -> None:
         seen: dict[str, int] = {}
@@ -243,6 +257,7 @@ class _Changes:
         i = next(i for i, column in enumerate(COLUMNS) if column.path == ("distribution",))
         column = COLUMNS[i]
         try:
+            refuse_fault(cells[i])
             return was.belief.family if text_of(cells[i]) == was.belief.family else word_in(cells[i], column.choices)
         except Wrong as wrong:
             title = f"{was.name}, {column.title}"
@@ -324,6 +339,7 @@ def headings(rows: list[list[Cell]], titles: Iterable[str]) -> tuple[int | None,
 def _cell(column: Column, cell: Cell, was: Entry, i: int, family: str | None) -> tuple[Value, object]:
     """What a cell says; of parameters without a column also as plain values."""
     before = was.values[i]
+    refuse_fault(cell)
     if is_empty(cell):
         if column.required:
             raise Wrong("nothing stands here", "write a value")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+from simengine.errors import SimengineError
 from simengine.report.canvas import BLUE, FAINT, PALE, SOFT
 from simengine.workbook.layout import cell_name, number_format
 
@@ -23,6 +25,12 @@ WRAPPED = {"text_wrap": True, "valign": "top"}
 EDIT = {"bg_color": EDITABLE, "locked": False, "border": 1, "border_color": FAINT}
 
 Style = dict[str, Any]
+
+
+def check_name(path: str | Path) -> None:
+    """Raise SimengineError where spreadsheet programs would not open a file because of its name."""
+    if Path(path).suffix.lower() != ".xlsx":
+        raise SimengineError(f"{path}: spreadsheet programs open a workbook only if its name ends with .xlsx")
 
 
 class Workbook:

@@ -16,7 +16,7 @@ from simengine.workbook.forms import COMPANY, COMPANY_FIELDS, DEMAND, FORMS, HIR
 from simengine.workbook.imported import Imported, headings, placed
 from simengine.workbook.layout import COLUMNS, REGISTER, Column
 from simengine.workbook.register import Belief, Entry, Value, unit_of, whole
-from simengine.workbook.typed import Wrong, day_in, number_in, spec_in, word_in, written_number
+from simengine.workbook.typed import Wrong, day_in, number_in, refuse_fault, spec_in, word_in, written_number
 
 NAME = "plan.yaml"
 _HEAD = "# Written by simengine import from {file}. What the workbook does not ask for has defaults: docs/plan.md.\n\n"
@@ -270,6 +270,7 @@ def _sorted(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _held(field: Field, cell: Cell) -> object:
     """What a cell says, as a plan writes it."""
+    refuse_fault(cell)
     if field.holds == "choice":
         return word_in(cell, field.choices)
     if field.holds in ("value", "bound"):
@@ -330,6 +331,7 @@ def _keys(name: str, column: Column, family: str) -> Iterator[Keys]:
 
 
 def _register_cell(column: Column, cell: Cell, unit: str, family: str) -> tuple[Value, object]:
+    refuse_fault(cell)
     if column.kind == "number":
         return number_in(cell, unit_of(column, unit, family)), None
     if column.kind == "choice":

@@ -21,7 +21,7 @@ from simengine.workbook.forms import (
     Form,
 )
 from simengine.workbook.layout import COLUMNS, COVER, HEADING_ROW, REGISTER, number_format
-from simengine.workbook.pen import BOLD, EDIT, HEAD, SOFT_TEXT, TITLE, WRAPPED, Sheet, Style, Workbook
+from simengine.workbook.pen import BOLD, EDIT, HEAD, SOFT_TEXT, TITLE, WRAPPED, Sheet, Style, Workbook, check_name
 from simengine.workbook.register import unit_of
 from simengine.workbook.tables import choices, drop_down, register_head
 
@@ -51,6 +51,7 @@ def template(path: str | Path, *, overwrite: bool = False) -> list[str]:
     MachineError
         where the file cannot be written
     """
+    check_name(path)
     image = io.BytesIO()
     library = need_writer().Workbook(image, {"in_memory": True})
     book = Workbook(library)

@@ -12,9 +12,9 @@ from pydantic_core import PydanticCustomError
 from simengine.errors import SimengineError
 from simengine.plan.edit import inline
 from simengine.plan.scalars import faults_of, nearest, number, shown
-from simengine.workbook.cells import Cell, text_of
+from simengine.workbook.cells import Cell, Fault, text_of
 
-SAME = 1e-12
+SAME = 1e-14
 """Numbers that differ by less, relatively, are the same: spreadsheets keep 15 digits."""
 
 
@@ -24,6 +24,12 @@ class Wrong(Exception):  # noqa: N818  the reader makes it a problem with its ce
     def __init__(self, message: str, expected: str = "") -> None:
         self.message, self.expected = message, expected
         super().__init__(message)
+
+
+def refuse_fault(cell: Cell) -> None:
+    """Raise Wrong where a formula came to nothing: its cell is not empty, and so takes nothing away."""
+    if isinstance(cell, Fault):
+        raise Wrong(str(cell), "write what it should come to, or calculate the workbook in a spreadsheet program")
 
 
 def number_in(cell: Cell, unit: str, before: float = math.nan) -> float:
@@ -129,7 +135,7 @@ def written_number(value: float, unit: str, like: object = None, *, period: bool
     ('30 %', '4.5 months', 'x1.4')
     """
     quantity, _, per = unit.partition(" per ")
-    short = Decimal(f"{value:.12g}")
+    short = Decimal(f"{value:.15g}")
     old = like.strip() if isinstance(like, str) else ""
     if quantity == "fraction" or "%" in old:
         text = f"{inline(float(short.scaleb(2)))} %"
@@ -150,7 +156,7 @@ def spec_in(cell: Cell, what: str) -> object:
 
     text, problems = text_of(cell), Problems()
     tree = parse(f"- {text}" if "\n" not in text else text, what, problems)
-    if tree is None or problems.found:
+    if tree is None or problems.found or tree.plain() == [None]:
         fault = problems.found[0] if problems.found else None
         raise Wrong(fault.message if fault else "nothing is given", fault.expected if fault else "")
     found = tree.plain()

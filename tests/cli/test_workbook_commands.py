@@ -84,6 +84,20 @@ def test_nothing_is_written_where_anything_is_wrong(kept, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_plan_does_not_replace_its_own_workbook(kept):
+    folder, _ = kept
+    before = (folder / "plan.xlsx").read_bytes()
+    done = call("import", folder / "plan.xlsx", "-o", folder / "plan.xlsx", "--overwrite")
+    assert done.exit_code == 2
+    assert "is the workbook itself; choose another name for the plan" in done.stderr
+    assert (folder / "plan.xlsx").read_bytes() == before
+
+
+def test_what_template_advises_can_be_copied_and_left_out(tmp_path):
+    assert f"simengine import '{tmp_path}/a b.xlsx' -o" in call("template", "-o", tmp_path / "a b.xlsx").stdout
+    assert call("template", "-q", "-o", tmp_path / "c.xlsx").stdout == ""
+
+
 def test_a_template_becomes_a_plan(tmp_path):
     done = call("template", "-o", tmp_path / "t.xlsx")
     assert done.exit_code == 0, done.stderr
