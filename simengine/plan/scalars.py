@@ -75,9 +75,12 @@ def likely(name: object, valid: Iterable[object]) -> str:
 def likely_file(path: Path) -> str:
     """'did you mean …' for a file or folder that is not there, of what is beside it; nothing where nothing is close."""
     try:
-        return likely(path.name, (other.name for other in path.parent.iterdir()))
+        beside = {other.stem: other.name for other in path.parent.iterdir()}
     except OSError:
         return ""
+    # By the names alone: that two files end with .yaml makes them no more alike.
+    close = difflib.get_close_matches(path.stem, sorted(beside), n=1)
+    return f"did you mean {beside[close[0]]}?" if close else ""
 
 
 def nearest(name: object, valid: Iterable[object]) -> str:
