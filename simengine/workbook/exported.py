@@ -26,7 +26,7 @@ from simengine.workbook.pen import Workbook
 from simengine.workbook.results import by_month, by_quarter, by_segment
 
 _MEASURES = ("ending_arr", "new_arr", "bookings", "revenue", "opex", "cash")
-"""Metrics that scenarios are compared by in amounts, in the first whole fiscal year."""
+"""Metrics that scenarios are compared by in amounts, in the fiscal year of the first target."""
 
 
 def write(
