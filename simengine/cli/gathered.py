@@ -290,6 +290,7 @@ def _measures(run: xr.Dataset) -> list[Target]:
     from simengine.plan.targets import Target
     from simengine.report.facts import year_told
     from simengine.report.year import has_cash, sells_once
+    from simengine.results.targets import is_told
 
     year = year_told(run)
     if year is None:
@@ -297,7 +298,11 @@ def _measures(run: xr.Dataset) -> list[Target]:
     names = ["bookings"] if sells_once(run) else ["ending_arr", "new_arr", "nrr"]
     names += ["sm_spend"] if (run["sm_spend"] != 0).any() else []
     names += ["lowest_cash"] if has_cash(run) else []
-    return [Target.model_construct(name=f"{name} {year}", metric=name, period=year, where={}) for name in names]
+    return [
+        Target.model_construct(name=f"{name} {year}", metric=name, period=year, where={})
+        for name in names
+        if is_told(run, name, year)
+    ]
 
 
 def _values(run: xr.Dataset, measure: Target) -> Floats:

@@ -77,7 +77,7 @@ def command(
 
 
 _NAMES = {
-    "scores": "past scores",
+    "scores": "past forecasts",
     "walked": "changes since last quarter",
     "solved": "choice",
     "missed": "drivers of a miss",

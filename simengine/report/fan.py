@@ -33,7 +33,7 @@ from simengine.report.canvas import (
 from simengine.report.facts import bound, targets_facts
 from simengine.report.statistics import Facts, Floats
 from simengine.report.words import between, finding, goal, money, odds, percent, shortened
-from simengine.report.year import sells_once, whole_periods
+from simengine.report.year import sells_once, years_told
 from simengine.results.targets import levels_of, quantile_interval
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_number
 
@@ -264,7 +264,7 @@ def _calendar(axes: Axes, ds: xr.Dataset, bands: dict[str, Floats]) -> None:
     every = 3 if last <= 3 * MONTHS_PER_YEAR else MONTHS_PER_YEAR
     ticks = [t for t in range(last + 1) if (start + t + 1 - first_month) % every == 0]
     axes.set_xticks(ticks, [end_of(start + t - 1) for t in ticks])
-    years = whole_periods(ds, "FY{year}")
+    years = years_told(ds)
     beneath: dict[str, Any] = {
         "transform": axes.get_xaxis_transform(),
         "ha": "center",

@@ -169,7 +169,7 @@ def _whole(told: Facts) -> Table:
 def _by_segment(told: Facts) -> Table:
     rows = [row for row in told["bridge"] if row["segment"] != "all"]
     present = [name for name in dict.fromkeys(_GROUPS.values()) if any(_group(row["part"]) == name for row in rows)]
-    made = table("", *present, "bottom-\nup", "simulated\nmean", "in pro-\nportion")
+    made = table("", *present, "bottom-up", "simulated\nmean", "in pro-\nportion")
     for segment in dict.fromkeys(row["segment"] for row in rows):
         own = [row for row in rows if row["segment"] == segment]
         sums = [math.fsum(row["planned"] for row in own if _group(row["part"]) == name) for name in present]

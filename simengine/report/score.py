@@ -70,7 +70,7 @@ def coverage_told(told: Mapping[str, Any]) -> list[str]:
         nothing = "Backtests: none could be made of this history."
     shares = [dict(zip(("value", "lower", "upper"), row["coverage"][LEVEL], strict=True)) for row in rows]
     parts = [
-        f"{chance(share)} of {row['n']:,} {name}"
+        f"{chance(share)} of {row['n']:,} forecasts {name}"
         for share, row, name in zip(shares, rows, names, strict=True)
         if row["n"]
     ]

@@ -13,7 +13,7 @@ from simengine.report.statistics import Facts, amount, measured, proportion, spr
 from simengine.results.composition import composition_since_start
 from simengine.results.efficiency import of_year
 from simengine.results.pipeline import QUARTER, pipeline_coverage
-from simengine.results.targets import months_from_start, period_values, since_start
+from simengine.results.targets import is_told, months_from_start, period_values, since_start
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, fiscal_quarter, month_number
 
 BRIDGE = ("new_arr", "expansion_arr", "price_arr", "contraction_arr", "churned_arr")
@@ -171,5 +171,5 @@ def ratios(ds: xr.Dataset, year: str) -> list[Facts]:
     names: tuple[str, ...] = ("sm_share",) if sells_once(ds) else _RATIOS
     if not (ds["sm_spend"] != 0).any():
         names = tuple(name for name in names if name in _RETENTION)
-    found = [measured(ds, name, year) for name in names]
+    found = [measured(ds, name, year) for name in names if is_told(ds, name, year)]
     return [ratio for ratio in found if math.isfinite(ratio["p50"])]

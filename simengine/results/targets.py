@@ -93,6 +93,15 @@ def inside_values(ds: xr.Dataset, name: str, period: str | None, suffix: PathSuf
     return _values(ds, name, (first, last), suffix, since_start(ds, period))
 
 
+def is_told(ds: xr.Dataset, name: str, period: str) -> bool:
+    """Whether `told_values` knows a metric of a period: retention, for one, needs the customers of a year before."""
+    try:
+        told_values(ds, name, period)
+    except SimengineError:
+        return False
+    return True
+
+
 def since_start(ds: xr.Dataset, period: str | None) -> str:
     """What the months of a period that are inside the plan are called: FY2027 from 2027-04, if it began before."""
     has_begun = months_from_start(ds, period)[0] < 0

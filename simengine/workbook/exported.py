@@ -19,14 +19,14 @@ from simengine.report.drivers import drivers
 from simengine.report.facts import headline, target_facts, year_told
 from simengine.report.statistics import Facts, Floats
 from simengine.report.year import sells_once
-from simengine.results.targets import every_path, told_values
+from simengine.results.targets import every_path, is_told, told_values
 from simengine.workbook import charts, tables
 from simengine.workbook.cells import need_writer
 from simengine.workbook.pen import Workbook, check_name
 from simengine.workbook.results import by_month, by_quarter, by_segment
 
 _MEASURES = ("ending_arr", "new_arr", "bookings", "revenue", "opex", "cash")
-"""Metrics that scenarios are compared by in amounts, in the first whole fiscal year."""
+"""Metrics that scenarios are compared by in amounts, in the fiscal year of the first target."""
 
 
 def write(
@@ -151,7 +151,7 @@ def _measures(ds: xr.Dataset) -> list[Target]:
     return [
         Target.model_construct(name=f"{metric} {year}", metric=metric, period=year, where={})
         for metric in metrics
-        if year is not None
+        if year is not None and is_told(ds, metric, year)
     ]
 
 

@@ -294,8 +294,8 @@ def test_past_forecasts_are_told_with_interval_and_number(found):
     covered = {"forecasts": [], "coverage": [row | {"group": "new_arr"}, row | {"group": "bookings", "n": 8}]}
     (past,), (back,) = coverage_told(scored), coverage_told(covered)
     assert "until 2027-03" in past
-    assert "80% interval in 82.5% (68.0–91.3%) of 40 of the company." in past
-    assert "of 40 of new ARR, in 82.5% (68.0–91.3%) of 8 of bookings." in back
+    assert "80% interval in 82.5% (68.0–91.3%) of 40 forecasts of the company." in past
+    assert "of 40 forecasts of new ARR, in 82.5% (68.0–91.3%) of 8 forecasts of bookings." in back
     assert past in board(replace(found, scores=(past,)), facts(found.run)).belief
     assert "no quarter" in coverage_told({"until": "2027-03", "calibration": {}})[0]
 

@@ -146,6 +146,6 @@ def test_page_one_is_one_page_of_paper(board, chromium, tmp_path):
 
     assert "How likely is the plan?" in text(1)
     assert "Why believe it?" in text(1)
-    assert "Past scores" in text(1)
+    assert "Past forecasts" in text(1)
     assert "What may come" in text(2)
     assert "What may come" not in text(1)

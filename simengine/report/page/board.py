@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import NamedTuple
 
 import xarray as xr
@@ -251,6 +252,12 @@ def _seen(made: Facts) -> str:
     return f" as of {made['since']}" if made["since"] else ""
 
 
+def _bounded(made: Facts) -> str:
+    if not made["since"]:
+        return ""
+    return f" Under contract: what was there in {made['since']} beyond what comes up for renewal; rather too low."
+
+
 def _did_not_exist(made: Facts) -> str:
     return f"did not exist in {made['since']}" if made["since"] else "does not exist yet"
 
@@ -279,7 +286,7 @@ def parts_table(made: Facts, currency: str) -> Table:
         f"Ending ARR {made['period']} by certainty{_seen(made)}, the surest first",
         ("", "P50", "P10–P90", "Operating plan"),
         rows,
-        notes=("Quantiles of parts do not add up to those of the whole.",),
+        notes=(f"Quantiles of parts do not add up to those of the whole.{_bounded(made)}",),
         whole=True,
     )
 
@@ -565,6 +572,8 @@ def _belief(dossier: Dossier, told: Facts) -> Iterator[str]:
         yield f"Since last quarter: {dossier.missing.get('walked', 'not told')}."
     learned = dossier.plan.learned
     if learned is not None:
-        records = ", ".join(f"{entry.file} until {entry.as_of.isoformat()}" for entry in learned.evidence)
+        records = ", ".join(
+            f"{'/'.join(PurePath(entry.file).parts[-2:])} until {entry.as_of.isoformat()}" for entry in learned.evidence
+        )
         yield f"Learned from {records}."
     yield " ".join(dossier.scores) or f"Past forecasts: {dossier.missing.get('scores', 'not told')}."

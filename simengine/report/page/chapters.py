@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from rich.console import RenderableType
@@ -14,7 +14,7 @@ from simengine.report.drivers import drivers
 from simengine.report.facts import year_told
 from simengine.report.gap import gap_facts, gap_tables
 from simengine.report.misses import miss_facts, misses
-from simengine.report.page.board import drivers_table, parts_table, quarters_table
+from simengine.report.page.board import DRIVERS, drivers_table, parts_table, quarters_table
 from simengine.report.page.cells import Cell, Table, table
 from simengine.report.page.dossier import Dossier
 from simengine.report.page.functions import FUNCTIONS, Function
@@ -28,6 +28,7 @@ from simengine.report.walk import SHOWN, walk_facts, walk_table
 from simengine.report.words import at_most, between, change, goal, interval_of, metric_name, number, percent, what
 from simengine.report.year import has_cash, sells_once, whole_periods
 from simengine.results.outputs import OUTPUTS
+from simengine.results.targets import is_told
 
 _RANKED = 15
 """Assumptions in the ranking; the others stand below, closed."""
@@ -165,7 +166,32 @@ def _made(
     """A chapter that tells what a terminal is told, below its pictures."""
     if shown is None:
         return Chapter(key, title, reader, (), reason or "it was not looked for")
-    return Chapter(key, title, reader, (*pictures, *told(shown(), title)))
+    # The chapter's own title is not said again below it.
+    blocks = (one for one in told(shown(), title) if not (isinstance(one, Words) and one.text == title))
+    return Chapter(key, title, reader, (*pictures, *_folded(blocks)))
+
+
+_CLOSED = ("Has anybody thought it possible?",)
+"""Headings of what is for few readers, and long."""
+
+
+def _folded(blocks: Iterable[Words | Table]) -> Iterator[Block]:
+    """Blocks with what is below a heading of `_CLOSED` closed until it is opened."""
+    inside: list[Block] = []
+    title = ""
+    for one in blocks:
+        if isinstance(one, Words) and one.kind == "heading":
+            if title:
+                yield Long(title, tuple(inside))
+            inside, title = [], one.text if one.text in _CLOSED else ""
+            if title:
+                continue
+        if title:
+            inside.append(one)
+        else:
+            yield one
+    if title:
+        yield Long(title, tuple(inside))
 
 
 # ---- what may come ----
@@ -212,7 +238,7 @@ def _variance(dossier: Dossier) -> Chapter:
         if name == dossier.about:
             blocks += [drivers_table(facts, _RANKED), Long("Every assumption", (_ranked(facts), _groups(facts)))]
         else:
-            blocks.append(Long(f"What {name} hangs on", (drivers_table(facts, _RANKED),)))
+            blocks.append(Long(f"What {name} hangs on", (replace(drivers_table(facts, DRIVERS), titled=True),)))
     if len(blocks) == 1:
         return Chapter("variance", title, reader, (), dossier.missing.get("rankings", "there is no ranking"))
     return Chapter("variance", title, reader, tuple(blocks))
@@ -267,7 +293,8 @@ def _certainty(dossier: Dossier) -> Chapter:
     high, low = ([row for row in facts["certainty"] if row["impact"] == impact] for impact in ("high", "low"))
     blocks: list[Block] = [Picture("certainty"), _certainties("Assumptions of high impact", high)]
     if low:
-        blocks.append(Long("Assumptions of low impact", (_certainties("Assumptions of low impact", low),)))
+        title_of_low = "Assumptions of low impact"
+        blocks.append(Long(title_of_low, (replace(_certainties(title_of_low, low), titled=True),)))
     return Chapter("certainty", title, reader, tuple(blocks))
 
 
@@ -354,7 +381,7 @@ def _function(dossier: Dossier, function: Function, entries: list[Entry]) -> Cha
     blocks: list[Block] = [Words(function.asks)]
     if year:
         rows = []
-        for metric in _known(dossier, function):
+        for metric in (name for name in _known(dossier, function) if is_told(run, name, year)):
             one = measured(run, metric, year)
             if not all(one[key] == 0 for key in ("p10", "p50", "p90", "operating_plan")) and one["p50"] == one["p50"]:
                 name = capital(metric_name(metric))

@@ -100,6 +100,19 @@ def _law(stated: Distribution | None, unit: str, plan: Plan, name: str) -> str:
     return "a shock: common ups and downs, month by month"
 
 
+def _unit(unit: str) -> str:
+    """What a number as it is written leaves unsaid of its unit: 13.0% says that it is a fraction, not of what time.
+
+    >>> _unit("fraction per year"), _unit("currency"), _unit("standard deviations")
+    ('per year', '', 'standard deviations')
+    """
+    first, *rest = unit.split(" ", 1)
+    return " ".join(rest) if first in _WRITTEN else unit
+
+
+_WRITTEN = ("fraction", "currency", "months", "factor", "count")
+
+
 def _share(value: float) -> str:
     return percent(value, 0) if math.isfinite(value) else ""
 
@@ -111,7 +124,7 @@ def short_table(entries: Sequence[Entry], caption: str) -> Table:
             Cell(one.name, one.source),
             Cell(one.owner or "–"),
             Cell(one.said or "not in a file", link=one.link),
-            Cell(one.plan, one.unit),
+            Cell(one.plan, _unit(one.unit)),
             *(Cell(level) for level in one.levels),
             Cell(one.worse, one.hurts),
         )
@@ -131,7 +144,7 @@ def register_table(entries: Sequence[Entry], caption: str) -> Table:
             Cell(one.source, one.reference),
             Cell(one.owner or "–", ", ".join(names[key] for key in one.functions)),
             Cell(one.said or "not in a file", link=one.link),
-            Cell(one.plan, one.unit),
+            Cell(one.plan, _unit(one.unit)),
             Cell(one.levels[1], " to ".join(filter(None, (one.levels[0], one.levels[2])))),
             Cell(one.worse, one.hurts),
         )

@@ -77,9 +77,11 @@ def _kind(text: Text) -> str:
 
 
 def _table(made: TerminalTable, caption: str) -> Table:
-    columns = [capital(_plain(column.header).replace("-\n", "").replace("\n", " ")) for column in made.columns]
-    texts = next((i for i, column in enumerate(made.columns) if column.justify == "right"), len(columns))
-    by_column = [list(column.cells) for column in made.columns]
+    # A column that is empty in all rows tells nothing.
+    shown = [column for column in made.columns if not column.header or any(_cell(one).text for one in column.cells)]
+    columns = [capital(_plain(column.header).replace("-\n", "").replace("\n", " ")) for column in shown]
+    texts = next((i for i, column in enumerate(shown) if column.justify == "right"), len(columns))
+    by_column = [list(column.cells) for column in shown]
     rows = [[_cell(one) for one in row] for row in zip(*by_column, strict=True)]
     notes = [_unprompted(_plain(made.caption))] if made.caption else []
     return table(caption, columns, rows, texts=texts, notes=notes)
