@@ -53,8 +53,9 @@ class Commands(click.Group):
         if home is None:
             return None
         command: click.Command = import_module(home).command
-        if quiet_option not in command.params:
-            command.params.append(quiet_option)
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            if quiet_option not in one.params:
+                one.params.append(quiet_option)
         if COMPLETE in os.environ:
             from simengine.cli.completers import equip
 
