@@ -89,7 +89,8 @@ class Commands(click.Group):
         try:
             result = super().invoke(ctx)
             # Here, not at exit: a full disk behind standard output is an error like any other.
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except SimengineError as error:
             words, code = str(error), error.exit_code
         except KeyboardInterrupt as error:
@@ -118,6 +119,8 @@ class Commands(click.Group):
 
 def _give_output_up() -> None:
     """Let what standard output still holds go nowhere if it cannot be written: Python would try again at exit."""
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.flush()
     except OSError:
@@ -147,6 +150,11 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         cli(prog_name="simengine")
+    except OSError as error:
+        # Of --help and --version, which are printed before any command is called.
+        click.echo(error.strerror or str(error), err=True)
+        _give_output_up()
+        sys.exit(MachineError.exit_code)
     finally:
         # Python would search all that the libraries hold for cycles, to free it just before the process ends.
         gc.freeze()

@@ -193,7 +193,7 @@ BASH = shutil.which("bash")
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["ru"], ["run"]),
+        (["ru"], ["run", "runs"]),
         (["rank", "RUN", "--target", "N"], ["NRR"]),
         (["run", str(TINY), "--require", "bo"], [r"board\ ARR"]),
         (["run", "--overw"], ["--overwrite"]),
