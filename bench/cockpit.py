@@ -152,7 +152,7 @@ def measured(browser, plan, count):
     rows = []
     with served(plan) as address:
         page = opened(browser, address)
-        settled(page)
+        settled(page, 120)
         time.sleep(8)  # tables of what may be moved next
         answers = moved(page, rng, count)
         for name, chosen in (
@@ -161,6 +161,7 @@ def measured(browser, plan, count):
             ("of these clicked", [each for each in answers if not each["dragged"]]),
         ):
             rows.append([plan.relative_to(ROOT), name, *figures(chosen)])
+            print(*rows[-1], sep=" | ", flush=True)
         pages = [page, *(opened(browser, address) for _ in range(CLIENTS - 1))]
         time.sleep(3)
         together = []

@@ -26,7 +26,7 @@ NOT_SOLVED = "simengine solve -o FOLDER finds the cheapest choice that is likely
 NOT_WALKED = "no earlier run was given; name last quarter's with --since"
 NOT_SOUGHT = "it was not looked for, because that simulates; add --gap"
 ONE_RUN = "one run was given; name further runs, of scenarios with the same seed and draws, after it"
-NO_SCORES = "simengine score RUN... tells how past forecasts did; it is not on this page"
+NO_SCORES = "none were given; write simengine score RUN... --json, or simengine backtest --json, to a file for --scores"
 
 
 class Stored(NamedTuple):
@@ -44,7 +44,13 @@ def stored(folder: str) -> Stored:
 
 
 def dossier(
-    runs: Sequence[str], *, target: str | None, since: str | None, solved: Path | None, with_gap: bool
+    runs: Sequence[str],
+    *,
+    target: str | None,
+    since: str | None,
+    solved: Path | None,
+    with_gap: bool,
+    scores: Sequence[Path] = (),
 ) -> Dossier:
     """Everything that is known of the first run, beside the others. Only `since` and `with_gap` simulate.
 
@@ -64,7 +70,7 @@ def dossier(
         )
     if target is not None:
         own = _first(own, target)
-    missing = {"scores": NO_SCORES}
+    missing = {} if scores else {"scores": NO_SCORES}
     if since is None:
         missing["walked"] = NOT_WALKED
     if solved is None:
@@ -87,6 +93,7 @@ def dossier(
         walked=None if earlier is None else _walked(earlier, own, target),
         gap=_gap(own, about) if with_gap and is_target else None,
         solved=None if solved is None else solution(solved),
+        scores=tuple(line for file in scores for line in past_scores(file)),
         missing=missing,
     )
 
@@ -285,23 +292,24 @@ def _in_order(first: Stored) -> list[Target]:
 
 
 def _measures(run: xr.Dataset) -> list[Target]:
-    """What is told in amounts: of the first whole fiscal year, where the plan can tell it."""
+    """What is told in amounts: of the year that page one speaks of."""
     from simengine.plan.targets import Target
-    from simengine.report.year import has_cash, sells_once, whole_periods
+    from simengine.report.facts import year_told
+    from simengine.report.year import has_cash, sells_once
 
-    years = whole_periods(run, "FY{year}")
-    if not years:
+    year = year_told(run)
+    if year is None:
         return []
     names = ["bookings"] if sells_once(run) else ["ending_arr", "new_arr", "nrr"]
     names += ["sm_spend"] if (run["sm_spend"] != 0).any() else []
     names += ["lowest_cash"] if has_cash(run) else []
-    return [Target.model_construct(name=f"{name} {years[0]}", metric=name, period=years[0], where={}) for name in names]
+    return [Target.model_construct(name=f"{name} {year}", metric=name, period=year, where={}) for name in names]
 
 
 def _values(run: xr.Dataset, measure: Target) -> Floats:
-    from simengine.results.targets import period_values
+    from simengine.results.targets import told_values
 
-    return period_values(run, measure.metric, measure.period).values
+    return told_values(run, measure.metric, measure.period).values
 
 
 # ---- what was solved for ----
@@ -325,3 +333,20 @@ def solution(folder: Path) -> Facts:
     except (ValueError, KeyError, TypeError):
         raise SimengineError(f"{file} is not as simengine wrote it; solve again") from None
     return dict(told)
+
+
+def past_scores(file: Path) -> list[str]:
+    """How past forecasts did, from what `simengine score --json` or `simengine backtest --json` wrote to a file."""
+    import json
+
+    from simengine.archive import in_words
+    from simengine.report.score import coverage_told
+
+    with in_words(f"cannot read {file}"):
+        text = file.read_text(encoding="utf-8")
+    try:
+        return coverage_told(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SimengineError(
+            f"{file} is not what simengine score --json or simengine backtest --json writes; write it again"
+        ) from None

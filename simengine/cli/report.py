@@ -27,6 +27,13 @@ KINDS = (".html", ".pdf")
     "--solved", type=click.Path(path_type=Path), metavar="DIR", help="Folder of simengine solve -o: what to decide."
 )
 @click.option("--gap", "with_gap", is_flag=True, help="The gap, and what would close it. Simulates.")
+@click.option(
+    "--scores",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="What simengine score --json, or backtest --json, wrote: how past forecasts did.",
+)
 @json_option
 def command(
     runs: tuple[str, ...],
@@ -35,6 +42,7 @@ def command(
     since: str | None,
     solved: Path | None,
     with_gap: bool,
+    scores: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Write what a board asks of the run in the first RUN, and of the scenarios in the others, on one page.
@@ -53,7 +61,7 @@ def command(
     check_folder(place.parent)
     as_pdf = place.suffix.lower() == ".pdf"
     browser = find() if as_pdf else ""
-    found = dossier(runs, target=target, since=since, solved=solved, with_gap=with_gap)
+    found = dossier(runs, target=target, since=since, solved=solved, with_gap=with_gap, scores=scores)
     text = html(found)
     if as_pdf:
         write_bytes(place, print_page(browser, text))

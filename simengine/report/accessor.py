@@ -171,15 +171,14 @@ class Sim:
         ['FY2027-Q1', 'FY2027-Q2', 'FY2027-Q3', 'FY2027-Q4']
         """
         from simengine.report.summary import by_quarter
-        from simengine.report.year import cash, coverage, quarters, whole_periods
+        from simengine.report.year import cash, coverage, quarters, years_told
 
         ds = self._ds
-        years = whole_periods(ds, "FY{year}")
-        told = {**quarters(ds), "coverage": coverage(ds), "cash": cash(ds, years)}
+        told = {**quarters(ds), "coverage": coverage(ds), "cash": cash(ds, years_told(ds))}
         return Shown(by_quarter(told, ds.attrs["currency"]), told)
 
     def composition(self) -> Shown:
-        """What the first whole fiscal year is made of, the most certain part first.
+        """What the fiscal year of the first target is made of, the most certain part first.
 
         Examples
         --------
@@ -188,15 +187,16 @@ class Sim:
         >>> ds.sim.composition()["composition"]["parts"][0]["name"]
         'base under contract'
         """
+        from simengine.report.facts import year_told
         from simengine.report.parts import parts
         from simengine.report.summary import of_year
-        from simengine.report.year import composition, made_of, whole_periods
+        from simengine.report.year import composition, made_of
 
         ds = self._ds
-        years = whole_periods(ds, "FY{year}")
-        if not years:
+        year = year_told(ds)
+        if year is None:
             raise SimengineError("the plan has no whole fiscal year; give it twelve months of one")
-        told = {"composition": composition(ds, years[0]), "made_of": made_of(ds, years[0])}
+        told = {"composition": composition(ds, year), "made_of": made_of(ds, year)}
         return Shown(of_year(told, ds.attrs["currency"]), told, picture=partial(parts, ds))
 
     # ---- what it hangs on ----
@@ -375,12 +375,12 @@ class Sim:
         1
         """
         from simengine.report.bridge import bridge
-        from simengine.report.year import whole_periods
+        from simengine.report.facts import year_told
 
-        years = whole_periods(self._ds, "FY{year}")
-        if period is None and not years:
+        chosen = period or year_told(self._ds)
+        if chosen is None:
             raise SimengineError("the plan has no whole fiscal year; name a period, such as 2027-Q1")
-        return bridge(self._ds, period or years[0])
+        return bridge(self._ds, chosen)
 
     def _target(self, name: str | None) -> str:
         from simengine.report.facts import headline

@@ -25,10 +25,11 @@ from simengine.report.year import (
     quotas,
     ratios,
     sells_once,
-    whole_periods,
+    years_told,
 )
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import as_misses, at, every_path, hit_probability, quantile_interval, shortfall
+from simengine.units import fiscal_period, fiscal_quarter
 
 SAFE = 0.8
 """Confidence of the commit number."""
@@ -37,8 +38,7 @@ _RUN = ("draws", "twins", "seed", "detail", "source_policy", "digest_simulated",
 
 def facts(ds: xr.Dataset) -> Facts:
     """Everything that a summary tells of a run, without its ranking, in the order in which it is told."""
-    years = whole_periods(ds, "FY{year}")
-    first = years[0] if years else None
+    first = year_told(ds)
     chances = hit_probability(ds, every_path(ds))
     targets = targets_facts(ds, [str(name) for name in ds["target"].values])
     return {
@@ -56,7 +56,7 @@ def facts(ds: xr.Dataset) -> Facts:
         "shocks": shocks(ds),
         "quarters": quarters(ds),
         "coverage": coverage(ds),
-        "cash": cash(ds, years),
+        "cash": cash(ds, years_told(ds)),
         "quotas": quotas(ds, first) if first else [],
         "ratios": ratios(ds, first) if first else [],
         "run": {key: ds.attrs[key] for key in _RUN},
@@ -71,6 +71,20 @@ def headline(ds: xr.Dataset) -> str:
     if ds.sizes["target"]:
         return str(ds["target"].values[np.argmin(ds["criterion"].values)])
     return "bookings" if sells_once(ds) else "ending_arr"
+
+
+def year_told(ds: xr.Dataset) -> str | None:
+    """The fiscal year of which a run is told: that of its headline, where the plan and its facts hold all of it.
+
+    Else the first that they hold; None where they hold none.
+    """
+    years = years_told(ds)
+    if ds.sizes["target"]:
+        starts, period = int(ds.attrs["fiscal_year_start"]), str(at(ds, "target", headline(ds))["period"].item())
+        year = fiscal_quarter(fiscal_period(period, starts).first, starts).partition("-")[0]
+        if year in years:
+            return year
+    return years[0] if years else None
 
 
 def target_facts(ds: xr.Dataset, name: str, confidence: float = SAFE) -> Facts:

@@ -16,6 +16,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from simengine.report.cells import Folded
+from simengine.report.palette import ON_ANY
+
 _WIDE = 110
 """Columns, where a renderable asks how many there are."""
 _LINE = "rgba(128,128,128,.35)"
@@ -36,8 +39,6 @@ max-width:16em;overflow-wrap:break-word;border-bottom:1px solid {_LINE}}}
 .simengine table tbody th{{font-weight:inherit}}
 .simengine table .words{{text-align:left;white-space:normal;overflow-wrap:break-word;max-width:26em}}
 .simengine table tr.after td,.simengine table tr.after th{{border-top:1px solid {_LINE}}}"""
-_COLORS = {"red": "#D1495B", "green": "#1A936F", "yellow": "#B7791F"}
-"""Legible on white and on black."""
 
 
 def page(*parts: RenderableType) -> str:
@@ -61,6 +62,8 @@ def _flat(part: RenderableType) -> Iterator[RenderableType]:
     """Texts and tables in their order, out of whatever holds them."""
     if isinstance(part, str | Text | Table):
         yield part
+    elif isinstance(part, Folded):
+        yield part.text
     elif isinstance(part, Group):
         for inner in part.renderables:
             yield from _flat(inner)
@@ -141,7 +144,7 @@ def _inline(text: Text) -> str:
 
 
 def _styled(text: str, style: Style) -> str:
-    color = _COLORS.get(style.color.name if style.color else "")
+    color = ON_ANY.get(style.color.name if style.color else "")
     if color:
         text = f'<span style="color:{color}">{text}</span>'
     if style.bold:

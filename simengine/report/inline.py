@@ -38,7 +38,7 @@ def inline(figure: Figure, name: str = "", alt: str = "", *, bare: bool = False)
     bare : whether to leave out its title, where the page says it
     """
     prefix = f"{re.sub('[^a-z0-9-]', '-', name.lower()) or f'figure-{next(_COUNT)}'}-"
-    drawing = _drawing(figure, prefix, bare=bare)
+    drawing, top = _drawing(figure, prefix, bare=bare)
     inner = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
     inner = _NOT_DRAWN.sub("", inner)
     inner = _PAGE.sub("", inner, count=1)
@@ -52,18 +52,26 @@ def inline(figure: Figure, name: str = "", alt: str = "", *, bare: bool = False)
     described = f"<desc>{escape(alt)}</desc>" if alt else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
-        f'viewBox="0 0 {width:g} {height:g}" width="100%" aria-label="{escape(alt or title(figure))}" '
+        f'viewBox="0 {top:g} {width:g} {round(height - top, 2):g}" width="100%" '
+        f'aria-label="{escape(alt or title(figure))}" '
         f'style="height: auto; display: block"><title>{escape(title(figure))}</title>{described}'
         f"<style>{style}</style>{inner}</svg>"
     )
 
 
-def _drawing(figure: Figure, prefix: str, *, bare: bool) -> str:
-    """A figure as matplotlib writes it, but words with a halo are words too: theirs is left to the style sheet."""
+_MARGIN = 4
+"""Points above what is drawn highest."""
+
+
+def _drawing(figure: Figure, prefix: str, *, bare: bool) -> tuple[str, float]:
+    """A figure as matplotlib writes it, but words with a halo are words too: theirs is left to the style sheet.
+
+    Beside it stands how many points of it are to be cut off above, where its title was.
+    """
     texts: list[Text] = list(figure.findobj(Text))
     halos = [(text, text.get_path_effects(), text.get_gid()) for text in texts if text.get_path_effects()]
     hidden = [text for text in figure.texts if bare and text.get_text().split() == title(figure).split()]
-    out = io.StringIO()
+    out, top = io.StringIO(), 0.0
     try:
         for place, (text, _, _) in enumerate(halos):
             text.set(path_effects=[], gid=f"halo-{place}")
@@ -71,12 +79,15 @@ def _drawing(figure: Figure, prefix: str, *, bare: bool) -> str:
             text.set_visible(False)
         with figure_style(as_text=True):
             figure.savefig(out, format="svg", metadata={"Date": None})
+            if hidden:
+                highest = 72 * (float(figure.get_size_inches()[1]) - float(figure.get_tightbbox().y1))
+                top = round(max(0.0, highest - _MARGIN), 2)
     finally:
         for text, effects, gid in halos:
             text.set(path_effects=effects, gid=gid)
         for text in hidden:
             text.set_visible(True)
-    return out.getvalue()
+    return out.getvalue(), top
 
 
 def colours_of(svg: str) -> set[str]:

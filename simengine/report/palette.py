@@ -50,6 +50,8 @@ TEXT = ("ink", "soft", "blue", "green", "vermilion")
 MARKS = ("blue", "sky", "green", "orange", "vermilion", "yellow", "purple", "grey", "soft", "ink")
 """Colours that bars, lines and points are drawn in."""
 FONT = "'DejaVu Sans', system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+ON_ANY = {"red": "#D1495B", "green": "#1A936F", "yellow": "#B7791F"}
+"""Of words where the page may be light or dark and does not say: legible on both."""
 
 _THEMES: dict[Theme, dict[str, str]] = {"light": LIGHT, "dark": DARK}
 _PROPERTY = re.compile(r"var\(--([a-z]+)\)")

@@ -25,7 +25,7 @@ from simengine.report.canvas import (
 from simengine.report.palette import LIGHT
 from simengine.report.statistics import Facts
 from simengine.report.words import between, money, part_name
-from simengine.report.year import composition
+from simengine.report.year import composition, years_told
 
 PART_COLOURS = {
     "base under contract": "blue",
@@ -45,14 +45,14 @@ _HALF = 0.2
 
 def is_empty(ds: xr.Dataset) -> bool:
     """Whether no part of any whole fiscal year has a median above zero."""
-    years = filter(None, (composition(ds, str(year)) for year in ds["year"].values))
+    years = filter(None, (composition(ds, year) for year in years_told(ds)))
     return all(_median(year, name) <= 0 for year in years for name in COLORS)
 
 
 @drawn
 def parts(ds: xr.Dataset) -> Figure:
     """Ending ARR of each whole fiscal year as a bar of the medians of its parts, the most certain at the left."""
-    years = [composition(ds, str(year)) for year in ds["year"].values]
+    years = [composition(ds, year) for year in years_told(ds)]
     told = [year for year in years if year is not None]
     names = [name for name in COLORS if any(_median(year, name) for year in told)]
     subtitle = "Medians of the parts by certainty; at the right the median of ending ARR, and its range from P10 to P90"

@@ -269,7 +269,10 @@ def _cash(rows: list[Facts]) -> Table:
 
 
 def _rows(rows: list[Facts]) -> Table:
-    return levels((metric_name(row["metric"]), row, row["unit"]) for row in rows)
+    """Levels of metrics of one period; where one is told of another, from the plan's start on, it says of which."""
+    told = rows[0]["period"]
+    names = (f" {row['period'].removeprefix(told).strip()}" if row["period"] != told else "" for row in rows)
+    return levels((metric_name(row["metric"]) + of, row, row["unit"]) for of, row in zip(names, rows, strict=True))
 
 
 def _provenance(facts: Facts) -> Iterator[RenderableType]:

@@ -16,10 +16,10 @@ from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
 from simengine.report.compare import compare_facts
 from simengine.report.drivers import drivers
-from simengine.report.facts import headline, target_facts
+from simengine.report.facts import headline, target_facts, year_told
 from simengine.report.statistics import Facts, Floats
-from simengine.report.year import sells_once, whole_periods
-from simengine.results.targets import every_path, period_values
+from simengine.report.year import sells_once
+from simengine.results.targets import every_path, told_values
 from simengine.workbook import charts, tables
 from simengine.workbook.cells import need_writer
 from simengine.workbook.pen import Workbook, check_name
@@ -146,12 +146,12 @@ def beside(runs: Mapping[str, tuple[xr.Dataset, Plan]]) -> Facts:
 
 
 def _measures(ds: xr.Dataset) -> list[Target]:
-    years = whole_periods(ds, "FY{year}")
+    year = year_told(ds)
     metrics = [name for name in _MEASURES if not sells_once(ds) or not name.endswith("_arr")]
     return [
         Target.model_construct(name=f"{metric} {year}", metric=metric, period=year, where={})
-        for year in years[:1]
         for metric in metrics
+        if year is not None
     ]
 
 
@@ -160,4 +160,4 @@ def _values(ds: xr.Dataset, target: Target) -> Floats:
 
 
 def _amounts(ds: xr.Dataset, target: Target) -> Floats:
-    return period_values(ds, target.metric, target.period).values
+    return told_values(ds, target.metric, target.period).values

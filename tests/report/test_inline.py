@@ -55,6 +55,19 @@ def test_words_stay_words_and_names_stay_text():
     assert title(figure) not in [text.text for text in ElementTree.fromstring(inline(figure, bare=True)).iter(TEXT)]
 
 
+def test_a_bare_figure_keeps_no_band_where_its_title_was():
+    figure = fan(dataset(BOARD))
+    whole, bare = (ElementTree.fromstring(inline(figure, bare=is_bare)) for is_bare in (False, True))
+    (_, start, width, height), (_, top, as_wide, rest) = (
+        map(float, tree.get("viewBox").split()) for tree in (whole, bare)
+    )
+    assert start == 0
+    assert as_wide == width
+    assert top + rest == pytest.approx(height)
+    highest = min(float(text.get("y") or text.get("transform").split()[1].rstrip(")")) for text in bare.iter(TEXT))
+    assert 0 < highest - top < 25
+
+
 def test_a_figure_is_drawn_the_same_after_it_was_put_on_a_page(tmp_path):
     figure = fan(dataset(BOARD))
     first = save(figure, tmp_path / "first", "fan")[1].read_bytes()

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Group
 from rich.text import Text as Line
 
-from simengine.cli.gathered import dossier
+from simengine.cli.gathered import dossier, past_scores
 from simengine.errors import SimengineError
 from simengine.report.facts import facts
 from simengine.report.page import Dossier, html
@@ -16,7 +16,9 @@ from simengine.report.page.board import board
 from simengine.report.page.chapters import chapters
 from simengine.report.page.functions import of_assumptions
 from simengine.report.page.lines import files, of_assumption, of_target
+from simengine.report.page.pictures import Pictures
 from simengine.report.page.terminal import told
+from simengine.report.score import coverage_told
 from simengine.report.tables import heading, note, under
 from simengine.report.tables import table as made_table
 from simengine.report.words import between, percent
@@ -69,6 +71,12 @@ def page(found):
     return html(found)
 
 
+@pytest.fixture
+def plain(monkeypatch):
+    """Pages without pictures, which take most of the time; tests/system draws them of plans with such names."""
+    monkeypatch.setattr("simengine.report.page.render.pictures", lambda _: Pictures({}, "", ""))
+
+
 def test_the_page_is_one_file_that_asks_for_nothing(page):
     read = Text(page)
     assert len(page.encode()) < 4_000_000
@@ -89,6 +97,7 @@ def test_it_has_an_order_that_is_heard(page):
     assert tables > 10
     assert sum(tag == "caption" for tag, _ in read.tags) == tables
     assert all("scope" in told for tag, told in read.tags if tag == "th")
+    assert "object at 0x" not in read.text
 
 
 def test_every_part_is_there_or_says_why_not(found, page):
@@ -146,15 +155,15 @@ def test_an_assumption_belongs_where_the_plan_uses_it(found):
     }
 
 
-def test_names_stay_text(tmp_path):
+def test_names_stay_text(plain, tmp_path):
     page = html(gathered(stored(hostile(TINY.read_text()), tmp_path)))
     read = Text(page)
     for name in (SCRIPT, ATTRIBUTE, BRACES, HEBREW, LONG):
         assert name in read.text
     assert not [tag for tag, _ in read.tags if tag == "img"]
     assert not [told for _, told in read.tags if any(key.startswith("on") for key in told)]
-    # Those of the page itself: Vega, its data, the page's script.
-    assert sum(tag == "script" for tag, _ in read.tags) == 3
+    # The page's own.
+    assert sum(tag == "script" for tag, _ in read.tags) == 1
 
 
 def without_targets(text):
@@ -175,7 +184,7 @@ def sells_once(text):
 
 
 @pytest.mark.parametrize("change", [without_targets, sells_once])
-def test_a_plan_that_lacks_something_has_a_page(change, tmp_path):
+def test_a_plan_that_lacks_something_has_a_page(change, plain, tmp_path):
     found = gathered(stored(change(TINY.read_text()), tmp_path))
     read = Text(html(found))
     assert "Why believe it?" in read.text
@@ -183,6 +192,7 @@ def test_a_plan_that_lacks_something_has_a_page(change, tmp_path):
         assert "The plan has no target" in read.text
     else:
         assert "there is no ARR to take apart" in read.text
+    assert "object at 0x" not in read.text
 
 
 def test_without_any_finding_every_chapter_still_has_a_reason(found):
@@ -256,7 +266,49 @@ def test_the_words_of_a_terminal_become_tables_and_paragraphs():
     title, words, rows, last = told(shown, "unused")
     assert (title.text, title.kind) == ("What it hangs on", "heading")
     assert (words.kind, last.kind) == ("plain", "note")
-    assert (rows.caption, rows.titled, rows.columns, rows.texts) == ("What it hangs on", True, ("name", "share"), 1)
+    assert (rows.caption, rows.titled, rows.columns, rows.texts) == ("What it hangs on", True, ("Name", "Share"), 1)
     assert [cell.text for cell in rows.rows[0]] == ["rate", "12%"]
     assert [cell.under for cell in rows.rows[0]] == ["", "10–14%"]
     assert [row[1].faint for row in rows.rows] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("3 more tell less; `--json` has them all, by month.", "3 more tell less."),
+        (
+            "Of these nothing is observed (`--json` says why): win_rate.smb.",
+            "Of these nothing is observed: win_rate.smb.",
+        ),
+        ("`--confidence` with a lower number tells more.", None),
+        ("A plan named `x`; all of it.", "A plan named `x`; all of it."),
+    ],
+)
+def test_a_page_is_not_told_of_commands(said, shown):
+    assert [words.text for words in told(Line(said), "")] == ([] if shown is None else [shown])
+
+
+def test_past_forecasts_are_told_with_interval_and_number(found):
+    row = {"group": "", "n": 40, "coverage": {"0.5": [0.5, 0.3, 0.7], "0.8": [0.825, 0.68, 0.913]}, "skill": 0.2}
+    scored = {"until": "2027-03", "calibration": {"segment": [row], "metric": [row | {"group": "new_arr"}]}}
+    covered = {"forecasts": [], "coverage": [row | {"group": "new_arr"}, row | {"group": "bookings", "n": 8}]}
+    (past,), (back,) = coverage_told(scored), coverage_told(covered)
+    assert "until 2027-03" in past
+    assert "80% interval in 82.5% (68.0–91.3%) of 40 of the company." in past
+    assert "of 40 of new ARR, in 82.5% (68.0–91.3%) of 8 of bookings." in back
+    assert past in board(replace(found, scores=(past,)), facts(found.run)).belief
+    assert "no quarter" in coverage_told({"until": "2027-03", "calibration": {}})[0]
+
+
+def test_without_past_forecasts_the_page_says_how_to_get_them(found):
+    (line,) = [line for line in board(found, facts(found.run)).belief if line.startswith("Past forecasts")]
+    assert "simengine score RUN... --json" in line
+
+
+def test_what_no_score_has_written_is_refused(tmp_path):
+    file = tmp_path / "scores.json"
+    file.write_text("[]")
+    with pytest.raises(SimengineError, match="write it again"):
+        past_scores(file)
+    with pytest.raises(SimengineError, match="cannot read"):
+        past_scores(tmp_path / "none.json")

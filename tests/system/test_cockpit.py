@@ -110,7 +110,10 @@ class Opened:
         self.box(name).press("Enter")
 
     def act(self, name):
+        before = self.wanted
         self.page.locator(f"[data-act={name}]").click()
+        if name != "save":
+            self.page.wait_for_function(f"document.querySelector('.ck-answer').dataset.wanted !== '{before}'")
 
     def text(self, name):
         return self.page.locator(f"[data-say={name}]").inner_text()

@@ -12,10 +12,10 @@ from simengine.report.charts.steps import bridge_chart, composition_chart
 from simengine.report.charts.tornado import tornado_chart
 from simengine.report.drivers import drivers
 from simengine.report.exceedance import exceedance_facts
-from simengine.report.facts import headline
+from simengine.report.facts import headline, year_told
 from simengine.report.fan import fan_facts
 from simengine.report.figures import left_out, no_curve
-from simengine.report.year import composition, made_of, sells_once, whole_periods
+from simengine.report.year import composition, made_of, sells_once, whole_periods, years_told
 
 
 def board_charts(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Chart | Switch]:
@@ -30,7 +30,8 @@ def board_charts(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, Chart 
     ranking : of what the run is about; None where it cannot be ranked
     """
     missing, currency = left_out(ds, ranking), ds.attrs["currency"]
-    years = whole_periods(ds, "FY{year}")
+    first = year_told(ds)
+    years = sorted(years_told(ds), key=lambda year: year != first)
     charts: dict[str, Chart | Switch] = {"fan": fan_of_segments(ds)}
     if "exceedance" not in missing:
         charts["exceedance"] = curves(ds)

@@ -242,8 +242,17 @@ def _parts_said(made: Facts, currency: str) -> str:
     later = made["not_created"]
     return (
         f"{money(later['p50'], currency)} ({between(later['p10'], later['p90'], currency)}, P10–P90) of "
-        f"{made['period']} ending ARR is to come from pipeline that does not exist yet."
+        f"{made['period']} ending ARR is to come from pipeline that {_did_not_exist(made)}."
     )
+
+
+def _seen(made: Facts) -> str:
+    """From when a year is seen that has begun before the plan."""
+    return f" as of {made['since']}" if made["since"] else ""
+
+
+def _did_not_exist(made: Facts) -> str:
+    return f"did not exist in {made['since']}" if made["since"] else "does not exist yet"
 
 
 def parts_table(made: Facts, currency: str) -> Table:
@@ -267,7 +276,7 @@ def parts_table(made: Facts, currency: str) -> Table:
         ]
     )
     return table(
-        f"Ending ARR {made['period']} by certainty, the surest first",
+        f"Ending ARR {made['period']} by certainty{_seen(made)}, the surest first",
         ("", "P50", "P10–P90", "Operating plan"),
         rows,
         notes=("Quantiles of parts do not add up to those of the whole.",),
@@ -357,14 +366,15 @@ def _doubts(dossier: Dossier) -> Iterator[str]:
     if math.isfinite(told["typical_p_worse_than_plan"]):
         typical = told["typical_p_worse_than_plan"]
         side = "hopeful" if typical > 0.5 else "cautious" if typical < 0.5 else "even"
+        varying = sum(not row["constant"] for row in told["assumptions"])
         hopeful = sorted(
             (row for row in told["assumptions"] if row["p_worse_than_plan"]["lower"] > 0.5 and not row["constant"]),
             key=lambda row: -row["share"]["value"],
         )
-        named = f"; most of all {hopeful[0]['name']}" if hopeful else ""
+        named = f", {hopeful[0]['name']} with the largest share" if hopeful else ""
         yield (
-            f"Plan values are {side}: half of them turn out worse than planned with {percent(typical, 0)} or more. "
-            f"{len(hopeful)} are worse more often than not beyond doubt{named}."
+            f"Plan values are {side}: a typical one turns out worse than planned on {percent(typical, 0)} of paths. "
+            f"{len(hopeful)} of {varying} do so more often than not{named}."
         )
     if dossier.placed is not None:
         watched = certainty_facts(dossier.placed, dossier.ranking)
@@ -458,8 +468,10 @@ def _solved(told: Facts) -> Decision:
     ]
     before = told["before"]
     after, gain = chosen["probability"], chosen["gain"]
+    first = min((one["decide_by"] for one in chosen["levers"] if one["decide_by"]), default="")
+    by = f", the first by {first}" if first else ""
     said = (
-        f"Decide {in_short(chosen['levers'])}, for {money(chosen['cost'], currency)}: {target} goes from "
+        f"Decide {in_short(chosen['levers'])}, for {money(chosen['cost'], currency)}{by}: {target} goes from "
         f"{chance(before)} to {chance(after)}, by {points(gain['value'])} points ({points_between(gain)}), on paths "
         "that had no part in the choice."
     )
@@ -555,5 +567,4 @@ def _belief(dossier: Dossier, told: Facts) -> Iterator[str]:
     if learned is not None:
         records = ", ".join(f"{entry.file} until {entry.as_of.isoformat()}" for entry in learned.evidence)
         yield f"Learned from {records}."
-    if "scores" in dossier.missing:
-        yield f"Past scores: {dossier.missing['scores']}."
+    yield " ".join(dossier.scores) or f"Past forecasts: {dossier.missing.get('scores', 'not told')}."

@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from simengine.report.alarms import alarm_tables, alarms
 from simengine.report.compare import compare_facts, compare_tables
 from simengine.report.drivers import drivers
+from simengine.report.facts import year_told
 from simengine.report.gap import gap_facts, gap_tables
 from simengine.report.misses import miss_facts, misses
 from simengine.report.page.board import drivers_table, parts_table, quarters_table
@@ -263,25 +264,26 @@ def _certainty(dossier: Dossier) -> Chapter:
     if dossier.placed is None or dossier.ranking is None:
         return Chapter("certainty", title, reader, (), dossier.missing.get("rankings", "there is no ranking"))
     facts = certainty_facts(dossier.placed, dossier.ranking)
+    high, low = ([row for row in facts["certainty"] if row["impact"] == impact] for impact in ("high", "low"))
+    blocks: list[Block] = [Picture("certainty"), _certainties("Assumptions of high impact", high)]
+    if low:
+        blocks.append(Long("Assumptions of low impact", (_certainties("Assumptions of low impact", low),)))
+    return Chapter("certainty", title, reader, tuple(blocks))
+
+
+def _certainties(caption: str, found: list[Facts]) -> Table:
     rows = [
         [
             Cell(row["name"], row["owner"]),
-            Cell(row["impact"]),
             Cell(row["certainty"], row["why"]),
             Cell("watch" if row["watch"] else ""),
             Cell(percent(row["share"]["value"]), between(row["share"]["lower"], row["share"]["upper"], "fraction")),
         ]
-        for row in facts["certainty"]
-        if row["impact"] != "not told"
+        for row in found
     ]
-    made = table(
-        "Assumptions whose impact can be told",
-        ("Assumption", "Impact", "Certainty", "", "Share of variance"),
-        rows,
-        texts=4,
-        notes=("To watch: much hangs on it, and it rests on little.",),
-    )
-    return Chapter("certainty", title, reader, (Picture("certainty"), made))
+    notes = ("To watch: much hangs on it, and it rests on little.",) if any(row["watch"] for row in found) else ()
+    columns = ("Assumption", "Certainty", "", "Share of variance")
+    return table(caption, columns, rows, texts=3, notes=notes)
 
 
 def _bridge(dossier: Dossier, story: Facts) -> Chapter:
@@ -347,19 +349,20 @@ def _capacity(dossier: Dossier, story: Facts) -> Chapter:
 
 def _function(dossier: Dossier, function: Function, entries: list[Entry]) -> Chapter:
     run = dossier.run
-    years = whole_periods(run, "FY{year}")
+    year = year_told(run)
     own = [entry for entry in entries if function.key in entry.functions]
     blocks: list[Block] = [Words(function.asks)]
-    if years:
+    if year:
         rows = []
         for metric in _known(dossier, function):
-            one = measured(run, metric, years[0])
+            one = measured(run, metric, year)
             if not all(one[key] == 0 for key in ("p10", "p50", "p90", "operating_plan")) and one["p50"] == one["p50"]:
                 name = capital(metric_name(metric))
                 levels = _levels(name, one, one["unit"], metric)[1:]
-                rows.append([Cell(name, link=f"#metric-{metric}"), *map(Cell, levels)])
+                only = one["period"].removeprefix(year).strip()
+                rows.append([Cell(name, only, f"#metric-{metric}"), *map(Cell, levels)])
         if rows:
-            blocks.append(table(f"Its numbers in {years[0]}", ("", "P10", "P50", "P90", "Operating plan"), rows))
+            blocks.append(table(f"Its numbers in {year}", ("", "P10", "P50", "P90", "Operating plan"), rows))
     else:
         blocks.append(Words("The plan has no whole fiscal year, so no numbers of a year are told.", "note"))
     targets = ", ".join(target.name for target in dossier.plan.targets if target.metric in function.metrics)

@@ -40,6 +40,7 @@ class Dossier:
     walked : from `learn.walk`, from last quarter's run to this one
     gap : from `decide.gap`
     solved : from `report.solve.solve_facts`, as `simengine solve -o` keeps them
+    scores : how past forecasts did, in sentences, from `report.score.coverage_told`
     missing : why a part is not there, by its name above
     """
 
@@ -54,6 +55,7 @@ class Dossier:
     walked: xr.Dataset | None = None
     gap: Gap | None = None
     solved: Facts | None = None
+    scores: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -10,10 +11,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
+from simengine.report.cells import Folded
 from simengine.report.page.cells import Cell, Table, table
+from simengine.report.tables import capital
 
 _WIDE = 400
 """Columns, so that what chooses by width leaves nothing out."""
+_COMMAND = "`(?:--|simengine )[^`]*`"
+_PROMPT = re.compile(rf" ?\([^()]*{_COMMAND}[^()]*\)|;[^;.]*{_COMMAND}[^;.]*|(?<!\S)[^.;()]*{_COMMAND}[^.]*\.?")
+"""In brackets, behind a semicolon, or a sentence of its own."""
 
 
 class Words(NamedTuple):
@@ -49,15 +55,20 @@ def _flat(shown: object) -> Iterator[Words | TerminalTable]:
         if shown.row_count:
             yield shown
     elif isinstance(shown, Text):
-        if shown.plain.strip():
-            yield Words(shown.plain.strip(), _kind(shown))
+        if text := _unprompted(shown.plain):
+            yield Words(text, _kind(shown))
     elif isinstance(shown, str):
-        if shown.strip():
-            yield Words(shown.strip())
+        if text := _unprompted(shown):
+            yield Words(text)
     elif hasattr(shown, "__rich_console__"):
         console = Console(width=_WIDE, file=None, highlight=False, markup=False, emoji=False)
         for part in shown.__rich_console__(console, console.options):
             yield from _flat(part)
+
+
+def _unprompted(text: str) -> str:
+    """Words without what they say of commands, in backticks: a reader of a page has none."""
+    return _PROMPT.sub("", text).strip()
 
 
 def _kind(text: Text) -> str:
@@ -66,15 +77,16 @@ def _kind(text: Text) -> str:
 
 
 def _table(made: TerminalTable, caption: str) -> Table:
-    columns = [_plain(column.header).replace("-\n", "").replace("\n", " ") for column in made.columns]
+    columns = [capital(_plain(column.header).replace("-\n", "").replace("\n", " ")) for column in made.columns]
     texts = next((i for i, column in enumerate(made.columns) if column.justify == "right"), len(columns))
     by_column = [list(column.cells) for column in made.columns]
     rows = [[_cell(one) for one in row] for row in zip(*by_column, strict=True)]
-    notes = [_plain(made.caption)] if made.caption else []
+    notes = [_unprompted(_plain(made.caption))] if made.caption else []
     return table(caption, columns, rows, texts=texts, notes=notes)
 
 
 def _cell(content: object) -> Cell:
+    content = content.text if isinstance(content, Folded) else content
     first, _, second = _plain(content).partition("\n")
     return Cell(first.strip(), " ".join(second.split()), faint=isinstance(content, Text) and _is_dim(content))
 
