@@ -114,8 +114,10 @@ def check_place(folder: str | os.PathLike[str], *, overwrite: bool = False) -> N
 
 def is_run(folder: str | os.PathLike[str]) -> bool:
     """Whether `folder` was written by `save`; it may be damaged."""
+    place = Path(folder) / MANIFEST
     try:
-        return f'"format": "{FORMAT}"'.encode() in (Path(folder) / MANIFEST).read_bytes()
+        # A pipe of this name would be waited for.
+        return place.is_file() and f'"format": "{FORMAT}"'.encode() in place.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simengine.archive import PARTIAL, REPLACED, in_words, is_run, manifest_of
+from simengine.archive import MANIFEST, PARTIAL, REPLACED, in_words, is_run, manifest_of
 from simengine.errors import SimengineError
 
 ABANDONED_AFTER = 24 * 3600.0
@@ -74,16 +74,24 @@ def swept(path: Path) -> Path | None:
     return None
 
 
+def has_others(path: Path) -> bool:
+    """Whether another run is somewhere in the folder of a run: it would go with it."""
+    with in_words(f"cannot read {path}"):
+        return any(is_run(found.parent) for found in path.glob(f"*/**/{MANIFEST}"))
+
+
 def remove(path: Path) -> None:
     """Delete a run; it has another name before anything in it goes.
 
     Raises
     ------
-    SimengineError : if `path` is not a run
+    SimengineError : if `path` is not a run, or holds another one
     MachineError : if it may not be deleted
     """
     if not is_run(path) or path.is_symlink():
         raise SimengineError(f"{path} is not a run, so it stays as it is")
+    if has_others(path):
+        raise SimengineError(f"{path} holds another run, so it stays as it is; move that run elsewhere")
     with in_words(f"cannot delete {path}"):
         doomed = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
         path.rename(doomed)

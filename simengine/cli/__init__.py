@@ -53,8 +53,9 @@ class Commands(click.Group):
         if home is None:
             return None
         command: click.Command = import_module(home).command
-        if quiet_option not in command.params:
-            command.params.append(quiet_option)
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            if quiet_option not in one.params:
+                one.params.append(quiet_option)
         if COMPLETE in os.environ:
             from simengine.cli.completers import equip
 
@@ -88,7 +89,8 @@ class Commands(click.Group):
         try:
             result = super().invoke(ctx)
             # Here, not at exit: a full disk behind standard output is an error like any other.
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except SimengineError as error:
             words, code = str(error), error.exit_code
         except KeyboardInterrupt as error:
@@ -117,6 +119,8 @@ class Commands(click.Group):
 
 def _give_output_up() -> None:
     """Let what standard output still holds go nowhere if it cannot be written: Python would try again at exit."""
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.flush()
     except OSError:
@@ -146,6 +150,11 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         cli(prog_name="simengine")
+    except OSError as error:
+        # Of --help and --version, which are printed before any command is called.
+        click.echo(error.strerror or str(error), err=True)
+        _give_output_up()
+        sys.exit(MachineError.exit_code)
     finally:
         # Python would search all that the libraries hold for cycles, to free it just before the process ends.
         gc.freeze()

@@ -21,6 +21,10 @@ _DEPTH = 5
 """Files that extend one another; a circle ends here too."""
 
 
+_LARGEST = 5_000_000
+"""Bytes of a plan; a larger file, a device or a pipe would keep the shell waiting."""
+
+
 class _Place(click.ParamType[str]):
     """A text that names a file, or a folder."""
 
@@ -66,6 +70,8 @@ def targets(place: Path, depth: int = 0) -> Iterator[str]:
 
     try:
         file = _of_run(place) if place.is_dir() else place
+        if not file.is_file() or file.stat().st_size > _LARGEST:
+            return
         # The fast reader, where libyaml is there; names are all that is taken from it.
         read = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         declared, extends = read.get("targets") or [], read.get("extends")
@@ -74,7 +80,9 @@ def targets(place: Path, depth: int = 0) -> Iterator[str]:
     if isinstance(extends, str) and depth < _DEPTH:
         yield from targets(file.parent / extends, depth + 1)
     if isinstance(declared, list):
-        yield from (str(one["name"]) for one in declared if isinstance(one, dict) and "name" in one)
+        names = (one.get("name") for one in declared if isinstance(one, dict))
+        # A shell reads one name a line.
+        yield from (str(name) for name in names if isinstance(name, str | int | float) and str(name).isprintable())
 
 
 def _of_run(folder: Path) -> Path:

@@ -62,6 +62,12 @@ def dossier(
     from simengine.report.page.dossier import Dossier
 
     own, *others = [stored(run) for run in runs]
+    earlier = None if since is None else stored(since)
+    if earlier is not None and earlier.plan.plan.name != own.plan.plan.name:
+        raise SimengineError(
+            f"--since {since} is a run of {earlier.plan.plan.name}, and not of {own.plan.plan.name}; "
+            "name an earlier run of this plan"
+        )
     if target is not None:
         own = _first(own, target)
     missing = {} if scores else {"scores": NO_SCORES}
@@ -84,7 +90,7 @@ def dossier(
         triggers=_tried(missing, "triggers", lambda: _triggers(own.run, about)),
         scenarios=scenarios,
         compared=compared,
-        walked=None if since is None else _walked(stored(since), own, target),
+        walked=None if earlier is None else _walked(earlier, own, target),
         gap=_gap(own, about) if with_gap and is_target else None,
         solved=None if solved is None else solution(solved),
         scores=tuple(line for file in scores for line in past_scores(file)),

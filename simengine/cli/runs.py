@@ -14,6 +14,8 @@ from simengine.errors import MachineError, SimengineError
 if TYPE_CHECKING:
     from simengine.archive.shelf import Stored
 
+_LONGEST = 36_500
+"""Days: a hundred years."""
 _folder = click.argument("folder", type=click.Path(path_type=Path), default="runs", required=False)
 _run = click.argument("run", type=click.Path(path_type=Path))
 
@@ -129,14 +131,20 @@ def prune(folder: Path, older_than: float | None, keep: int | None, yes: bool, a
 
     A run goes if both options, where both are given, let it go. A damaged run stays: it may be worth mending.
     """
-    from simengine.archive.shelf import abandoned, remove, stored, swept
+    from simengine.archive.shelf import abandoned, has_others, remove, stored, swept
 
     named = older_than is not None or keep is not None
-    runs = _old(stored(folder), older_than, keep) if named else []
+    old = _old(stored(folder), older_than, keep) if named else []
+    full = [path for path in old if has_others(path)]
+    runs = [path for path in old if path not in full]
     left = abandoned(folder)
     restored = [str(path) for path in map(swept, left) if path is not None] if yes else []
     for path in runs if yes else ():
-        remove(path)
+        # Another prune may have been here first.
+        if path.exists():
+            remove(path)
+    for path in full:
+        click.echo(f"{path} holds another run, so it stays; move that run elsewhere.", err=True)
     told = {"runs": [*map(str, runs)], "abandoned": [*map(str, left)], "restored": restored, "deleted": yes}
     if as_json:
         print_json(told)
@@ -157,6 +165,8 @@ def _old(runs: list[Stored], older_than: float | None, keep: int | None) -> list
     plans: dict[str, list[tuple[str, Path]]] = {}
     for path, manifest in whole:
         plans.setdefault(manifest["run"]["plan"], []).append((manifest["created"], path))
+    if older_than is not None and not older_than <= _LONGEST:
+        raise SimengineError(f"--older-than {older_than:g}: no number of days, or more than {_LONGEST:,}")
     newest = {path for made in plans.values() for _, path in sorted(made, reverse=True)[: keep or 0]}
     last = (datetime.now(UTC) - timedelta(days=older_than or 0.0)).isoformat()
     return [path for path, manifest in whole if path not in newest and manifest["created"] < last]

@@ -44,6 +44,7 @@ class Sim:
         if "assumption_value" not in ds.variables or "digest_simulated" not in ds.attrs:
             # Not AttributeError, which xarray would tell as a fault of its own.
             raise SimengineError("this dataset is no run of simengine: .sim is of what simulate or load_run return")
+        _check_whole(ds)
         self._ds = ds
 
     def __repr__(self) -> str:
@@ -100,7 +101,7 @@ class Sim:
         from simengine.report.summary import chances
         from simengine.results.targets import every_path, hit_probability
 
-        ds, name = self._ds, self._target(target)
+        ds, name = self._ds, self._own_target(target)
         told = target_facts(ds, name)
         data = hit_probability(ds, every_path(ds))
         return Shown(chances([told], ds.attrs["draws"]), told["probability"], data, partial(exceedance, ds, name))
@@ -153,7 +154,7 @@ class Sim:
 
         if not 0 < confidence < 1:
             raise SimengineError(f"the confidence is {confidence:g}; choose one between 0 and 1, such as 0.8")
-        told = target_facts(self._ds, self._target(target), confidence)
+        told = target_facts(self._ds, self._own_target(target), confidence)
         levels = {key: told[key] for key in ("p10", "p50", "p90", "operating_plan")}
         return Shown(safe([told]), {**told["commit"], **levels})
 
@@ -385,3 +386,26 @@ class Sim:
         from simengine.report.facts import headline
 
         return headline(self._ds) if name is None else name
+
+    def _own_target(self, name: str | None) -> str:
+        """A target of the plan, where a metric will not do."""
+        from simengine.plan.scalars import nearest
+
+        names = [str(known) for known in self._ds["target"].values]
+        if not names:
+            raise SimengineError("the plan has no target, so nothing is likely or safe; rank() and fan() need none")
+        if name is None or name in names:
+            return names[0] if name is None else name
+        raise SimengineError(f"no target is named {name!r}; {nearest(str(name), names)}")
+
+
+def _check_whole(ds: xr.Dataset) -> None:
+    """Raise SimengineError where a part of a run is gone: what it tells would not be what is said of it."""
+    remedy = "take .sim of the whole run, as simulate or load_run return it, and cut what it returns"
+    if missing := [name for name in ("event", "success") if name not in ds.variables]:
+        raise SimengineError(f"this dataset has no {missing[0]}: read a stored run with simengine.load_run")
+    if missing := [dim for dim in ("draw", "month", "assumption", "target") if dim not in ds.dims]:
+        raise SimengineError(f"this run has lost its dimension {missing[0]!r}; {remedy}")
+    paths = ds.sizes.get("draw_streamed", ds.sizes["draw"])
+    if paths != ds.attrs["draws"] or ds.sizes.get("twin", 0) > ds.sizes["draw"]:
+        raise SimengineError(f"this run has {ds.sizes['draw']:,} of its {ds.attrs['draws']:,} draws; {remedy}")

@@ -189,9 +189,9 @@ class _Changes:
         for title in (title for title in places if titles.count(title) > 1):
             place = len(titles) - 1 - titles[::-1].index(title)
             self._add(heading, place, "", f"the column {title} stands here a second time", "keep one of them")
-        others = [name for name in self.book.sheets if name != REGISTER and self._is_register(name)]
-        if others:
-            self.notices.append(f"Only the sheet {REGISTER} was read, not {', '.join(others)}")
+        copies = [name for name in self.book.sheets if name != REGISTER and self._is_register(name)]
+        if copies:
+            self.notices.append(f"Only the sheet {REGISTER} was read, not {', '.join(copies)}")
         if not self.problems:
             self._rows(rows, heading, places)
 

@@ -127,3 +127,31 @@ def test_a_run_that_was_being_replaced_gets_its_name_back(shelf):
     age(aside, 2 * DAY)
     assert told("runs", "prune", shelf, "--yes")["restored"] == [str(one)]
     assert call("runs", "verify", one).exit_code == 0
+
+
+def test_a_run_that_holds_another_one_stays(shelf):
+    (shelf / "more" / "two").rename(shelf / "one" / "two")
+    done = call("runs", "prune", shelf, "--keep", 0, "--yes")
+    assert done.exit_code == 0
+    assert "one holds another run, so it stays; move that run elsewhere." in done.stderr
+    assert (shelf / "one" / "two" / "result.nc").is_file()
+    assert (shelf / "one" / "result.nc").is_file()
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "1e30"])
+def test_days_that_are_none_are_told(tmp_path, days):
+    done = call("runs", "prune", tmp_path, "--older-than", days)
+    assert done.exit_code == 2
+    assert "no number of days" in done.stderr
+
+
+def test_a_pipe_called_like_a_manifest_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "manifest.json")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "manifest.json").symlink_to("manifest.json")
+    assert told("runs", "list", tmp_path) == {"runs": [], "abandoned": []}
+
+
+def test_quiet_may_stand_behind(tmp_path):
+    for words in (["-q", "runs", "list"], ["runs", "-q", "list"], ["runs", "list", "-q"]):
+        assert call(*words, tmp_path).exit_code == 0

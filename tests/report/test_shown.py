@@ -217,3 +217,29 @@ def test_a_kernel_registers_and_nobody_else_pays():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['text/html', 'text/plain'] False\n"
+
+
+# ---- a run that is none, or a part of one ----
+
+
+def test_a_part_of_a_run_is_told_in_words(tmp_path):
+    ds = se.simulate(se.load(TINY), draws=60, seed=7)
+    for part, said in (
+        (ds.isel(draw=slice(0, 50)), "has 50 of its 60 draws; take .sim of the whole run"),
+        (ds.isel(draw=0), "has lost its dimension 'draw'"),
+        (ds.mean("month"), "has lost its dimension 'month'"),
+        (ds.drop_vars("event"), "read a stored run with simengine.load_run"),
+        (xr.Dataset(), "no run of simengine"),
+    ):
+        with pytest.raises(se.SimengineError, match=said):
+            part.sim.summary()
+    assert ds.isel(target=[1]).sim.probability().facts == ds.sim.probability("NRR").facts
+
+
+def test_a_target_that_is_none_is_answered_with_the_one_that_is_meant():
+    ds = se.simulate(se.load(TINY), draws=60, seed=7)
+    for ask in (ds.sim.probability, ds.sim.commit):
+        with pytest.raises(se.SimengineError, match="no target is named 'bord ARR'; did you mean board ARR"):
+            ask("bord ARR")
+    with pytest.raises(se.SimengineError, match="the plan has no target"):
+        ds.isel(target=[]).sim.probability()
