@@ -5,7 +5,7 @@ SITE := .venv/site
 AXE := build/npm/node_modules/axe-core/axe.min.js
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch lock clean
+.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch bench-cockpit lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-scaling  measure how cost grows with the plan"
 	@echo "make bench-pairs  measure what common random numbers are worth"
 	@echo "make bench-triggers  try trigger points on other paths"
+	@echo "make bench-cockpit  from letting go of a slider to the new probability, in a browser"
 	@echo "make bench-batch  200 scenarios in one go, and killed ten times"
 	@echo "make bench-profile, bench-draws, bench-memory  where the time goes; before the kernel; ten million paths"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
@@ -65,6 +66,11 @@ test-full: $(READY) dieharder
 test-system: $(SITE) postgresql browser office $(AXE)
 	$(BIN)/pytest -m system tests/system
 
+# Warnings are errors; the whole site takes half a minute.
+docs: $(SITE)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
+	@echo "Open build/docs/index.html"
+
 dieharder:
 	@command -v dieharder >/dev/null || { apt-get update && apt-get install --yes dieharder; } >/dev/null 2>&1 \
 		|| echo "dieharder cannot be installed here: its tests are skipped. On Debian: sudo apt-get install dieharder"
@@ -80,8 +86,9 @@ browser:
 		|| echo "Chromium cannot be installed here: its tests are skipped. On Debian: sudo apt-get install chromium"
 
 office:
-	@command -v soffice >/dev/null || { apt-get update && apt-get install --yes --no-install-recommends libreoffice-calc; } >/dev/null 2>&1 \
-		|| echo "LibreOffice cannot be installed here: its tests are skipped. On Debian: sudo apt-get install libreoffice-calc"
+	@{ command -v soffice && /usr/bin/python3 -c 'import uno'; } >/dev/null 2>&1 \
+		|| { apt-get update && apt-get install --yes --no-install-recommends libreoffice-calc python3-uno; } >/dev/null 2>&1 \
+		|| echo "LibreOffice cannot be installed here: its tests are skipped. On Debian: sudo apt-get install libreoffice-calc python3-uno"
 
 $(AXE): tests/system/package.json tests/system/package-lock.json
 	@mkdir -p build/npm && cp tests/system/package.json tests/system/package-lock.json build/npm/ \
@@ -123,6 +130,9 @@ bench-profile: $(READY)
 
 bench-batch: $(READY)
 	$(BIN)/python -m bench.batch
+
+bench-cockpit: $(SITE) browser
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.cockpit
 
 bench-pairs: $(READY)
 	$(BIN)/python -m bench.common_random_numbers

@@ -6,9 +6,11 @@
     ds = se.simulate(plan, draws=16384, seed=7)
     se.rank(ds, "ending_arr")
 
-Nothing is imported before it is used: `import simengine` is cheap.
+Nothing is imported before it is used: `import simengine` is cheap. A run is an xarray.Dataset; `ds.sim` tells what the
+command line tells of it.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,11 @@ if TYPE_CHECKING:
     from simengine.errors import MachineError, PlanError, Problem, SimengineError
     from simengine.explain import averages, direction, impact_and_certainty, information, misses, rank, triggers
     from simengine.explain.audit import audit
+    from simengine.learn.fit import fit
+    from simengine.learn.update import update
+    from simengine.learn.walk import walk
     from simengine.plan import load
+    from simengine.report.show import show
     from simengine.simulation import simulate
 
     __version__: str
@@ -43,6 +49,7 @@ _HOME = {
     "batch": "simengine.decide.batch",
     "diff": "simengine.decide.diff",
     "direction": "simengine.explain",
+    "fit": "simengine.learn.fit",
     "frontier": "simengine.decide.frontier",
     "gap": "simengine.decide.gap",
     "handover": "simengine.decide.handover",
@@ -55,9 +62,12 @@ _HOME = {
     "robust": "simengine.decide.robust",
     "save": "simengine.archive",
     "scenarios": "simengine.decide.grid",
+    "show": "simengine.report.show",
     "simulate": "simengine.simulation",
     "solve": "simengine.decide.solve",
     "triggers": "simengine.explain",
+    "update": "simengine.learn.update",
+    "walk": "simengine.learn.walk",
     "worth": "simengine.decide.worth",
 }
 
@@ -82,6 +92,10 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
     "robust",
     "handover",
     "diff",
+    "fit",
+    "update",
+    "walk",
+    "show",
     "save",
     "load_run",
     "SimengineError",
@@ -91,6 +105,10 @@ __all__ = [  # noqa: RUF022 - the order in which they are used
 ]
 
 
+_RUNS = ("simulate", "load_run")
+"""What hands out a run: who asks for it finds `.sim` on the dataset."""
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
@@ -98,6 +116,8 @@ def __getattr__(name: str) -> Any:
         value: object = version("simengine")
     elif name in _HOME:
         value = getattr(import_module(_HOME[name]), name)
+        if name in _RUNS:
+            import_module("simengine.report.accessor")
     else:
         raise AttributeError(f"module 'simengine' has no attribute {name!r}")
     globals()[name] = value
@@ -106,3 +126,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+def _show_in_jupyter() -> None:
+    """Have plans and results shown as tables, if this is a notebook or IPython."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        import_module("simengine.report.jupyter").register(shell.display_formatter.formatters)
+
+
+_show_in_jupyter()

@@ -1,5 +1,6 @@
 """Files that are written together: all of them, or none."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,11 @@ def test_a_folder_is_known_to_be_out_of_reach_before_anything_is_written(tmp_pat
     with pytest.raises(MachineError, match="cannot write to"):
         check_folder(tmp_path / "no-folder" / "below")
     assert left(tmp_path) == {"no-folder": "a file"}
+
+
+def test_a_device_or_a_pipe_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SimengineError, match="pipe: a device or a pipe, which is not replaced; choose another name"):
+        write_files({tmp_path / "a.yaml": "new", tmp_path / "pipe": "new"}, overwrite=True)
+    assert (tmp_path / "pipe").is_fifo()
+    assert left(tmp_path) == {}

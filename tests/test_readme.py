@@ -1,12 +1,13 @@
 """What README tells people to type works, and what it points to is there."""
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.pages import started
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,15 +26,16 @@ def folder(tmp_path_factory):
     return folder
 
 
+def quicker(line):
+    """The same command on fewer paths: what is shown here is that it works, not what it finds."""
+    most = {"-n": 500, "--verify": 1024, "--orders": 200, "--permutations": 200}
+    options = "|".join(most)
+    return re.sub(rf"({options}) (\d+)", lambda found: f"{found[1]} {min(int(found[2]), most[found[1]])}", line)
+
+
 def test_the_commands_run_in_the_order_given(folder):
     for line in block("sh").splitlines():
-        program, *arguments = shlex.split(line)
-        assert program == "simengine"
-        done = subprocess.run(
-            [sys.executable, "-m", "simengine", *arguments], cwd=folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-        assert done.stdout
+        started(quicker(line), folder)
 
 
 def test_the_python_example_runs(folder):

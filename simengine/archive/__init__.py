@@ -28,12 +28,15 @@ import xarray as xr
 from simengine.archive.netcdf import Image, plain, read
 from simengine.errors import MachineError, SimengineError
 from simengine.plan import load
+from simengine.plan.scalars import likely_file
 from simengine.plan.schema import Plan
 from simengine.results.dataset import digest
 
 FORMAT = "simengine run"
 FORMAT_VERSION = 2
 MANIFEST, RESULT, PLAN = "manifest.json", "result.nc", "plan"
+PARTIAL, REPLACED = ".partial-", ".replaced-"
+"""How the folder of a run is called while it is written, and while it makes room; then its own name follows."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def save(
     texts = {f"{PLAN}/{name}": text.encode() for name, text in plan.texts.items()}
     size = image.size + sum(map(len, texts.values()))
     with in_words(f"cannot write the run to {place}", size), _parents(place), ThreadPoolExecutor(1) as beside:
-        partial = place.with_name(f".partial-{uuid.uuid4().hex}")
+        partial = place.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
         try:
             of_arrays = beside.submit(digest, ds)
             files = {name: _write(partial / name, (text,)) for name, text in texts.items()}
@@ -111,8 +114,10 @@ def check_place(folder: str | os.PathLike[str], *, overwrite: bool = False) -> N
 
 def is_run(folder: str | os.PathLike[str]) -> bool:
     """Whether `folder` was written by `save`; it may be damaged."""
+    place = Path(folder) / MANIFEST
     try:
-        return f'"format": "{FORMAT}"'.encode() in (Path(folder) / MANIFEST).read_bytes()
+        # A pipe of this name would be waited for.
+        return place.is_file() and f'"format": "{FORMAT}"'.encode() in place.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
 
@@ -134,6 +139,16 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     if digest(ds) != manifest["digest"]:
         raise _damaged(place, RESULT, "its arrays are not those that were stored")
     return Run(ds, manifest)
+
+
+def manifest_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The manifest of a run, which vouches for itself; nothing else is read.
+
+    Raises SimengineError and MachineError as `load_run` does.
+    """
+    place = Path(folder)
+    with in_words(f"cannot read the run {place}"):
+        return _read_manifest(place)
 
 
 def load_plan(folder: str | os.PathLike[str]) -> Plan:
@@ -163,13 +178,18 @@ def _manifest(ds: xr.Dataset, plan: Plan, extra: Mapping[str, Any]) -> dict[str,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "plan": {"file": next(iter(plan.texts)), "overrides": list(plan.origin.overrides)},
         "run": {str(name): plain(value) for name, value in ds.attrs.items()},
-        "environment": {
-            **{name: version(name) for name in ("simengine", "numpy", "numba", "scipy", "xarray")},
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-        },
+        "environment": environment(),
         **extra,
         "coordinates": sorted(str(name) for name in ds.coords if name not in ds.dims),
+    }
+
+
+def environment() -> dict[str, str]:
+    """Versions and platform that a result may depend on."""
+    return {
+        **{name: version(name) for name in ("simengine", "numpy", "numba", "scipy", "xarray")},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
     }
 
 
@@ -187,7 +207,8 @@ def _read_manifest(place: Path) -> dict[str, Any]:
         if (place / RESULT).exists():
             raise _damaged(place, MANIFEST, "it is missing") from None
         what = "is not a run: it has no manifest.json" if place.exists() else "is not there"
-        raise SimengineError(f"{place} {what}; name a folder that simengine run -o has written") from None
+        close = "" if place.exists() else likely_file(place)
+        raise SimengineError(f"{place} {what}; {close or 'name a folder that simengine run -o has written'}") from None
     try:
         manifest = json.loads(content)
         unsealed = {name: value for name, value in manifest.items() if name != "sha256"}
@@ -250,7 +271,7 @@ def _sync_folder(path: Path) -> None:
 
 def _commit(partial: Path, place: Path, *, overwrite: bool) -> None:
     """Give the finished folder its name; what was there before is back if anything fails."""
-    old = place.with_name(f".replaced-{uuid.uuid4().hex}")
+    old = place.with_name(f"{REPLACED}{uuid.uuid4().hex[:8]}.{place.name}")
     try:
         if overwrite and place.exists():
             place.rename(old)

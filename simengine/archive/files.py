@@ -1,4 +1,4 @@
-"""Text files that are written together: all of them, or none."""
+"""Files that are written together: all of them, or none."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def check_folder(folder: Path) -> None:
         pass
 
 
-def write_files(files: Mapping[Path, str], *, overwrite: bool = False) -> None:
-    """Write texts beside where they go, and rename them when the last one is on disk.
+def write_files(files: Mapping[Path, str | bytes], *, overwrite: bool = False) -> None:
+    """Write texts (as UTF-8) or bytes beside where they go, and rename them when the last one is on disk.
 
     What was there is put back where a later one cannot be renamed.
 
@@ -43,24 +43,28 @@ def write_files(files: Mapping[Path, str], *, overwrite: bool = False) -> None:
 
     Raises
     ------
-    SimengineError : a file, or a folder of that name, is there already
+    SimengineError : a file, or a folder or a device of that name, is there already
     MachineError : the disk is full, the folder may not be written to, or the disk fails
     """
     folders = [str(path) for path in files if path.is_dir()]
     if folders:
         raise SimengineError(f"{', '.join(folders)}: a folder is there; choose another name")
+    devices = [str(path) for path in files if path.exists() and not (path.is_dir() or path.is_file())]
+    if devices:
+        raise SimengineError(f"{', '.join(devices)}: a device or a pipe, which is not replaced; choose another name")
     if not overwrite:
         refuse_existing(files)
     there = [path for path in files if path.exists()]
     mark = uuid.uuid4().hex
     partial = {path: path.with_name(f".{path.name}.{mark}") for path in files}
     before = {path: path.with_name(f".{path.name}.{mark}.before") for path in there}
-    size = sum(len(text.encode()) for text in files.values())
+    contents = {path: held.encode() if isinstance(held, str) else held for path, held in files.items()}
+    size = sum(map(len, contents.values()))
     try:
         with in_words(f"cannot write {', '.join(map(str, files))}", size):
-            for path, text in files.items():
+            for path, content in contents.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                partial[path].write_text(text, encoding="utf-8")
+                partial[path].write_bytes(content)
             for path, kept in before.items():
                 os.link(path, kept)
             _rename(partial, before)

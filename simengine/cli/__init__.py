@@ -14,44 +14,30 @@ from typing import Any
 
 import click
 
+from simengine.cli.output import quiet_option
 from simengine.errors import MachineError, SimengineError
 
 INTERRUPTED = 130
 NOBODY_READS = 141
 
-_COMMANDS = {
-    name: f"simengine.cli.{name}"
-    for name in (
-        "demo",
-        "check",
-        "describe",
-        "run",
-        "rank",
-        "risks",
-        "averages",
-        "triggers",
-        "voi",
-        "walk",
-        "levers",
-        "gap",
-        "backward",
-        "batch",
-        "solve",
-        "frontier",
-        "robust",
-        "handover",
-        "diff",
-        "figures",
-        "history",
-        "lookback",
-        "fit",
-        "backtest",
-        "update",
-        "scorecard",
-        "score",
-        "warmup",
-    )
+_SECTIONS = {
+    "Declare": ("demo", "new", "template", "import", "check", "describe"),
+    "Simulate": ("run", "batch", "runs"),
+    "Explain": ("rank", "risks", "averages", "triggers", "voi", "walk"),
+    "Decide": ("levers", "gap", "backward", "solve", "frontier", "robust", "handover", "diff"),
+    "Learn": ("history", "lookback", "fit", "backtest", "update", "scorecard", "score"),
+    "Show": ("figures", "report", "export", "serve"),
+    "Set up": ("warmup", "completion"),
 }
+"""Commands by what one does with them, in the order of use."""
+_COMMANDS = {
+    # A keyword of Python cannot name a file.
+    name: f"simengine.cli.{name}{'_' if name == 'import' else ''}"
+    for names in _SECTIONS.values()
+    for name in names
+}
+COMPLETE = "_SIMENGINE_COMPLETE"
+"""What a shell sets in the environment where it asks what may come next."""
 
 
 class Commands(click.Group):
@@ -64,14 +50,47 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The object `command` of the command's file."""
         home = _COMMANDS.get(cmd_name)
-        return None if home is None else import_module(home).command
+        if home is None:
+            return None
+        command: click.Command = import_module(home).command
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            if quiet_option not in one.params:
+                one.params.append(quiet_option)
+        if COMPLETE in os.environ:
+            from simengine.cli.completers import equip
+
+            equip(command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command that is meant; of a name that is none, the nearest that is."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from simengine.plan.scalars import nearest
+
+            raise click.UsageError(f"no command is named {args[0]!r}; {nearest(args[0], _COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Commands under what one does with them."""
+        widest = max(map(len, _COMMANDS))
+        for section, names in _SECTIONS.items():
+            commands = {name: self.get_command(ctx, name) for name in names}
+            with formatter.section(section):
+                formatter.write_dl(
+                    [
+                        (name.ljust(widest), command.get_short_help_str(90))
+                        for name, command in commands.items()
+                        if command
+                    ]
+                )
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Every error that is not a fault of simengine leaves as plain lines and an exit code."""
         try:
             result = super().invoke(ctx)
             # Here, not at exit: a full disk behind standard output is an error like any other.
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except SimengineError as error:
             words, code = str(error), error.exit_code
         except KeyboardInterrupt as error:
@@ -100,6 +119,8 @@ class Commands(click.Group):
 
 def _give_output_up() -> None:
     """Let what standard output still holds go nowhere if it cannot be written: Python would try again at exit."""
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.flush()
     except OSError:
@@ -111,8 +132,12 @@ def _give_output_up() -> None:
 def cli() -> None:
     """Tell how likely a revenue plan is, and what it hangs on.
 
-    Start with `simengine demo`, then `simengine check PLAN` and `simengine run PLAN` with a plan of your own.
+    Start with `simengine demo`; then `simengine new plan.yaml` writes a small plan to make your own, and
+    `simengine run plan.yaml` simulates it.
     """
+
+
+cli.params.append(quiet_option)
 
 
 def main() -> None:
@@ -125,6 +150,11 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         cli(prog_name="simengine")
+    except OSError as error:
+        # Of --help and --version, which are printed before any command is called.
+        click.echo(error.strerror or str(error), err=True)
+        _give_output_up()
+        sys.exit(MachineError.exit_code)
     finally:
         # Python would search all that the libraries hold for cycles, to free it just before the process ends.
         gc.freeze()

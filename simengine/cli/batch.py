@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import finite, json_option, print_json, print_rich
-from simengine.cli.steps import draws_option, seed_option
+from simengine.cli.output import finite, json_option, print_advice, print_json, print_rich, shows_progress
+from simengine.cli.steps import cluster_option, draws_option, seed_option, workers_of
 
 
 @click.command("batch", short_help="Many scenarios side by side, on the same draws.")
@@ -35,6 +35,7 @@ from simengine.cli.steps import draws_option, seed_option
 @click.option(
     "--target", metavar="NAME", help="What scenarios are sorted by, and told of first.  [default: the first target]"
 )
+@cluster_option
 @click.option("--no-figures", is_flag=True, help="Draw nothing.")
 @json_option
 def command(
@@ -44,6 +45,7 @@ def command(
     draws: int,
     seed: int,
     target: str | None,
+    cluster: str | None,
     no_figures: bool,
     as_json: bool,
 ) -> None:
@@ -61,8 +63,8 @@ def command(
     plans = scenarios(files, vary)
     if target is not None:
         target_of(next(iter(plans.values())), target)
-    with _counting() as progress:
-        compared = batch(plans, output, draws=draws, seed=seed, progress=progress)
+    with workers_of(cluster) as executor, _counting() as progress:
+        compared = batch(plans, output, draws=draws, seed=seed, executor=executor, progress=progress)
     told = compare_facts(compared, target)
     document = {key: value for key, value in told.items() if key not in ("simulated", "kept")}
     text = json.dumps(finite(document), allow_nan=False, ensure_ascii=False, indent=2) + "\n"
@@ -74,9 +76,9 @@ def command(
         print_json({**told, "figures": figures})
         return
     print_rich(compare_tables(told))
-    click.echo()
+    print_advice("")
     print_paths(figures)
-    click.echo(f"{', '.join(map(str, tables))}: {told['simulated']:,} simulated, {told['kept']:,} kept from before.")
+    print_advice(f"{', '.join(map(str, tables))}: {told['simulated']:,} simulated, {told['kept']:,} kept from before.")
 
 
 @contextmanager
@@ -92,7 +94,7 @@ def _counting() -> Iterator[Callable[[float, int], None]]:
         print_compiling()
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not shows_progress(console)) as bar:
         task, counted = None, ""
 
         def advance(done: float, total: int) -> None:

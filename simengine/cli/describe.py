@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from simengine.cli.output import json_option, print_json
+from simengine.cli.output import columns, json_option, print_json
 
 
 @click.command("describe", short_help="Read a plan back in words and tables.")
@@ -30,4 +30,5 @@ def command(plan: str, overrides: tuple[str, ...], form: Literal["text", "md"], 
     if as_json:
         print_json({"plan": checked.plan.name, "currency": currency, "sections": document(sections, currency)})
     else:
-        click.echo((text if form == "text" else markdown)(sections, currency), nl=False)
+        written = text(sections, currency, columns()) if form == "text" else markdown(sections, currency)
+        click.echo(written, nl=False)

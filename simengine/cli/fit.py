@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import is_quiet, json_option, print_advice, print_json, print_rich
 from simengine.cli.records import as_of_option, records
 from simengine.errors import SimengineError
 
@@ -61,7 +61,8 @@ def command(
     currency = done.currency or "USD"
 
     def say(words: str) -> None:
-        click.echo(words, err=True)
+        if not is_quiet():
+            click.echo(words, err=True)
 
     found = fit(done, say=say)
     files = {output: assumptions(found)}
@@ -76,6 +77,6 @@ def command(
         return
     print_rich(fit_tables(found, currency))
     print_paths(made)
-    click.echo(f"\nWritten: {', '.join(str(path) for path in files)}")
+    print_advice(f"\nWritten: {', '.join(str(path) for path in files)}")
     if plan_file is not None:
-        click.echo(f"Next: simengine run {plan_file}")
+        print_advice(f"Next: simengine run {plan_file}")

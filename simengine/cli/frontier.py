@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import json_option, print_advice, print_json, print_rich
 from simengine.cli.steps import seed_option, simulating
 
 
@@ -80,4 +80,4 @@ def command(
         return
     print_rich(frontier_table(told))
     print_paths(figures)
-    click.echo(f"\nEach point is a scenario in {output}. Next: simengine run {shlex.quote(str(files[-1]))}")
+    print_advice(f"\nEach point is a scenario in {output}. Next: simengine run {shlex.quote(str(files[-1]))}")

@@ -60,7 +60,9 @@ def _written(text: str, declared: Mapping[str, float | None]) -> tuple[str, floa
     name, equals, number = text.rpartition("=")
     name = name.strip() if equals else text
     if name not in declared:
-        raise SimengineError(f"--require {text}: no target is named {name!r}; {_named(declared)}")
+        from simengine.plan.scalars import nearest
+
+        raise SimengineError(f"--require {text}: no target is named {name!r}; {nearest(name, declared)}")
     return name, probability(number, f"--require {text}")
 
 
@@ -74,10 +76,6 @@ def probability(text: str, option: str) -> float:
     if not 0 < found < 1:
         raise SimengineError(f"{option}: {digits!r} is not a probability like 0.5 or 50%")
     return found
-
-
-def _named(declared: Mapping[str, float | None]) -> str:
-    return f"the plan has {', '.join(declared)}" if declared else "the plan has no targets"
 
 
 def compared(targets: Sequence[Mapping[str, Any]], required: Mapping[str, float]) -> list[dict[str, Any]]:

@@ -10,7 +10,19 @@ import click
 
 from simengine.cli.output import json_option, print_json
 from simengine.cli.require import compared, insist, requirements
-from simengine.cli.steps import Detail, draws_option, kept, print_next, print_story, ranked, seed_option, story
+from simengine.cli.steps import (
+    Detail,
+    Limits,
+    cluster_option,
+    draws_option,
+    kept,
+    print_next,
+    print_story,
+    ranked,
+    seed_option,
+    story,
+    workers_of,
+)
 
 if TYPE_CHECKING:
     from simengine.plan import Plan
@@ -41,6 +53,7 @@ if TYPE_CHECKING:
     metavar="GB",
     help="Refuse a run that would need more memory.",
 )
+@cluster_option
 @click.option(
     "--require",
     "required",
@@ -59,6 +72,7 @@ def command(
     overwrite: bool,
     detail: Detail,
     gigabytes: float,
+    cluster: str | None,
     required: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -72,7 +86,9 @@ def command(
     demanded = requirements(checked, required)
     folder = output or default_folder(checked, seed, draws)
     replaced = overwrite or output is None
-    ds = kept(checked, draws, seed, folder, overwrite=replaced, detail=detail, memory=gigabytes * 1e9)
+    with workers_of(cluster) as executor:
+        limits: Limits = {"detail": detail, "memory": gigabytes * 1e9, "executor": executor}
+        ds = kept(checked, draws, seed, folder, overwrite=replaced, **limits)
     told = story(ds, *ranked(ds), folder)
     told["required"] = compared(told["targets"], demanded)
     if as_json:

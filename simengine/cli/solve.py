@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import json_option, json_text, print_advice, print_json, print_rich
 from simengine.cli.steps import seed_option, simulating
 
-CHOSEN = "chosen.yaml"
+CHOSEN, FOUND = "chosen.yaml", "solution.json"
+"""Files of the folder: the choice as a scenario, and all that was found, which `simengine report --solved` shows."""
 
 
 @click.command("solve", short_help="The cheapest choice of levers that makes a target likely enough.")
@@ -33,7 +34,11 @@ CHOSEN = "chosen.yaml"
 )
 @seed_option
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the choice to DIR as a scenario file."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the choice to DIR as a scenario file, and what was found.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what is in DIR.")
 @json_option
@@ -56,6 +61,7 @@ def command(
 
     The plan declares what could be done under `levers`, and what must not be exceeded under `limits`.
     """
+    from simengine.archive.files import write_files
     from simengine.decide.scenario_files import free, write_scenarios
     from simengine.decide.solve import solve
     from simengine.plan import load
@@ -63,7 +69,7 @@ def command(
 
     checked = load(plan)
     if output is not None:
-        free(output, [CHOSEN], overwrite=overwrite)
+        free(output, [CHOSEN, FOUND], overwrite=overwrite)
     with simulating("Solving") as progress:
         found = solve(
             checked,
@@ -84,11 +90,13 @@ def command(
         name = f"{checked.plan.name}: {found.target.name} at {100 * found.confidence:.10g}%"
         scenario = {CHOSEN: (found.chosen, name, story(told))}
         files = write_scenarios(found.levers, Path(plan), output, scenario, overwrite=overwrite)
+    if output is not None:
+        write_files({output / FOUND: json_text(told)}, overwrite=overwrite)
     if as_json:
         print_json({**told, "scenarios": [str(file) for file in files]})
         return
     print_rich(solve_tables(told))
     for file in files:
-        click.echo(f"\nThe choice is in {file}. Next: simengine run {shlex.quote(str(file))}")
+        print_advice(f"\nThe choice is in {file}. Next: simengine run {shlex.quote(str(file))}")
     if found.chosen is not None and output is None:
-        click.echo("\nAdd -o DIR to write the choice as a scenario that can be run.")
+        print_advice("\nAdd -o DIR to write the choice as a scenario that can be run.")

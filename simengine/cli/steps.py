@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import click
 
-from simengine.cli.output import print_rich
+from simengine.cli.output import is_quiet, print_advice, print_rich, shows_progress
 from simengine.errors import SimengineError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -23,10 +25,12 @@ Detail = Literal["headline", "segment", "stream"]
 
 
 class Limits(TypedDict, total=False):
-    """What is kept by path, and the bytes that a run may need."""
+    """What is kept by path, the bytes that a run may need, paths that are run again with other luck, who runs them."""
 
     detail: Detail
     memory: float
+    twins: int
+    executor: Executor | None
 
 
 DRAWS = 16_384
@@ -35,7 +39,22 @@ SEED = 7
 draws_option = click.option(
     "-n", "--draws", type=int, default=DRAWS, show_default=True, metavar="N", help="Paths to simulate."
 )
+cluster_option = click.option(
+    "--cluster", metavar="ADDRESS", help="Run on the workers of this dask scheduler, in place of this machine."
+)
 seed_option = click.option("--seed", type=int, default=SEED, show_default=True, metavar="N", help="Of all chance.")
+
+
+@contextmanager
+def workers_of(address: str | None) -> Iterator[Executor | None]:
+    """The workers of a cluster; None, for threads of this machine, where no address is given."""
+    if address is None:
+        yield None
+        return
+    from simengine.simulation.cluster import cluster
+
+    with cluster(address) as executor:
+        yield executor
 
 
 def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **limits: Unpack[Limits]) -> xr.Dataset:
@@ -75,7 +94,7 @@ def counting(what: str, things: str = "spreadsheets") -> Iterator[Callable[[int,
 
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not shows_progress(console)) as bar:
         task = bar.add_task(what, total=None)
         done = 0
 
@@ -92,7 +111,8 @@ def counting(what: str, things: str = "spreadsheets") -> Iterator[Callable[[int,
 
 def print_compiling() -> None:
     """Say why nothing else is said for a while."""
-    click.echo("Compiling the simulation for this machine; it takes about twenty seconds.", err=True)
+    if not is_quiet():
+        click.echo("Compiling the simulation for this machine; it takes about twenty seconds.", err=True)
 
 
 def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:
@@ -156,4 +176,4 @@ def print_paths(figures: list[dict[str, str]]) -> None:
 def print_next(folder: Path, command: str) -> None:
     """Say where the run is, and what to do with it."""
     place = shlex.quote(str(folder))
-    click.echo(f"\nThe run is in {place}. Next: simengine {command.format(place)}")
+    print_advice(f"\nThe run is in {place}. Next: simengine {command.format(place)}")

@@ -22,7 +22,7 @@ from simengine.archive.columns import Columns, read_columns, write_columns
 from simengine.archive.files import write_files
 from simengine.decide.about import about_plan
 from simengine.decide.beside import basis
-from simengine.decide.compare import compare
+from simengine.decide.compare import MEASURES, compare
 from simengine.errors import MachineError, PlanError, SimengineError
 from simengine.explain.intervals import Floats
 from simengine.plan.checks import of_tree
@@ -38,8 +38,6 @@ from simengine.units import fiscal_period, fiscal_quarter
 
 FORMAT, FORMAT_VERSION = "simengine batch", 1
 MANIFEST, VALUES = "batch.json", "values"
-MEASURES = ("ending_arr", "new_arr", "net_new_arr", "nrr", "sm_spend", "net_burn", "lowest_cash", "cac_payback")
-"""What is told in amounts, where the plan can tell it."""
 
 Progress = Callable[[float, int], None]
 

@@ -15,6 +15,8 @@ from simengine.explain.intervals import UNKNOWN, Bounded, Floats, mean, proporti
 from simengine.plan.targets import Target, unit_of
 from simengine.results.targets import quantile_intervals
 
+MEASURES = ("ending_arr", "new_arr", "net_new_arr", "nrr", "sm_spend", "net_burn", "lowest_cash", "cac_payback")
+"""What is told in amounts, where the plan can tell it."""
 QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 Bits = NDArray[np.uint8]
 _ENDS = ("", "_lower", "_upper")

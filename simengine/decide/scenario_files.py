@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from simengine.archive.files import check_folder, refuse_existing, write_files
 from simengine.decide.levers import Levers, Mix
+from simengine.plan.schema import Plan
 
 PLAN = "plan"
 """Folder of the plan's own files, where they are not in or below that of the scenarios."""
@@ -44,17 +45,25 @@ def write_scenarios(
     scenarios : file name -> the choice, its name and its story
     overwrite : whether files that are there are replaced
     """
-    extends, texts = _extended(levers, plan_file, folder)
+    extends, texts = _extended(levers.plan, plan_file, folder)
     files = {folder / name: levers.scenario(mix, extends, *words) for name, (mix, *words) in scenarios.items()}
     write_files({**texts, **files}, overwrite=overwrite)
     return list(files)
 
 
-def _extended(levers: Levers, plan_file: Path, folder: Path) -> tuple[str, dict[Path, str]]:
+def write_scenario(
+    plan: Plan, plan_file: Path, file: Path, text: Callable[[str], str], *, overwrite: bool = False
+) -> None:
+    """Write one scenario, whose text is given the name of the plan file that it extends; as `write_scenarios` does."""
+    extends, texts = _extended(plan, plan_file, file.parent)
+    write_files({**texts, file: text(extends)}, overwrite=overwrite)
+
+
+def _extended(plan: Plan, plan_file: Path, folder: Path) -> tuple[str, dict[Path, str]]:
     """The plan's name as a file in the folder extends it, and the files to be copied."""
     beside = os.path.relpath(plan_file.resolve(), folder.resolve())
     parts = Path(beside).parts
     if ".." not in parts and not Path(beside).is_absolute():
         return "/".join(parts), {}
-    texts = levers.plan.texts
+    texts = plan.texts
     return f"{PLAN}/{next(iter(texts))}", {folder / PLAN / name: text for name, text in texts.items()}

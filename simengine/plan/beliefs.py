@@ -50,6 +50,15 @@ def _built(raw: Mapping[Any, object], prepared: object, unit: str) -> Distributi
     return dist
 
 
+def in_numbers(raw: Mapping[Any, object], unit: str) -> Any:
+    """A distribution as a plan writes it, without a mistake, with every number as a number in `unit`.
+
+    >>> in_numbers({"beta": {"mean": "22 %", "n": 180}}, "fraction")
+    {'beta': {'mean': 0.22, 'n': 180}}
+    """
+    return _numbers(raw, unit, (), [])
+
+
 def start_months(raw: Mapping[Any, object]) -> Distribution:
     """Return the law of a start that `raw` describes, its numbers written as months, in months since year 0."""
     return _built(raw, _months(raw), "months")

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from simengine.plan.scalars import nearest
+from simengine.plan.scalars import likely_file, nearest
 from simengine.plan.source import Mark, Node, Path, Problems, decode, key_of
 
 
@@ -65,7 +65,8 @@ class Folder:
             data = FilePath(file).read_bytes()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "its name is impossible"
-            remedy = "check the name: it is sought beside this file" if key else "check the name"
+            looked_for = "check the name: it is sought beside this file" if key else "check the name"
+            remedy = likely_file(FilePath(file)) or looked_for
             self.problems.add(where, key, f"file {file} cannot be read: {reason}", remedy)
             return None
         return decode(data, file, self.problems)

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
@@ -61,6 +62,27 @@ def faults_of(error: PydanticCustomError) -> tuple[Fault, ...]:
     return faults
 
 
+def likely(name: object, valid: Iterable[object]) -> str:
+    """'did you mean …', or nothing where no valid name is close.
+
+    >>> likely("bas.yaml", ["base.yaml", "notes.txt"]), likely("x", ["base.yaml"])
+    ('did you mean base.yaml?', '')
+    """
+    close = difflib.get_close_matches(str(name), sorted(map(str, valid)), n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def likely_file(path: Path) -> str:
+    """'did you mean …' for a file or folder that is not there, of what is beside it; nothing where nothing is close."""
+    try:
+        beside = {other.stem: other.name for other in path.parent.iterdir()}
+    except OSError:
+        return ""
+    # By the names alone: that two files end with .yaml makes them no more alike.
+    close = difflib.get_close_matches(path.stem, sorted(beside), n=1)
+    return f"did you mean {beside[close[0]]}?" if close else ""
+
+
 def nearest(name: object, valid: Iterable[object]) -> str:
     """'did you mean …' or the valid names, whichever helps more.
 
@@ -68,9 +90,8 @@ def nearest(name: object, valid: Iterable[object]) -> str:
     'did you mean smb?'
     """
     names = sorted(map(str, valid))
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]}?"
+    if close := likely(name, names):
+        return close
     if not names:
         return "none is declared"
     return f"expected one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"

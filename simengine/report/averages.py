@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from simengine.report.canvas import BLUE, FAINT, GREEN, INK, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
+from simengine.report.canvas import BLUE, GREEN, GREY, INK, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import heading, note, table, under
 from simengine.report.words import between, metric_name, number
@@ -154,7 +154,7 @@ def waterfall(ds: xr.Dataset, told: Facts) -> Figure:
         _above(axes, place, max(end["value"], end["upper"]), number(end["value"], unit), bold=True)
     for place, step in enumerate(steps, start=1):
         before = heights[place - 1]
-        color = FAINT if not _is_told(step) else GREEN if step["value"] > 0 else VERMILION
+        color = GREY if not _is_told(step) else GREEN if step["value"] > 0 else VERMILION
         axes.bar(place, step["value"], bottom=before, color=color, width=2 * _HALF)
         _whisker(axes, place, before + step["lower"], before + step["upper"])
         _above(axes, place, max(before, heights[place], before + step["upper"]), _signed(step["value"], unit))

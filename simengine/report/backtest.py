@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from simengine.report.canvas import BLUE, SOFT, VERMILION, drawn, page, scale_in
+from simengine.report.canvas import BLUE, PAPER, SOFT, VERMILION, drawn, page, scale_in
 from simengine.report.score import calibration_facts, facts_of
 from simengine.report.tables import chance, heading, note, table
 from simengine.report.words import MISSING, metric_name, number
@@ -105,7 +105,7 @@ def backtest_figure(found: xr.Dataset, metric: str, source: str) -> Figure:
     )
     places = np.arange(len(actual))[::-1]
     axes.hlines(places, low, high, color=BLUE, alpha=0.4, linewidth=6)
-    axes.plot(middle, places, "o", color=BLUE, markeredgecolor="white")
+    axes.plot(middle, places, "o", color=BLUE, markeredgecolor=PAPER)
     axes.plot(rows["last"].values / actual, places, "o", color=VERMILION, markerfacecolor="none")
     axes.axvline(1.0, color=SOFT, linewidth=1.0)
     names = [

@@ -26,15 +26,10 @@ def bridge(ds: xr.Dataset, period: str) -> Figure:
     opening, closing, flows = told["opening"], told["closing"], told["flows"]
     steps = [-flow["mean"] if flow["name"] in LOSSES else flow["mean"] for flow in flows]
     levels = np.cumsum([opening["mean"], *steps])
-    came, went = sum(max(0.0, step) for step in steps), -sum(min(0.0, step) for step in steps)
-    found = (
-        f"ARR from {money(opening['mean'], currency)} to {money(closing['mean'], currency)} in {period}: "
-        f"{money(came, currency)} comes in, {money(went, currency)} is lost"
-    )
-    floor = _floor(levels.min(), levels.max())
+    floor = axis_floor(levels.min(), levels.max())
     starts = f". The axis starts at {money(floor, currency, trim=True)}" if floor else ""
     subtitle = f"Means of the simulated paths; below each, the range from P10 to P90{starts}"
-    figure, axes = page(found, subtitle, source(ds), left=0.085, right=0.03, bottom=0.2)
+    figure, axes = page(bridge_finding(told, currency), subtitle, source(ds), left=0.085, right=0.03, bottom=0.2)
 
     highest = max(levels.max(), closing["p90"], opening["p90"])
     axes.set_ylim(room(floor, highest, 0.0, 0.12))
@@ -57,7 +52,17 @@ def bridge(ds: xr.Dataset, period: str) -> Figure:
     return figure
 
 
-def _floor(least: float, most: float) -> float:
+def bridge_finding(told: Facts, currency: str) -> str:
+    """From where to where ARR goes, what comes in and what is lost."""
+    steps = [-flow["mean"] if flow["name"] in LOSSES else flow["mean"] for flow in told["flows"]]
+    came, went = sum(max(0.0, step) for step in steps), -sum(min(0.0, step) for step in steps)
+    return (
+        f"ARR from {money(told['opening']['mean'], currency)} to {money(told['closing']['mean'], currency)} "
+        f"in {told['period']}: {money(came, currency)} comes in, {money(went, currency)} is lost"
+    )
+
+
+def axis_floor(least: float, most: float) -> float:
     """Where the axis starts: at zero, unless the changes would then be slivers."""
     span = most - least
     if span == 0 or least < 2 * span:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, NamedTuple, ParamSpec
 
@@ -17,16 +18,21 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from simengine.report.palette import LIGHT
 from simengine.report.words import number, shortened
 from simengine.units import MONTHS_PER_YEAR, month_number
 
-# After Okabe and Ito: told apart with every common colour vision. Vermilion and green are darker, to write in.
-BLUE, SKY, ORANGE, VERMILION, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#C24E00", "#007A58"
-YELLOW, PURPLE = "#F0E442", "#B4699A"
-INK, SOFT, FAINT, PALE = "#222222", "#5f6670", "#b8bec7", "#e6e9ed"
+PAPER, INK, SOFT, GREY, FAINT, PALE, BLUSH = (
+    LIGHT[name] for name in ("paper", "ink", "soft", "grey", "faint", "pale", "blush")
+)
+BLUE, SKY, ORANGE, VERMILION, GREEN, YELLOW, PURPLE = (
+    LIGHT[name] for name in ("blue", "sky", "orange", "vermilion", "green", "yellow", "purple")
+)
 
 WIDTH, HEIGHT, DPI = 10.0, 5.6, 150
 """Inches, and dots per inch of the PNG."""
+_WIDTH_ON_PAGE = 800
+"""Points of a notebook's page; the PNG has nearly two for each."""
 TEXT = 9.5
 """Points."""
 
@@ -47,11 +53,26 @@ class Label(NamedTuple):
 
 
 @contextmanager
-def _style() -> Iterator[None]:
-    """Our own look, whatever the user's style: a dollar sign starts no formula, the same figure is the same file."""
+def figure_style(*, as_text: bool = False) -> Iterator[None]:
+    """Our own look, whatever the user's style: a dollar sign starts no formula, the same figure is the same file.
+
+    `as_text` keeps words in SVG as words; otherwise they are outlines, which look the same wherever they are seen.
+    """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"text.parse_math": False, "svg.hashsalt": "simengine"})
+        matplotlib.rcParams.update(
+            {
+                "text.parse_math": False,
+                "svg.hashsalt": "simengine",
+                "text.color": INK,
+                "axes.labelcolor": INK,
+                "axes.edgecolor": INK,
+                "xtick.color": INK,
+                "ytick.color": INK,
+            }
+        )
+        if as_text:
+            matplotlib.rcParams["svg.fonttype"] = "none"
         with warnings.catch_warnings():
             # A sign that the font lacks is drawn as a box, which says as much.
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
@@ -63,7 +84,7 @@ def drawn(make: Callable[_P, Figure]) -> Callable[_P, Figure]:
 
     @wraps(make)
     def draw(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
-        with _style():
+        with figure_style():
             figure = make(*args, **kwargs)
             # Ticks come into being when they are first drawn, and keep their style then.
             figure.draw_without_rendering()
@@ -72,11 +93,22 @@ def drawn(make: Callable[_P, Figure]) -> Callable[_P, Figure]:
     return draw
 
 
+class Page(Figure):
+    """A figure that shows itself in a notebook, sharp on fine screens."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int | str]]:
+        # A picture of letters as shapes (SVG) is three times as large, and letters as text need our font.
+        out = BytesIO()
+        with figure_style():
+            self.savefig(out, format="png", dpi=DPI)
+        return out.getvalue(), {"width": _WIDTH_ON_PAGE, "alt": title(self)}
+
+
 def page(
     title: str, subtitle: str, source: str, *, left: float, right: float, bottom: float = 0.15
 ) -> tuple[Figure, Axes]:
     """Start a figure; `left`, `right` and `bottom` are the margins around its axes in fractions of the page."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), facecolor="white")
+    figure = Page(figsize=(WIDTH, HEIGHT), facecolor=PAPER)
     figure.set_label(title)
     lines = textwrap.wrap(title, _TITLE_WIDTH)
     figure.text(0.03, 0.965, "\n".join(lines), size=15, weight="bold", color=INK, va="top", linespacing=1.2)
@@ -170,7 +202,7 @@ def write(axes: Axes, labels: Sequence[tuple[float, Label]]) -> list[float]:
     low, high = sorted(axes.get_ylim())
     line = line_of(axes)
     places = apart([label.y for _, label in labels], line, low + line / 2, high - line / 2)
-    halo = [withStroke(linewidth=3, foreground="white")]
+    halo = [withStroke(linewidth=3, foreground=PAPER)]
     for (x, label), y in zip(labels, places, strict=True):
         weight = "bold" if label.bold else "normal"
         axes.text(x, y, label.text, color=label.color, size=TEXT, weight=weight, va="center", path_effects=halo)
@@ -221,7 +253,7 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write `name.png` (150 dpi) and `name.svg` into `folder`; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
-    with _style():
+    with figure_style():
         figure.savefig(png, dpi=DPI)
         figure.savefig(svg, metadata={"Date": None, "Title": title(figure)})
     return png, svg

@@ -20,6 +20,7 @@ from simengine.report.canvas import (
     BLUE,
     FAINT,
     GREEN,
+    GREY,
     INK,
     PALE,
     SKY,
@@ -418,7 +419,7 @@ def _chance_panel(axes: Axes, told: Facts, rows: Sequence[Facts], target: int) -
 
 def _color(of: Facts) -> str:
     if not of["distinguishable"]:
-        return FAINT
+        return GREY
     return GREEN if of["change"]["value"] > 0 else VERMILION
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from simengine.report.canvas import BLUE, SOFT, VERMILION, Label, drawn, label_ends, page, scale_in
+from simengine.report.canvas import BLUE, PAPER, SOFT, VERMILION, Label, drawn, label_ends, page, scale_in
 from simengine.report.words import percent
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def deals_fit(picture: Picture, source: str, ways: tuple[str, str] = ("won", "lo
         observed, ends = picture.observed[way], (picture.lower[way], picture.upper[way])
         if picture.ages.size <= _FEW:
             axes.vlines(picture.ages, *ends, color=color, alpha=0.4, linewidth=5, clip_on=False)
-            axes.plot(picture.ages, observed, "o", color=color, markersize=5, markeredgecolor="white", clip_on=False)
+            axes.plot(picture.ages, observed, "o", color=color, markersize=5, markeredgecolor=PAPER, clip_on=False)
         else:
             axes.fill_between(picture.ages, *ends, color=color, alpha=0.25, linewidth=0, step="mid")
             axes.step(picture.ages, observed, color=color, alpha=0.5, linewidth=1.0, where="mid")

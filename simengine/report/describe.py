@@ -29,22 +29,24 @@ _BLOCKS = (12, 8, 6, 4, 3, 2, 1)
 """How many periods stand side by side where not all fit: whole years and halves of them first."""
 
 
-def text(sections: Sequence[Section], currency: str) -> str:
-    """Sections as aligned text, at most 120 characters wide.
+def text(sections: Sequence[Section], currency: str, width: int = WIDTH) -> str:
+    """Sections as aligned text.
 
     Parameters
     ----------
     sections : from `reading.overview.describe`
     currency : of the plan's money
+    width : of the longest line, in characters
     """
     blocks = []
     for section in sections:
-        blocks.append(f"{section.title}\n{'=' * len(section.title)}")
+        title = textwrap.wrap(section.title, width)
+        blocks.append("\n".join([*title, "=" * max(map(len, title))]))
         for part in section.content:
             if isinstance(part, Phrase):
-                blocks.append(textwrap.fill(cell(part, currency), WIDTH))
+                blocks.append(textwrap.fill(cell(part, currency), width))
             else:
-                blocks += [f"{part.caption}\n\n{block}" for block in _tables(part, currency)]
+                blocks += [f"{part.caption}\n\n{block}" for block in _tables(part, currency, width)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -131,7 +133,7 @@ class _Column(NamedTuple):
         return line.ljust(self.width) if self.words else line.rjust(self.width)
 
 
-def _tables(table: Table, currency: str) -> Iterator[str]:
+def _tables(table: Table, currency: str, room: int) -> Iterator[str]:
     """A table as text; one that is too wide as several, with the same words at the left."""
     heads = [column.split("\n") for column in table.columns]
     rows = [[cell(content, currency) for content in row] for row in table.rows]
@@ -141,9 +143,9 @@ def _tables(table: Table, currency: str) -> Iterator[str]:
     words = [
         max(map(len, (*heads[i], *(word for row in everything for word in row[i].split())))) for i in range(table.texts)
     ]
-    for block in _blocks(widths, words):
+    for block in _blocks(widths, words, room):
         chosen = [*range(table.texts), *block]
-        narrowed = _narrowed([widths[index] for index in chosen], words)
+        narrowed = _narrowed([widths[index] for index in chosen], words, room)
         columns = [_Column(width, place < table.texts) for place, width in enumerate(narrowed)]
         rule = _GAP.join("-" * column.width for column in columns)
         lines = [*_head([heads[index] for index in chosen], columns), rule]
@@ -154,22 +156,22 @@ def _tables(table: Table, currency: str) -> Iterator[str]:
         yield "\n".join(line.rstrip() for line in lines)
 
 
-def _blocks(widths: list[int], words: list[int]) -> list[range]:
+def _blocks(widths: list[int], words: list[int], width: int) -> list[range]:
     """Which columns of numbers stand side by side, beside columns of words that are wrapped but not cut."""
     texts = len(words)
-    room = WIDTH - sum(words) - len(_GAP) * (texts - 1)
+    room = width - sum(words) - len(_GAP) * (texts - 1)
     numbers = [width + len(_GAP) for width in widths[texts:]]
-    if sum(numbers) <= room:
+    if not numbers or sum(numbers) <= room:
         return [range(texts, len(widths))]
     size = next((size for size in _BLOCKS if size * max(numbers) <= room), 1)
     return [range(first, min(first + size, len(widths))) for first in range(texts, len(widths), size)]
 
 
-def _narrowed(widths: list[int], words: list[int]) -> list[int]:
+def _narrowed(widths: list[int], words: list[int], width: int) -> list[int]:
     """Widths that fit: the widest column of words gives way, if it can without cutting a word."""
     narrowed = list(widths)
     for least in (words, [1] * len(words)):
-        while sum(narrowed) + len(_GAP) * (len(narrowed) - 1) > WIDTH:
+        while sum(narrowed) + len(_GAP) * (len(narrowed) - 1) > width:
             able = [index for index, word in enumerate(least) if narrowed[index] > word]
             if not able:
                 break
@@ -178,9 +180,10 @@ def _narrowed(widths: list[int], words: list[int]) -> list[int]:
 
 
 def _head(heads: list[list[str]], columns: list[_Column]) -> Iterator[str]:
-    """Headings, each of one or two lines, standing on the rule."""
-    height = max(map(len, heads))
-    padded = [[""] * (height - len(head)) + head for head in heads]
+    """Headings, standing on the rule."""
+    folded = [[line for words in head for line in one.lines(words)] for head, one in zip(heads, columns, strict=True)]
+    height = max(map(len, folded))
+    padded = [[""] * (height - len(head)) + head for head in folded]
     for line in zip(*padded, strict=True):
         yield _GAP.join(column.aligned(words) for column, words in zip(columns, line, strict=True))
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from simengine.explain.tornado import fifths
 from simengine.report.statistics import Facts, Floats, bounded, proportion, spread
-from simengine.results.budget import budget
-from simengine.results.targets import at, event_success, hits
+from simengine.results.targets import at, event_success, hits, months_of
 from simengine.units import month_label, month_number
 
 SHOCK_UNIT = "standard deviations"
@@ -31,7 +30,7 @@ def events(ds: xr.Dataset, year: str | None) -> list[Facts]:
     """Initiatives and risks: that they happen, when, whether with success, and what they cost in a fiscal year."""
     success = event_success(ds)
     reached = hits(ds)
-    costs = None if year is None else budget(ds, year)["event_cost"]
+    costs = None if year is None else ds["event_cost"].isel(month=_inside(ds, year)).sum("month")
     found = []
     for name in map(str, ds["event"].values):
         one = at(ds, "event", name)
@@ -48,6 +47,11 @@ def events(ds: xr.Dataset, year: str | None) -> list[Facts]:
                 facts["succeeds_if_it_happens"] = proportion(told)
         found.append(facts)
     return found
+
+
+def _inside(ds: xr.Dataset, year: str) -> slice:
+    first, last = months_of(ds, year)
+    return slice(first, last + 1)
 
 
 def shocks(ds: xr.Dataset) -> list[Facts]:

@@ -8,6 +8,7 @@ No statistic is made here; `results.targets` and `explain` make them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -24,10 +25,11 @@ from simengine.report.year import (
     quotas,
     ratios,
     sells_once,
-    whole_periods,
+    years_told,
 )
 from simengine.results.outputs import OUTPUTS
 from simengine.results.targets import as_misses, at, every_path, hit_probability, quantile_interval, shortfall
+from simengine.units import fiscal_period, fiscal_quarter
 
 SAFE = 0.8
 """Confidence of the commit number."""
@@ -36,10 +38,9 @@ _RUN = ("draws", "twins", "seed", "detail", "source_policy", "digest_simulated",
 
 def facts(ds: xr.Dataset) -> Facts:
     """Everything that a summary tells of a run, without its ranking, in the order in which it is told."""
-    years = whole_periods(ds, "FY{year}")
-    first = years[0] if years else None
-    chances, stated = hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened")
-    targets = [_target(ds, str(name), chances, stated) for name in ds["target"].values]
+    first = year_told(ds)
+    chances = hit_probability(ds, every_path(ds))
+    targets = targets_facts(ds, [str(name) for name in ds["target"].values])
     return {
         "plan": {
             "name": ds.attrs["plan"],
@@ -55,7 +56,7 @@ def facts(ds: xr.Dataset) -> Facts:
         "shocks": shocks(ds),
         "quarters": quarters(ds),
         "coverage": coverage(ds),
-        "cash": cash(ds, years),
+        "cash": cash(ds, years_told(ds)),
         "quotas": quotas(ds, first) if first else [],
         "ratios": ratios(ds, first) if first else [],
         "run": {key: ds.attrs[key] for key in _RUN},
@@ -72,12 +73,34 @@ def headline(ds: xr.Dataset) -> str:
     return "bookings" if sells_once(ds) else "ending_arr"
 
 
-def target_facts(ds: xr.Dataset, name: str) -> Facts:
-    """How likely a target is, what is safe, and what stands beside it."""
-    return _target(ds, name, hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened"))
+def year_told(ds: xr.Dataset) -> str | None:
+    """The fiscal year of which a run is told: that of its headline, where the plan and its facts hold all of it.
+
+    Else the first that they hold; None where they hold none.
+    """
+    years = years_told(ds)
+    if ds.sizes["target"]:
+        starts, period = int(ds.attrs["fiscal_year_start"]), str(at(ds, "target", headline(ds))["period"].item())
+        year = fiscal_quarter(fiscal_period(period, starts).first, starts).partition("-")[0]
+        if year in years:
+            return year
+    return years[0] if years else None
 
 
-def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) -> Facts:
+def target_facts(ds: xr.Dataset, name: str, confidence: float = SAFE) -> Facts:
+    """How likely a target is, what is safe with a confidence, and what stands beside it."""
+    return targets_facts(ds, [name], confidence)[0]
+
+
+def targets_facts(ds: xr.Dataset, names: Sequence[str], confidence: float = SAFE) -> list[Facts]:
+    """Facts of several targets, each as `target_facts`."""
+    if not names:
+        return []
+    chances, stated = hit_probability(ds, every_path(ds)), hit_probability(ds, "_unwidened")
+    return [_target(ds, name, chances, stated, confidence) for name in names]
+
+
+def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset, safe: float = SAFE) -> Facts:
     """A target's facts, from the chances of all targets with and without the source policy."""
     one = at(ds, "target", name)
     output = OUTPUTS[str(one["metric"].item())]
@@ -98,7 +121,7 @@ def _target(ds: xr.Dataset, name: str, chances: xr.Dataset, stated: xr.Dataset) 
         "probability": _probability(chances, name),
         "probability_without_source_policy": _probability(stated, name),
         "undefined": int(np.isnan(paths).sum()),
-        "commit": {"confidence": SAFE, **bounded(quantile_interval(values, 1 - SAFE if at_least else SAFE))},
+        "commit": {"confidence": safe, **bounded(quantile_interval(values, 1 - safe if at_least else safe))},
         **spread(values),
         "mean": None if output.kind == "ratio" else mean(values)[0],
         "operating_plan": float(cases.sel(case="operating plan")),

@@ -14,6 +14,7 @@ from simengine.report.canvas import (
     BLUE,
     INK,
     PALE,
+    PAPER,
     SOFT,
     TEXT,
     VERMILION,
@@ -29,11 +30,11 @@ from simengine.report.canvas import (
     width_of,
     write,
 )
-from simengine.report.facts import bound, target_facts
+from simengine.report.facts import bound, targets_facts
 from simengine.report.statistics import Facts, Floats
 from simengine.report.words import between, finding, goal, money, odds, percent, shortened
-from simengine.report.year import sells_once, whole_periods
-from simengine.results.targets import quantile_interval
+from simengine.report.year import sells_once, years_told
+from simengine.results.targets import levels_of, quantile_interval
 from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_number
 
 _BANDS = {"P10": 0.10, "P25": 0.25, "median": 0.50, "P75": 0.75, "P90": 0.90}
@@ -47,26 +48,93 @@ class Course(NamedTuple):
     planned: Floats
 
 
+def fan_facts(ds: xr.Dataset, segment: str | None = None) -> Facts:
+    """Ending ARR by month as plain numbers, from the opening on; bookings, added up, where nothing is a subscription.
+
+    Parameters
+    ----------
+    ds : result of a run
+    segment : the one to tell of; by default the company
+
+    Returns
+    -------
+    dict
+        `what`, `unit`, `finding`, `start` (the month that the plan starts in, as a number), `middle` (`median` or
+        `mean`), `levels` (P10, P25, median, P75, P90 by month; only `mean` where a run keeps no more of a segment),
+        `planned` (None for a segment: no plan is kept of it), `goals` (targets, each with its month and its commit)
+    """
+    once, currency = sells_once(ds), ds.attrs["currency"]
+    name, what = ("bookings", "Bookings since the start of the plan") if once else ("ending_arr", "Ending ARR")
+    about: Facts = {"what": what, "unit": currency, "start": month_number(ds.attrs["start"]), "segment": segment}
+    if segment is not None:
+        return about | _of_segment(ds, name, segment, what)
+    course = _course(ds)
+    goals = _of_course(ds)
+    return about | {
+        "finding": _found(goals, course, what, currency),
+        "middle": "median",
+        "levels": _levels(course.paths),
+        "planned": course.planned,
+        "goals": [goal_ | {"month": _months(ds, goal_["period"])[1] + 1} for goal_ in goals],
+    }
+
+
+def _of_segment(ds: xr.Dataset, name: str, segment: str, what: str) -> Facts:
+    kept = ds[f"{name}_by_segment"].sel(segment=segment)
+    opening = 0.0 if name == "bookings" else float(ds["opening_arr"].sel(segment=segment))
+    by_path = "draw" in kept.dims
+    paths = kept.transpose("draw", "month").values if by_path else kept.values[np.newaxis]
+    if name == "bookings":
+        paths = paths.cumsum(axis=1)
+    course = _from(paths, paths[0], opening)
+    levels = _levels(course.paths) if by_path else {"mean": course.paths[0]}
+    middle = "median" if by_path else "mean"
+    said = money(levels[middle][-1], ds.attrs["currency"])
+    return {
+        "finding": f"{what} of {segment}: {said} at the end, the {middle}",
+        "middle": middle,
+        "levels": levels,
+        "planned": None,
+        "goals": [],
+    }
+
+
+def _levels(paths: Floats) -> dict[str, Floats]:
+    months = np.array([levels_of(month, tuple(_BANDS.values())) for month in paths.T])
+    return dict(zip(_BANDS, months.T, strict=True))
+
+
+def _course(ds: xr.Dataset) -> Course:
+    """ARR of the company, or its bookings added up where nothing is a subscription."""
+    once = sells_once(ds)
+    name = "bookings" if once else "ending_arr"
+    paths, planned = ds[name].values, ds[f"{name}_baseline"].sel(case="operating plan").values
+    if once:
+        return _from(paths.cumsum(axis=1), planned.cumsum(), 0.0)
+    return _from(paths, planned, float(ds["opening_arr"].sum()))
+
+
+def _of_course(ds: xr.Dataset) -> list[Facts]:
+    """The targets on it; of added-up bookings those that count from the start of the plan."""
+    if not sells_once(ds):
+        return _goals(ds, ("ending_arr",))
+    return [goal for goal in _goals(ds, ("bookings", "one_off_bookings")) if _months(ds, goal["period"])[0] == 0]
+
+
+def _found(goals: list[Facts], course: Course, what: str, currency: str) -> str:
+    low, high = (quantile_interval(course.paths[:, -1], level)[0] for level in (0.1, 0.9))
+    return finding(goals[0]) if goals else f"{what}: {between(low, high, currency)} at the end, in 8 of 10 cases"
+
+
 @drawn
 def fan(ds: xr.Dataset) -> Figure:
     """ARR by month: the median, the middle 50 % and 80 % of the paths, the operating plan, and the targets on it.
 
     Where nothing is a subscription it shows bookings, added up since the start of the plan.
     """
-    once, currency = sells_once(ds), ds.attrs["currency"]
-    name = "bookings" if once else "ending_arr"
-    paths, planned = ds[name].values, ds[f"{name}_baseline"].sel(case="operating plan").values
-    if once:
-        course = _from(paths.cumsum(axis=1), planned.cumsum(), 0.0)
-    else:
-        course = _from(paths, planned, float(ds["opening_arr"].sum()))
-    goals = _goals(ds, ("bookings", "one_off_bookings") if once else ("ending_arr",))
-    if once:
-        goals = [goal for goal in goals if _months(ds, goal["period"])[0] == 0]
-    what = "Bookings since the start of the plan" if once else "Ending ARR"
-    low, high = (quantile_interval(course.paths[:, -1], level)[0] for level in (0.1, 0.9))
-    found = finding(goals[0]) if goals else f"{what}: {between(low, high, currency)} at the end, in 8 of 10 cases"
-    return _drawn(ds, course, goals, found, f"{what}: {_SHADED}")
+    what = "Bookings since the start of the plan" if sells_once(ds) else "Ending ARR"
+    course, goals = _course(ds), _of_course(ds)
+    return _drawn(ds, course, goals, _found(goals, course, what, ds.attrs["currency"]), f"{what}: {_SHADED}")
 
 
 @drawn
@@ -94,13 +162,9 @@ def _stays(goal_: Facts) -> str:
 
 def _drawn(ds: xr.Dataset, course: Course, goals: list[Facts], found: str, subtitle: str) -> Figure:
     currency, planned = ds.attrs["currency"], course.planned
-    months = range(course.paths.shape[1])
-    bands = {
-        name: np.array([quantile_interval(course.paths[:, t], level)[0] for t in months])
-        for name, level in _BANDS.items()
-    }
+    bands = _levels(course.paths)
     figure, axes = page(found, subtitle, source(ds), left=0.085, right=0.215, bottom=0.19)
-    x = np.arange(len(months))
+    x = np.arange(course.paths.shape[1])
     axes.fill_between(x, bands["P10"], bands["P90"], color=BLUE, alpha=0.15, linewidth=0)
     axes.fill_between(x, bands["P25"], bands["P75"], color=BLUE, alpha=0.25, linewidth=0)
     axes.plot(x, bands["median"], color=BLUE, linewidth=2.2)
@@ -127,10 +191,13 @@ def _from(paths: Floats, planned: Floats, opening: float | Floats) -> Course:
 
 def _goals(ds: xr.Dataset, metrics: tuple[str, ...]) -> list[Facts]:
     """The company's targets on any of these metrics that are not decided when the plan starts."""
-    told = [target_facts(ds, str(name)) for name in ds["target"].values]
-    return [
-        goal for goal in told if goal["metric"] in metrics and not goal["where"] and _months(ds, goal["period"])[1] >= 0
+    about = zip(*(ds[name].values for name in ("target", "metric", "where", "period")), strict=True)
+    names = [
+        str(name)
+        for name, metric, where, period in about
+        if metric in metrics and not where and _months(ds, str(period))[1] >= 0
     ]
+    return targets_facts(ds, names)
 
 
 def _months(ds: xr.Dataset, label: str) -> tuple[int, int]:
@@ -171,9 +238,7 @@ def _mark(axes: Axes, ds: xr.Dataset, goals: list[Facts], bands: dict[str, Float
             x, side = place or (since if rises else max(since, month - width), 1)
             on_line.append((x + 0.15, Label(text, y + side * 0.6 * line, VERMILION, True)))
         if not throughout:
-            axes.plot(
-                [month], [y], "D", color=VERMILION, markersize=8, markeredgecolor="white", zorder=5, clip_on=False
-            )
+            axes.plot([month], [y], "D", color=VERMILION, markersize=8, markeredgecolor=PAPER, zorder=5, clip_on=False)
     write(axes, on_line)
     for (month, y), height in zip(points, write(axes, below), strict=True):
         axes.plot([month, month + 0.2], [y, height], color=VERMILION, linewidth=0.9)
@@ -199,7 +264,7 @@ def _calendar(axes: Axes, ds: xr.Dataset, bands: dict[str, Floats]) -> None:
     every = 3 if last <= 3 * MONTHS_PER_YEAR else MONTHS_PER_YEAR
     ticks = [t for t in range(last + 1) if (start + t + 1 - first_month) % every == 0]
     axes.set_xticks(ticks, [end_of(start + t - 1) for t in ticks])
-    years = whole_periods(ds, "FY{year}")
+    years = years_told(ds)
     beneath: dict[str, Any] = {
         "transform": axes.get_xaxis_transform(),
         "ha": "center",

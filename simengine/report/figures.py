@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from simengine.report.bridge import bridge
 from simengine.report.drivers import drivers
 from simengine.report.exceedance import exceedance
-from simengine.report.facts import headline, target_facts
+from simengine.report.facts import headline, target_facts, year_told
 from simengine.report.fan import cash, fan
 from simengine.report.parts import is_empty, parts
 from simengine.report.quadrant import quadrant
 from simengine.report.risks import certainty_facts
 from simengine.report.tornado import MOST_BARS, tornado
 from simengine.report.words import metric_name, what
-from simengine.report.year import has_cash, sells_once, whole_periods
+from simengine.report.year import has_cash, sells_once, years_told
 
 __all__ = ["board", "bridge", "cash", "exceedance", "fan", "left_out", "parts", "tornado"]
 
@@ -47,7 +47,7 @@ def board(ds: xr.Dataset, ranking: xr.Dataset | None, placed: xr.Dataset | None)
     if ranking is not None and placed is not None and "certainty" not in missing:
         figures["certainty"] = quadrant(ds, certainty_facts(placed, ranking))
     if "bridge" not in missing:
-        figures["bridge"] = bridge(ds, whole_periods(ds, "FY{year}")[0])
+        figures["bridge"] = bridge(ds, year_told(ds) or "")
     if "cash" not in missing:
         figures["cash"] = cash(ds)
     return figures
@@ -67,11 +67,13 @@ def left_out(ds: xr.Dataset, ranking: xr.Dataset | None) -> dict[str, str]:
 
 
 def _no_curve(ds: xr.Dataset) -> str:
-    if not ds.sizes["target"]:
-        return "the plan has no target"
-    name = headline(ds)
-    still = _still(ds["target_value"].sel(target=name).values)
-    return f"{what(target_facts(ds, name))} is {still} on every path" if still else ""
+    return no_curve(ds, headline(ds)) if ds.sizes["target"] else "the plan has no target"
+
+
+def no_curve(ds: xr.Dataset, target: str) -> str:
+    """Why a target has no exceedance curve; empty where it has one."""
+    still = _still(ds["target_value"].sel(target=target).values)
+    return f"{what(target_facts(ds, target))} is {still} on every path" if still else ""
 
 
 def _no_shares(ds: xr.Dataset, ranking: xr.Dataset | None) -> str:
@@ -102,7 +104,7 @@ def _no_tornado(ds: xr.Dataset, ranking: xr.Dataset | None) -> str:
 def _no_year(ds: xr.Dataset) -> str:
     if sells_once(ds):
         return "nothing in the plan is a subscription"
-    return "" if whole_periods(ds, "FY{year}") else "the plan has no whole fiscal year"
+    return "" if years_told(ds) else "the plan has no whole fiscal year"
 
 
 def _still(values: NDArray[np.float64]) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from simengine.decide.about import about_plan
 from simengine.plan.targets import unit_of
-from simengine.report.canvas import BLUE, FAINT, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
+from simengine.report.canvas import BLUE, GREY, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in, source
 from simengine.report.solve import aim, in_short, mix_facts
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance_under, heading, note, table, under
@@ -176,7 +176,7 @@ def frontier_figure(told: Facts) -> Figure:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share, 0)))
     axes.grid(axis="y", color=PALE, linewidth=0.8)
     axes.plot(
-        [one["cost"] for one in others], [one["share"] for one in others], "o", color=FAINT, markersize=3, zorder=1
+        [one["cost"] for one in others], [one["share"] for one in others], "o", color=GREY, markersize=3, zorder=1
     )
     _line(axes, told)
     _legend(axes, told)

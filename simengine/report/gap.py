@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simengine.plan.targets import unit_of
-from simengine.report.canvas import FAINT, GREEN, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in
+from simengine.report.canvas import GREEN, GREY, INK, PALE, SOFT, TEXT, VERMILION, drawn, page, room, scale_in
 from simengine.report.information import in_unit
 from simengine.report.statistics import Facts, bounded
 from simengine.report.tables import chance, heading, note, table, under
@@ -169,7 +169,7 @@ def _whole(told: Facts) -> Table:
 def _by_segment(told: Facts) -> Table:
     rows = [row for row in told["bridge"] if row["segment"] != "all"]
     present = [name for name in dict.fromkeys(_GROUPS.values()) if any(_group(row["part"]) == name for row in rows)]
-    made = table("", *present, "bottom-\nup", "simulated\nmean", "in pro-\nportion")
+    made = table("", *present, "bottom-up", "simulated\nmean", "in pro-\nportion")
     for segment in dict.fromkeys(row["segment"] for row in rows):
         own = [row for row in rows if row["segment"] == segment]
         sums = [math.fsum(row["planned"] for row in own if _group(row["part"]) == name) for name in present]
@@ -368,7 +368,7 @@ def waterfall(told: Facts, plan: str) -> Figure:
         ends.append(level)
     _bar(axes, len(rows), 0.0, up, PALE, number(up, unit), total["p90"])
     _simulated(axes, len(rows), 0.0, total)
-    _bar(axes, len(rows) + 1, up, down - up, FAINT, change(down - up, unit))
+    _bar(axes, len(rows) + 1, up, down - up, GREY, change(down - up, unit))
     _bar(axes, len(rows) + 2, 0.0, down, PALE, number(down, unit, trim=True))
     axes.set_xlim(room(start or min(ends), max(ends), 0.0, 0.13))
     axes.set_ylim(len(names) - 0.4, -0.6)

@@ -20,6 +20,7 @@ from simengine.report.canvas import (
     BLUE,
     INK,
     PALE,
+    PAPER,
     SOFT,
     TEXT,
     VERMILION,
@@ -147,7 +148,7 @@ def _panel(axes: Axes, row: Facts, told: Facts, fiscal_year_start: int) -> None:
     tells = len(months) if row["tells_from"] is None else [month["month"] for month in months].index(row["tells_from"])
     axes.plot(x, trigger, color=VERMILION, linewidth=1.8, marker=".", markersize=3)
     if tells < len(months):
-        axes.plot([tells], [trigger[tells]], "o", color=VERMILION, markersize=7, markeredgecolor="white", zorder=5)
+        axes.plot([tells], [trigger[tells]], "o", color=VERMILION, markersize=7, markeredgecolor=PAPER, zorder=5)
     _name(axes, row, told)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: observed(value, row).replace(".0%", "%")))

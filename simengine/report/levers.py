@@ -13,7 +13,7 @@ from rich.text import Text
 
 from simengine.report.canvas import (
     BLUE,
-    FAINT,
+    GREY,
     INK,
     SOFT,
     TEXT,
@@ -304,7 +304,7 @@ def lever_bars(told: Facts, ds: xr.Dataset) -> Figure:
     figure, axes = page(_finding(told), subtitle, source(ds), left=0.3, right=0.42)
     for place, row in enumerate(rows):
         gain, told_apart = row["gain"], row["distinguishable"]
-        color = FAINT if not told_apart else BLUE if gain["value"] > 0 else VERMILION
+        color = GREY if not told_apart else BLUE if gain["value"] > 0 else VERMILION
         axes.barh(place, gain["value"], color=color, height=0.6)
         axes.plot([gain["lower"], gain["upper"]], [place, place], color=INK, linewidth=1)
         _outside(axes, max(gain["value"], gain["upper"]), place, change(gain["value"], "fraction"), told_apart)

@@ -12,37 +12,32 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from simengine.report.canvas import (
-    BLUE,
-    GREEN,
     INK,
-    ORANGE,
-    PURPLE,
-    SKY,
     SOFT,
     TEXT,
-    VERMILION,
     WIDTH,
-    YELLOW,
     apart,
     drawn,
     page,
     scale_in,
     source,
 )
+from simengine.report.palette import LIGHT
 from simengine.report.statistics import Facts
 from simengine.report.words import between, money, part_name
-from simengine.report.year import composition
+from simengine.report.year import composition, years_told
 
-COLORS = {
-    "base under contract": BLUE,
-    "base after renewal": SKY,
-    "opening pipeline": GREEN,
-    "existing people": ORANGE,
-    "hires": VERMILION,
-    "without a seller": YELLOW,
-    "expansion": PURPLE,
+PART_COLOURS = {
+    "base under contract": "blue",
+    "base after renewal": "sky",
+    "opening pipeline": "green",
+    "existing people": "orange",
+    "hires": "vermilion",
+    "without a seller": "yellow",
+    "expansion": "purple",
 }
 """What there is already is blue and green, what does not exist yet orange to yellow."""
+COLORS = {name: LIGHT[colour] for name, colour in PART_COLOURS.items()}
 
 _HALF = 0.2
 """Half the height of a bar; the bars are 1 apart."""
@@ -50,18 +45,20 @@ _HALF = 0.2
 
 def is_empty(ds: xr.Dataset) -> bool:
     """Whether no part of any whole fiscal year has a median above zero."""
-    years = filter(None, (composition(ds, str(year)) for year in ds["year"].values))
+    years = filter(None, (composition(ds, year) for year in years_told(ds)))
     return all(_median(year, name) <= 0 for year in years for name in COLORS)
 
 
 @drawn
 def parts(ds: xr.Dataset) -> Figure:
     """Ending ARR of each whole fiscal year as a bar of the medians of its parts, the most certain at the left."""
-    years = [composition(ds, str(year)) for year in ds["year"].values]
+    years = [composition(ds, year) for year in years_told(ds)]
     told = [year for year in years if year is not None]
     names = [name for name in COLORS if any(_median(year, name) for year in told)]
     subtitle = "Medians of the parts by certainty; at the right the median of ending ARR, and its range from P10 to P90"
-    figure, axes = page(_finding(told[0], ds), subtitle, source(ds), left=0.085, right=0.19, bottom=0.1)
+    figure, axes = page(
+        parts_finding(told[0], ds.attrs["currency"]), subtitle, source(ds), left=0.085, right=0.19, bottom=0.1
+    )
     _shrink(axes, 0.055)
     axes.set_ylim(max(len(told), 1.5) - 0.45, -_HALF - 0.12)
     axes.set_xlim(0, max(sum(max(0.0, _median(year, name)) for name in names) for year in told))
@@ -76,8 +73,9 @@ def parts(ds: xr.Dataset) -> Figure:
     return figure
 
 
-def _finding(year: Facts, ds: xr.Dataset) -> str:
-    later, total, currency = year["not_created"], year["total"], ds.attrs["currency"]
+def parts_finding(year: Facts, currency: str) -> str:
+    """How much of a year has no pipeline yet."""
+    later, total = year["not_created"], year["total"]
     of = f"{money(total['p50'], currency)} ARR"
     return f"{money(later['p50'], currency)} of {year['period']}'s {of} has no pipeline yet"
 

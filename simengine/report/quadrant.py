@@ -12,7 +12,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simengine.report.canvas import (
     BLUE,
+    BLUSH,
     FAINT,
+    GREY,
     INK,
     PALE,
     SOFT,
@@ -56,7 +58,7 @@ def quadrant(ds: xr.Dataset, told: Facts) -> Figure:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share, 0)))
     axes.grid(axis="y", color=PALE, linewidth=0.8)
     if high:
-        axes.fill_between([0, 1], min(high), 1.08 * top, color="#fbeee6", linewidth=0, zorder=0)
+        axes.fill_between([0, 1], min(high), 1.08 * top, color=BLUSH, linewidth=0, zorder=0)
         axes.text(0.98, 1.06 * top, "watch list", size=TEXT, color=VERMILION, ha="right", va="top")
         axes.axhline(min(high), color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
     for place, level in enumerate(COLUMNS):
@@ -86,7 +88,7 @@ def _column(axes: Axes, place: int, rows: list[Facts]) -> None:
     named = []
     for row in rows:
         share, is_high = row["share"], row["impact"] == "high"
-        color = VERMILION if row["watch"] else BLUE if is_high else FAINT
+        color = VERMILION if row["watch"] else BLUE if is_high else GREY
         above = 3 if is_high else 2
         axes.plot([x, x], [max(0.0, share["lower"]), share["upper"]], color=color, linewidth=1.5, zorder=above)
         axes.plot(x, share["value"], "o", color=color, markersize=6, zorder=above)

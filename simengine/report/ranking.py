@@ -6,13 +6,17 @@ import math
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
+from simengine.report.cells import Bar, Roomy
 from simengine.report.statistics import Facts
 from simengine.report.tables import heading, note, table, under
 from simengine.report.words import at_most, between, distance, metric_name, number, percent, without_sign
 
 _GROUPINGS = {"owner": "owner", "source_kind": "kind of source", "acts_on": "part of the plan"}
+_BAR = 16
+"""Signs of the longest bar."""
 _HURTS = {"low": "low hurts", "high": "high hurts", "both": "both sides hurt"}
 
 
@@ -27,27 +31,42 @@ def ranking(drivers: Facts, shown: int | None = None) -> RenderableType:
     rows = drivers["assumptions"]
     first = rows[: _count(rows, shown)]
     others = rows[len(first) :]
-    unit, metric = drivers["unit"], f"{metric_name(drivers['metric'])} {drivers['period']}"
-    made = table("assumption", "share", "if known,\nnarrower", "low\nfifth", "high\nfifth")
-    for row in first:
-        made.add_row(*_driver(row, unit))
-    if others:
-        made.add_row(f"{len(others)} others together", _told(others[0]["share_from_here"]))
-    for row in _beside(others):
-        made.add_row(*_driver(row, unit))
-    made.add_section()
-    made.add_row("random variation", _share(drivers["random_variation"]))
-    left = drivers["unattributed"]
-    made.add_row(
-        "not attributed", under(percent(left["value"]), f"±{distance((left['upper'] - left['lower']) / 2, 'fraction')}")
-    )
+    metric = f"{metric_name(drivers['metric'])} {drivers['period']}"
+    with_bars, without = (_shares(drivers, first, others, bars) for bars in (True, False))
     of = drivers["share_of"].replace("the metric", metric)
     return Group(
         heading(f"What does {drivers['target'] or metric} hang on?"),
         note(f"Shares of the {of}. They add up to 100%."),
-        made,
+        Roomy(with_bars, without),
         *map(note, _notes(drivers, others)),
     )
+
+
+def _shares(drivers: Facts, first: list[Facts], others: list[Facts], has_bars: bool) -> Table:
+    """The first assumptions, the others together, events and shocks among them, and what is left."""
+    variation, left = drivers["random_variation"], drivers["unattributed"]
+    rest = [others[0]["share_from_here"]] if others else []
+    largest = max(share["value"] for share in (*(row["share"] for row in first), *rest, variation))
+
+    def bar(share: Facts) -> list[RenderableType]:
+        # Of what cannot be told from zero there is none.
+        return [Bar(share["value"] / largest, _BAR) if share["lower"] > 0 else ""] if has_bars else []
+
+    made = table("assumption", "share", *[""] * has_bars, "if known,\nnarrower", "low\nfifth", "high\nfifth")
+    if has_bars:
+        made.columns[2].justify = "left"
+    for row in (*first, None, *_beside(others)):
+        if row is not None:
+            name, share, *more = _driver(row, drivers["unit"])
+            made.add_row(name, share, *bar(row["share"]), *more)
+        elif others:
+            made.add_row(f"{len(others)} others together", _told(rest[0]), *bar(rest[0]))
+    made.add_section()
+    made.add_row("random variation", _share(variation), *bar(variation))
+    made.add_row(
+        "not attributed", under(percent(left["value"]), f"±{distance((left['upper'] - left['lower']) / 2, 'fraction')}")
+    )
+    return made
 
 
 def _count(rows: list[Facts], shown: int | None) -> int:
@@ -117,7 +136,7 @@ def _notes(drivers: Facts, others: list[Facts]) -> Iterator[str]:
     yield "Random variation: chance that no knowledge removes."
 
 
-def _driver(row: Facts, unit: str) -> Iterator[Text | str]:
+def _driver(row: Facts, unit: str) -> Iterator[Text]:
     style = "" if row["distinguishable"] else "dim"
     yield under(row["name"], f"  {' · '.join(filter(None, (*_details(row), _hope(row))))}", style)
     yield Text("never\nvaries", "dim") if row["constant"] else _told(row["share"])

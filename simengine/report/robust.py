@@ -14,8 +14,8 @@ from rich.text import Text
 
 from simengine.report.canvas import (
     BLUE,
-    FAINT,
     GREEN,
+    GREY,
     INK,
     PALE,
     SOFT,
@@ -220,7 +220,7 @@ def _dots(axes: Axes, place: int, row: Facts, now: float) -> None:
     color = {"fails": VERMILION, "holds": GREEN}.get(row["verdict"], BLUE)
     axes.plot([found["value"], now], [place, place], color=PALE, linewidth=4, solid_capstyle="butt", zorder=1)
     if "base" in row["given"]:
-        axes.plot([row["given"]["base"]["value"]], [place], marker="D", color=FAINT, markersize=6, zorder=2)
+        axes.plot([row["given"]["base"]["value"]], [place], marker="D", color=GREY, markersize=6, zorder=2)
     axes.plot([found["lower"], found["upper"]], [place, place], color=INK, linewidth=1, zorder=3)
     axes.plot([found["value"]], [place], marker="o", color=color, markersize=7, zorder=4)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,44 @@ def calibration_facts(found: xr.Dataset) -> list[dict[str, Any]]:
             "skill": float(found["skill"][k]),
         }
         for k in range(found.sizes["group"])
+    ]
+
+
+LEVEL = "0.8"
+"""Of the intervals whose coverage a page tells."""
+
+
+def coverage_told(told: Mapping[str, Any]) -> list[str]:
+    """How often intervals held what came, in sentences.
+
+    Parameters
+    ----------
+    told : what `score --json` prints, which is told of the company, or `backtest --json`, of each metric
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError : it is neither
+    """
+    if "calibration" in told:
+        rows = [row for row in told["calibration"].get("segment", ()) if row["group"] == ""]
+        about = f"Past forecasts, until {told['until']}"
+        names = ["of the company"] * len(rows)
+        nothing = f"Past forecasts: no quarter of them had ended by {told['until']}."
+    else:
+        rows, about = told["coverage"], "Backtests"
+        names = [f"of {metric_name(row['group'])}" for row in rows]
+        nothing = "Backtests: none could be made of this history."
+    shares = [dict(zip(("value", "lower", "upper"), row["coverage"][LEVEL], strict=True)) for row in rows]
+    parts = [
+        f"{chance(share)} of {row['n']:,} forecasts {name}"
+        for share, row, name in zip(shares, rows, names, strict=True)
+        if row["n"]
+    ]
+    if not parts:
+        return [nothing]
+    return [
+        f"{about}: what came lay inside the 80% interval in {', in '.join(parts)}. Numbers of one quarter share its "
+        "luck, so these intervals are rather too narrow."
     ]
 
 

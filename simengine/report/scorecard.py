@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,8 +54,13 @@ def _alarm_facts(alarm: Alarm, activated: Activated) -> dict[str, Any]:
     }
 
 
-def scorecard_tables(card: xr.Dataset, rung: Sequence[Alarm], activated: Activated) -> RenderableType:
-    """Key figures, assumptions with the largest effect first, alarms, and what they activate."""
+def scorecard_tables(
+    card: xr.Dataset, rung: Sequence[Alarm], activated: Activated, *, every: bool = True
+) -> RenderableType:
+    """Key figures, assumptions with the largest effect first, alarms, and what they activate.
+
+    Without `every`, assumptions that are off the plan by no more than noise are counted, not told.
+    """
     a = card.attrs
     metric = metric_name(a["metric"])
     head = Text(f"{a['plan_name']}, {a['first']} to {a['last']}", "bold")
@@ -69,7 +74,7 @@ def scorecard_tables(card: xr.Dataset, rung: Sequence[Alarm], activated: Activat
         heading("Key figures"),
         _figures(card),
         heading(f"Assumptions, and their effect on {metric} of {a['period']}"),
-        _assumptions(card),
+        *_assumptions(card, every),
         note(f"\n{words}"),
         *_unread(card),
         heading("Alarms"),
@@ -89,7 +94,7 @@ def _figures(card: xr.Dataset) -> Table:
     return made
 
 
-def _assumptions(card: xr.Dataset) -> Table:
+def _assumptions(card: xr.Dataset, every: bool) -> Iterator[RenderableType]:
     """Those that are off the plan by more than noise first, the largest effect first; under a line all others."""
     made = table("", "plan → actual", "learned", "effect")
     read = card.isel(assumption=np.flatnonzero(np.isfinite(card["actual"].values)))
@@ -97,7 +102,7 @@ def _assumptions(card: xr.Dataset) -> Table:
     order = np.lexsort((-np.abs(read["effect"].values), ~clear))
     unit_of_effect = OUTPUTS[card.attrs["metric"]].attributes(card.attrs["currency"])["units"]
     rows = _rows(read, "assumption")
-    for place, k in enumerate(order):
+    for place, k in enumerate(order if every else order[: int(clear.sum())]):
         if place and clear[order[place - 1]] and not clear[k]:
             made.add_section()
         row, unit = rows[k], _unit(card, rows[k]["assumption"])
@@ -109,7 +114,9 @@ def _assumptions(card: xr.Dataset) -> Table:
             _written(row["learned"], unit),
             under(change(row["effect"], unit_of_effect), effect),
         )
-    return made
+    yield made
+    if not every and not clear.all():
+        yield note(f"{int((~clear).sum())} more are off the plan by no more than noise.")
 
 
 def _written(value: float, unit: str) -> str:

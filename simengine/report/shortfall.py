@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from simengine.report.canvas import (
     BLUE,
-    FAINT,
+    GREY,
     INK,
     PALE,
+    PAPER,
     SKY,
     SOFT,
     TEXT,
@@ -79,7 +80,7 @@ def shortfall(ds: xr.Dataset, told: Facts) -> Figure:
         axes.plot(x, curves[name], color=color, linewidth=2.2)
     axes.plot(x, curves["plan"], color=INK, linewidth=1.4, linestyle=(0, (4, 2.5)))
     axes.plot([-0.2, last], [told["threshold"]] * 2, color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
-    axes.plot([last], [told["threshold"]], "D", color=SOFT, markersize=7, markeredgecolor="white", clip_on=False)
+    axes.plot([last], [told["threshold"]], "D", color=SOFT, markersize=7, markeredgecolor=PAPER, clip_on=False)
     said = {"hits": ("hits", BLUE), "typical": ("misses", VERMILION), "plan": ("plan", INK)}
     for name, (words, color) in said.items():
         if math.isfinite(curves[name][-1]):
@@ -133,7 +134,7 @@ def _mark(axes: Axes, told: Facts, typical: Floats) -> None:
     place = [row["name"] for row in told["months"]].index(told["visible_from"])
     axes.axvline(place, color=VERMILION, linewidth=1)
     if math.isfinite(typical[place]):
-        axes.plot([place], [typical[place]], "o", color=VERMILION, markersize=7, markeredgecolor="white", zorder=5)
+        axes.plot([place], [typical[place]], "o", color=VERMILION, markersize=7, markeredgecolor=PAPER, zorder=5)
     late = place > (len(told["months"]) - 1) / 2
     beside: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "right" if late else "left"}
     axes.text(place, 1.015, "stands out", size=TEXT, color=VERMILION, va="bottom", **beside)
@@ -152,7 +153,7 @@ def _way(axes: Axes, told: Facts, currency: str) -> None:
     rest = [(words, {"value": part}) for words, part in together(told, movement, moved)]
     rest.append(("random variation", movement["random_variation"]))
     rows = [(_mover(row, known[row["name"]], currency), row["share"], SKY) for row in moved]
-    rows += [((words, ""), part, SOFT if words == "random variation" else FAINT) for words, part in rest]
+    rows += [((words, ""), part, SOFT if words == "random variation" else GREY) for words, part in rest]
     sizes = [part.get("upper", part["value"]) for _, part, _ in rows]
     widest = max((size for size in sizes if math.isfinite(size)), default=1.0)
     axes.set_xlim(room(min(0.0, *(part["value"] for _, part, _ in rows)), widest, 0.0, 0.12))

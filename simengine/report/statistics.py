@@ -12,8 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simengine.explain import intervals
-from simengine.results.outputs import OUTPUTS
-from simengine.results.targets import levels_of, period_values
+from simengine.results.targets import inside_values, levels_of, told_values
 
 Facts = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -41,26 +40,27 @@ def spread(values: Floats) -> Facts:
 
 def spread_of(ds: xr.Dataset, metric: str, period: str) -> Facts:
     """P10, P50 and P90 of a metric over a period, and what the operating plan has."""
-    return {**spread(period_values(ds, metric, period).values), "operating_plan": planned(ds, metric, period)}
+    return {**spread(told_values(ds, metric, period).values), "operating_plan": planned(ds, metric, period)}
 
 
 def planned(ds: xr.Dataset, metric: str, period: str) -> float:
     """A metric of a period in the operating plan."""
-    return float(period_values(ds, metric, period, "_baseline").sel(case="operating plan"))
+    return float(told_values(ds, metric, period, "_baseline").sel(case="operating plan"))
 
 
 def amount(ds: xr.Dataset, name: str, period: str) -> Facts:
-    """A flow or stock of a period: its mean too, for it is no ratio."""
-    values = period_values(ds, name, period).values
+    """A flow or stock of a period, of its months inside the plan: its mean too, for it is no ratio."""
+    values = inside_values(ds, name, period).values
     return {
         "name": name,
         "mean": intervals.mean(values)[0],
         **spread(values),
-        "operating_plan": planned(ds, name, period),
+        "operating_plan": float(inside_values(ds, name, period, "_baseline").sel(case="operating plan")),
     }
 
 
 def measured(ds: xr.Dataset, metric: str, period: str) -> Facts:
-    """A metric of a period in its unit; metrics that may be ratios have no mean."""
-    unit = OUTPUTS[metric].attributes(ds.attrs["currency"])["units"]
-    return {"metric": metric, "unit": unit, "period": period, **spread_of(ds, metric, period)}
+    """A metric of a period in its unit, and the period as it was told; metrics that may be ratios have no mean."""
+    values = told_values(ds, metric, period)
+    levels = {**spread(values.values), "operating_plan": planned(ds, metric, period)}
+    return {"metric": metric, "unit": values.attrs["units"], "period": values.attrs["period"], **levels}

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simengine.report.cells import Sparkline, sparks
 from simengine.report.ranking import ranking
 from simengine.report.statistics import Facts
 from simengine.report.tables import (
@@ -78,6 +79,46 @@ def summary(facts: Facts) -> RenderableType:
         parts += [heading(f"Ratios of {facts['ratios'][0]['period']}"), _rows(facts["ratios"])]
     parts += [heading("Why believe it?"), *_provenance(facts)]
     return Group(*parts)
+
+
+# ---- one part by itself ----
+
+
+def chances(targets: list[Facts], draws: int, joint: Facts | None = None) -> RenderableType:
+    """How likely targets are, and all of them on the same path.
+
+    Parameters
+    ----------
+    targets, joint : from `facts.facts`
+    draws : of the run
+    """
+    return Group(*_targets({"joint": joint, "run": {"draws": draws}}, targets))
+
+
+def safe(targets: list[Facts]) -> RenderableType:
+    """What is safe beside what was planned."""
+    return _safe(targets)
+
+
+def of_year(facts: Facts, currency: str) -> RenderableType:
+    """What a year is made of; `facts` has `composition` and `made_of`."""
+    return Group(*_made_of(facts, currency))
+
+
+def by_quarter(facts: Facts, currency: str) -> RenderableType:
+    """Net new ARR, or bookings, by quarter, pipeline coverage, and cash.
+
+    Parameters
+    ----------
+    facts : from `year.quarters`, with `coverage` and `cash`
+    currency : of the plan
+    """
+    parts = [heading(f"{capital(metric_name(facts['metric']))} by quarter"), *_quarters(facts, currency, None)]
+    parts += _coverage(facts["coverage"]) if facts["coverage"] else []
+    return Group(*parts, *((heading("Is there enough cash?"), _cash(facts["cash"])) if facts["cash"] else ()))
+
+
+# ---- the parts ----
 
 
 def _title(plan: Facts) -> RenderableType:
@@ -176,14 +217,28 @@ def _events(facts: Facts, currency: str) -> Iterator[RenderableType]:
         yield note("From: P10 to P90 of the start, where it happens. Cost: mean of all paths.")
 
 
-def _quarters(quarters: Facts, currency: str) -> Iterator[RenderableType]:
+def _quarters(quarters: Facts, currency: str, most: int | None = _QUARTERS) -> Iterator[RenderableType]:
     every = quarters["quarters"]
     made = table("", "P10", "P50", "P90", "operating\nplan", "chance of\nplan")
-    for quarter in every[:_QUARTERS]:
+    for quarter in every[:most]:
         made.add_row(quarter["period"], *in_levels(quarter, currency), chance(quarter["probability_of_operating_plan"]))
     yield made
-    if len(every) > _QUARTERS:
-        yield note(f"{len(every) - _QUARTERS} more quarters: `--json` has them all.")
+    if len(every) > 2:
+        chances = [quarter["probability_of_operating_plan"]["value"] for quarter in every]
+        first_to_last = f"{percent(chances[0], 0)} to {percent(chances[-1], 0)}"
+        medians = sparks(quarter["p50"] for quarter in every)
+        yield Sparkline(
+            [
+                (f"P50, to {every[-1]['period']}", medians, _from_to(every, currency)),
+                ("chance of plan, of 100%", sparks(chances, 0, 1), first_to_last),
+            ]
+        )
+    if most is not None and len(every) > most:
+        yield note(f"{len(every) - most} more quarters: `--json` has them all.")
+
+
+def _from_to(quarters: list[Facts], currency: str) -> str:
+    return " to ".join(money(quarters[place]["p50"], currency) for place in (0, -1))
 
 
 def _coverage(coverage: Facts) -> Iterator[RenderableType]:
@@ -214,7 +269,10 @@ def _cash(rows: list[Facts]) -> Table:
 
 
 def _rows(rows: list[Facts]) -> Table:
-    return levels((metric_name(row["metric"]), row, row["unit"]) for row in rows)
+    """Levels of metrics of one period; where one is told of another, from the plan's start on, it says of which."""
+    told = rows[0]["period"]
+    names = (f" {row['period'].removeprefix(told).strip()}" if row["period"] != told else "" for row in rows)
+    return levels((metric_name(row["metric"]) + of, row, row["unit"]) for of, row in zip(names, rows, strict=True))
 
 
 def _provenance(facts: Facts) -> Iterator[RenderableType]:

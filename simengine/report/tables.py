@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from simengine.report.cells import Names
 from simengine.report.statistics import Facts
 from simengine.report.words import between, number, percent, points
 from simengine.results.economics import LONGEST_RUNWAY
@@ -18,7 +19,7 @@ _LEVELS = ("p10", "p50", "p90", "operating_plan")
 
 def table(*columns: str, texts: int = 1) -> Table:
     """A table whose first columns are texts, and whose other columns are numbers."""
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    made = Names(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for index, column in enumerate(columns):
         is_text = index < texts
         made.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from simengine.report.canvas import (
     BLUE,
-    FAINT,
+    GREY,
     INK,
     ORANGE,
     SKY,
@@ -46,12 +46,12 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
     subtitle = (
         f"{told['statistic'].capitalize()} {about} where an assumption turns out low or high; its share of the doubt"
     )
-    figure, axes = page(_finding(rows[0], about, unit), subtitle, source(ds), left=0.27, right=0.28)
+    figure, axes = page(tornado_finding(told), subtitle, source(ds), left=0.27, right=0.28)
 
     centre: float = told["mean"] if told["mean"] is not None else told["p50"]
     low, high = (np.array([row[f"metric_{end}_fifth"]["value"] for row in rows]) for end in ("bottom", "top"))
     for ends, color in ((low, ORANGE), (high, BLUE)):
-        colors = [color if row["distinguishable"] else FAINT for row in rows]
+        colors = [color if row["distinguishable"] else GREY for row in rows]
         axes.barh(np.arange(len(rows)), ends - centre, left=centre, color=colors, height=0.6)
     for place, pair in enumerate(zip(low, high, strict=True)):
         _outside(axes, min(*pair, centre), place, number(min(pair), unit), rightward=False)
@@ -72,15 +72,21 @@ def tornado(ds: xr.Dataset, ranking: xr.Dataset) -> Figure:
     return figure
 
 
-def _finding(first: Facts, about: str, unit: str) -> str:
+def tornado_finding(told: Facts) -> str:
+    """Which assumption moves the result most, and by how much, as far as that can be told."""
+    first, about = told["assumptions"][0], f"{metric_name(told['metric'])} {told['period']}"
     if not first["distinguishable"]:
         return f"No single assumption moves {about} by more than chance"
-    return f"{first['name']} moves {about} most, by {distance(abs(first['swing']['value']), unit)}"
+    return f"{first['name']} moves {about} most, by {distance(abs(first['swing']['value']), told['unit'])}"
+
+
+def event_ends(row: Facts) -> str:
+    """What the lowest and the highest fifth of an event are; nothing for another assumption."""
+    return f" ({row['bottom_fifth_is']}/{row['top_fifth_is']})" if row["bottom_fifth_is"] else ""
 
 
 def _name(row: Facts) -> str:
-    """The name of a row; of an event also what its lowest and its highest fifth are."""
-    ends = f" ({row['bottom_fifth_is']}/{row['top_fifth_is']})" if row["bottom_fifth_is"] else ""
+    ends = event_ends(row)
     return shortened(row["name"], _NAME - len(ends)) + ends
 
 
@@ -93,7 +99,7 @@ def _shares(axes: Axes, rows: list[Facts], places: list[float]) -> None:
     axes.text(0, 1.015, "share of variance", transform=axes.transAxes, size=TEXT, va="bottom", color=INK)
     for row, place in zip(rows, places, strict=True):
         share, is_told = row["share"], row["distinguishable"]
-        color = FAINT if not is_told else SOFT if place == places[-1] else SKY
+        color = GREY if not is_told else SOFT if place == places[-1] else SKY
         axes.barh(place, max(0.0, share["value"]), color=color, height=0.6)
         upper = max(0.0, share["upper"])
         axes.plot([max(0.0, share["lower"]), upper], [place, place], color=INK, linewidth=1)

@@ -11,12 +11,15 @@ from rich.text import Text
 
 from simengine.learn.standing import Shift
 from simengine.learn.update import Moved, Updated
-from simengine.report.tables import heading, note, table
+from simengine.report.tables import heading, note, table, under
 from simengine.report.words import MISSING, number
 
 Facts = dict[str, object]
 _LONGEST = 150
 """Characters of evidence that are shown; `--json` has all of them."""
+
+_MOST = 12
+"""Beliefs that have a row in a notebook; those that moved most come first."""
 
 
 def summary(updated: Updated, old: str, new: str) -> RenderableType:
@@ -41,6 +44,24 @@ def summary(updated: Updated, old: str, new: str) -> RenderableType:
     parts += [Text(), Text(f"Wrote {new}, and beside it {', '.join(list(updated.files)[1:])}.")]
     parts.append(Text(f"Next: simengine check {new}; simengine run {new}; compare with a run of {old}.", style="dim"))
     return Group(*parts)
+
+
+def at_a_glance(updated: Updated) -> RenderableType:
+    """Where the company stands and what moved, without the files: what a notebook shows."""
+    parts: list[RenderableType] = [heading(f"Where the company stands on {updated.as_of}"), _standing(updated)]
+    moved = [each for each in updated.moved if each.name in updated.restated]
+    if not moved:
+        return Group(*parts, note("No belief moved by more than chance."))
+    rows = table("belief", "before", "now", "because", texts=1)
+    rows.columns[-1].justify, rows.columns[-1].no_wrap = "left", False
+    for each in moved[:_MOST]:
+        levels = [[_figure(value, each, updated) for value in when] for when in (each.before, each.after)]
+        cells = [under(middle, f"{low} to {high}") for low, middle, high in levels]
+        # A percentage or an amount says its unit itself.
+        unit = each.unit.removeprefix("fraction").removeprefix("currency").strip()
+        rows.add_row(under(each.name, unit), *cells, each.evidence)
+    more = f" {len(moved) - _MOST} more moved less." if len(moved) > _MOST else ""
+    return Group(*parts, heading("What is believed now"), rows, note(f"Median, and below it P10 to P90.{more}"))
 
 
 def _standing(updated: Updated) -> RenderableType:

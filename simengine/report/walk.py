@@ -16,8 +16,8 @@ from rich.text import Text
 
 from simengine.explain.intervals import Z95
 from simengine.report.canvas import (
-    FAINT,
     GREEN,
+    GREY,
     INK,
     PALE,
     SOFT,
@@ -349,11 +349,7 @@ def _panel(axes: Axes, told: Facts, name: str, unit: str, up_is_good: bool) -> N
         one, before = bar[name], float(heights[place - 1])
         is_good = (one["value"] > 0) == up_is_good
         color = (
-            FAINT
-            if not one["distinguishable"] or bar["kind"] == "simulation error"
-            else GREEN
-            if is_good
-            else VERMILION
+            GREY if not one["distinguishable"] or bar["kind"] == "simulation error" else GREEN if is_good else VERMILION
         )
         axes.barh(place, one["value"], left=before, color=color, height=0.56)
         low, high = before + one["lower"], before + one["upper"]

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simengine.report.canvas import BLUE, FAINT, INK, SKY, SOFT, TEXT, beside, drawn, page, room, scale_in, source
+from simengine.report.canvas import BLUE, GREY, INK, SKY, SOFT, TEXT, beside, drawn, page, room, scale_in, source
 from simengine.report.information import counted, in_words, rule
 from simengine.report.statistics import Facts
 from simengine.report.words import money, shortened
@@ -30,7 +30,7 @@ def worth(told: Facts, ds: xr.Dataset) -> Figure:
     unit = told["unit"]
     single = [row for row in told["assumptions"] if row["distinguishable"]][:MOST_BARS]
     rows = [
-        ("everything, chance too", told["evpi"], FAINT),
+        ("everything, chance too", told["evpi"], GREY),
         ("all assumptions", told["evppi_all"], SKY),
         *((shortened(row["name"], _NAME), row["evppi"], BLUE) for row in single),
     ]

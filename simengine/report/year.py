@@ -7,12 +7,14 @@ import math
 import numpy as np
 import xarray as xr
 
+from simengine.errors import SimengineError
 from simengine.explain.intervals import mean
 from simengine.report.statistics import Facts, amount, measured, proportion, spread, spread_of
+from simengine.results.composition import composition_since_start
 from simengine.results.efficiency import of_year
 from simengine.results.pipeline import QUARTER, pipeline_coverage
-from simengine.results.targets import period_values
-from simengine.units import MONTHS_PER_YEAR, fiscal_period, month_number
+from simengine.results.targets import is_told, months_from_start, period_values, since_start
+from simengine.units import MONTHS_PER_YEAR, fiscal_period, fiscal_quarter, month_number
 
 BRIDGE = ("new_arr", "expansion_arr", "price_arr", "contraction_arr", "churned_arr")
 LOSSES = frozenset({"contraction_arr", "churned_arr"})
@@ -48,14 +50,29 @@ def whole_periods(ds: xr.Dataset, pattern: str) -> list[str]:
     return [period.label for period in inside if first <= period.first and period.last <= last]
 
 
+def years_told(ds: xr.Dataset) -> list[str]:
+    """Fiscal years that the plan and the facts before it hold, in order: the first may have begun before the plan."""
+    begun = fiscal_quarter(month_number(ds.attrs["start"]), int(ds.attrs["fiscal_year_start"])).partition("-")[0]
+    whole = whole_periods(ds, "FY{year}")
+    try:
+        months_from_start(ds, begun)
+    except SimengineError:
+        return whole
+    return [*dict.fromkeys([begun, *whole])]
+
+
 def composition(ds: xr.Dataset, year: str) -> Facts | None:
     """What ending ARR of a fiscal year is made of, the most certain first; None where there is no ARR.
 
-    The means of the parts add up to that of the whole; their quantiles do not.
+    The means of the parts add up to that of the whole; their quantiles do not. Of a year that has begun before the
+    plan it is told as of the plan's start.
     """
     if sells_once(ds):
         return None
-    paths, planned = of_year(ds, year)["composition"], of_year(ds, year)["composition_baseline"]
+    if year in ds["year"].values:
+        paths, planned = of_year(ds, year)["composition"], of_year(ds, year)["composition_baseline"]
+    else:
+        paths, planned = composition_since_start(ds, year), composition_since_start(ds, year, "_baseline")
     parts = [
         {
             "name": str(part),
@@ -68,6 +85,7 @@ def composition(ds: xr.Dataset, year: str) -> Facts | None:
     created_later = paths.sel(part=list(NOT_CREATED)).values.sum(axis=1)
     return {
         "period": year,
+        "since": str(ds.attrs["start"]) if months_from_start(ds, year)[0] < 0 else "",
         "parts": parts,
         "not_created": {"mean": mean(created_later)[0], **spread(created_later)},
         "total": amount(ds, "ending_arr", year),
@@ -75,11 +93,10 @@ def composition(ds: xr.Dataset, year: str) -> Facts | None:
 
 
 def made_of(ds: xr.Dataset, period: str) -> Facts:
-    """The ARR bridge of a period, or its bookings where nothing is a subscription."""
-    months = fiscal_period(period, int(ds.attrs["fiscal_year_start"]))
-    before = months.first - month_number(ds.attrs["start"]) - 1
-    flows = ("one_off_bookings",) if sells_once(ds) else BRIDGE
-    bridge: Facts = {"period": period, "flows": [amount(ds, name, period) for name in flows]}
+    """The ARR bridge of a period, or its bookings where nothing is a subscription; from the plan's start if later."""
+    before = months_from_start(ds, period)[0] - 1
+    names = ("one_off_bookings",) if sells_once(ds) else BRIDGE
+    bridge: Facts = {"period": since_start(ds, period), "flows": [amount(ds, name, period) for name in names]}
     if not sells_once(ds):
         opening = (
             ds["ending_arr"].isel(month=before).values if before >= 0 else np.array([float(ds["opening_arr"].sum())])
@@ -154,5 +171,5 @@ def ratios(ds: xr.Dataset, year: str) -> list[Facts]:
     names: tuple[str, ...] = ("sm_share",) if sells_once(ds) else _RATIOS
     if not (ds["sm_spend"] != 0).any():
         names = tuple(name for name in names if name in _RETENTION)
-    found = [measured(ds, name, year) for name in names]
+    found = [measured(ds, name, year) for name in names if is_told(ds, name, year)]
     return [ratio for ratio in found if math.isfinite(ratio["p50"])]

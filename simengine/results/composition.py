@@ -10,8 +10,9 @@ import xarray as xr
 
 from simengine.results.books import Ledger
 from simengine.results.efficiency import of_year
+from simengine.results.outputs import PATH_DIMS, PathSuffix
 from simengine.results.paths import Array, added
-from simengine.results.targets import LEVEL, quantile_intervals
+from simengine.results.targets import LEVEL, months_of, quantile_intervals
 
 PARTS = (
     "base under contract",
@@ -54,6 +55,45 @@ def _under_contract(ledger: Ledger, first: int, last: int) -> Array:
         (np.maximum(0.0, books.before("ending_arr", first) - books.over("atr", first, last)) for books in of_segments),
         ledger.shape[:1],
     )
+
+
+def composition_since_start(ds: xr.Dataset, year: str, suffix: PathSuffix = "") -> xr.DataArray:
+    """What ending ARR of a fiscal year that has begun before the plan is made of, seen from the plan's start.
+
+    The parts are those of `composition_of` for the months of the year inside the plan, and add up to ending ARR.
+    A result does not keep when terms end: under contract is what each segment has beyond the mean ATR of these
+    months, which holds some expansion and price of theirs, so that it is rather too low.
+
+    Parameters
+    ----------
+    ds : result of a run
+    year : a fiscal year that ends inside the plan
+    suffix : "" gives it along `draw`, "_baseline" along `case`
+
+    Returns
+    -------
+    DataArray
+        (draw or case, part), in the plan's currency
+
+    Raises
+    ------
+    SimengineError
+        when the year is not inside the plan and its facts, or is over
+    """
+    inside, dim = slice(0, months_of(ds, year)[1] + 1), PATH_DIMS[suffix]
+
+    def over(name: str) -> Array:
+        return np.asarray(ds[name + suffix].isel(month=inside).sum("month").values)
+
+    due = ds["atr_by_segment"].isel(month=inside).sum("month")
+    due = due.mean("draw") if "draw" in due.dims else due
+    opening = ds["opening_arr"]
+    contracted = float(np.maximum(0.0, opening - due).sum())
+    lost = over("contraction_arr") + over("churned_arr")
+    renewed = float(opening.sum()) - contracted + over("price_arr") - lost
+    columns = [np.full(renewed.shape, contracted), renewed, *map(over, _NEW), over("expansion_arr")]
+    attrs = {"units": ds.attrs["currency"], "period": year}
+    return xr.DataArray(np.stack(columns, axis=1), {dim: ds[dim], "part": list(PARTS)}, [dim, "part"], attrs=attrs)
 
 
 def composition(ds: xr.Dataset, year: str, levels: Sequence[float] = (0.1, 0.5, 0.9)) -> xr.Dataset:

@@ -44,11 +44,68 @@ def period_values(ds: xr.Dataset, name: str, period: str | None, suffix: PathSuf
     SimengineError
         when there is no such metric or period, or when the metric is not known in it
     """
-    first, last = _months(ds, name, period)
+    return _values(ds, name, _months(ds, name, period), suffix, period or whole_plan(ds))
+
+
+def _values(ds: xr.Dataset, name: str, months: tuple[int, int], suffix: PathSuffix, period: str) -> xr.DataArray:
     dim = PATH_DIMS[suffix]
-    attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period or whole_plan(ds)}
-    value = np.broadcast_to(metric(_books(ds, suffix), name, first, last), ds.sizes[dim])
+    attrs = {**OUTPUTS[name].attributes(ds.attrs["currency"]), "period": period}
+    value = np.broadcast_to(metric(_books(ds, suffix), name, *months), ds.sizes[dim])
     return xr.DataArray(value, {dim: ds[dim]}, [dim], name, attrs)
+
+
+def told_values(ds: xr.Dataset, name: str, period: str | None, suffix: PathSuffix = "") -> xr.DataArray:
+    """A metric of the company over a period as far as it can be told, path by path.
+
+    It is what `period_values` gives, but where a period begins before the plan and facts do not tell the metric of
+    the months before: then it is of the months inside the plan, and its `period` says so (FY2027 from 2027-04).
+
+    Parameters
+    ----------
+    ds : result of a run
+    name, period, suffix : as in `period_values`
+
+    Raises
+    ------
+    SimengineError
+        as `period_values` does
+    """
+    has_begun = name in METRICS and months_from_start(ds, period)[0] < 0 <= months_from_start(ds, period)[1]
+    is_untold = has_begun and not _past_tells(ds, name, is_over=False)
+    return (inside_values if is_untold else period_values)(ds, name, period, suffix)
+
+
+def inside_values(ds: xr.Dataset, name: str, period: str | None, suffix: PathSuffix = "") -> xr.DataArray:
+    """A metric of the company over the months of a period that are inside the plan, path by path.
+
+    Parameters
+    ----------
+    ds : result of a run
+    name, period, suffix : as in `period_values`
+
+    Raises
+    ------
+    SimengineError
+        as `period_values` does, and when the period is over
+    """
+    first, last = months_of(ds, period)
+    _check_known(ds, name, first, last)
+    return _values(ds, name, (first, last), suffix, since_start(ds, period))
+
+
+def is_told(ds: xr.Dataset, name: str, period: str) -> bool:
+    """Whether `told_values` knows a metric of a period: retention, for one, needs the customers of a year before."""
+    try:
+        told_values(ds, name, period)
+    except SimengineError:
+        return False
+    return True
+
+
+def since_start(ds: xr.Dataset, period: str | None) -> str:
+    """What the months of a period that are inside the plan are called: FY2027 from 2027-04, if it began before."""
+    has_begun = months_from_start(ds, period)[0] < 0
+    return f"{period} from {ds.attrs['start']}" if has_begun else period or whole_plan(ds)
 
 
 def values_so_far(ds: xr.Dataset, name: str, period: str, suffix: PathSuffix = "") -> xr.DataArray:
@@ -386,20 +443,24 @@ def _months(ds: xr.Dataset, name: str, period: str | None) -> tuple[int, int]:
     if name not in METRICS:
         raise SimengineError(f"{name!r} is not a metric; choose one of {', '.join(METRICS)}")
     first, last = months_from_start(ds, period)
-    unknown = name in COHORT_METRICS and last >= 0 and bool(np.isnan(ds["net_history"].values[last]))
-    if unknown or (name in GROWTH_METRICS and first < MONTHS_PER_YEAR):
-        raise SimengineError(too_early(name, month_number(ds.attrs["start"])))
-    if first < 0:
-        _check_past(ds, name, is_over=last < 0)
-    return first, last
-
-
-def _check_past(ds: xr.Dataset, name: str, *, is_over: bool) -> None:
-    """Refuse a metric of a period that begins before the plan where facts do not tell it."""
-    told = {output for output in TOLD if f"{output}_past" in ds.variables}
-    needs = (name,) if name in (*SUMS, "net_new_arr") else needed(name, is_over, told, ())
-    if needs is None or not told.issuperset(needs):
+    _check_known(ds, name, first, last)
+    if first < 0 and not _past_tells(ds, name, is_over=last < 0):
         raise SimengineError(
             f"facts do not tell {name} of months before the plan, which starts in {ds.attrs['start']}; choose a period "
             "inside it"
         )
+    return first, last
+
+
+def _check_known(ds: xr.Dataset, name: str, first: int, last: int) -> None:
+    """Refuse a metric of customers, or of a year before, that are not known."""
+    unknown = name in COHORT_METRICS and last >= 0 and bool(np.isnan(ds["net_history"].values[last]))
+    if unknown or (name in GROWTH_METRICS and first < MONTHS_PER_YEAR):
+        raise SimengineError(too_early(name, month_number(ds.attrs["start"])))
+
+
+def _past_tells(ds: xr.Dataset, name: str, *, is_over: bool) -> bool:
+    """Whether facts tell a metric of a period that begins before the plan."""
+    told = {output for output in TOLD if f"{output}_past" in ds.variables}
+    needs = (name,) if name in (*SUMS, "net_new_arr") else needed(name, is_over, told, ())
+    return needs is not None and told.issuperset(needs)

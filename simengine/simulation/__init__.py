@@ -50,8 +50,8 @@ OTHER_LUCK = 1
 """Stream of the twin paths."""
 _CACHE = 2**21
 """Bytes of outputs that a processor's cache holds."""
-AHEAD = 4
-"""Blocks under way at once: two for each of two workers, so that none waits for the collector."""
+_AHEAD = 4
+"""Blocks under way at once, at least: two for each of two workers, so that none waits for the collector."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,19 @@ class Run:
         shocks = {name: self.levels(name, start, stop) for name in self.plan.shocks}
         return self.paths(start, Drawn(values, z, shocks), np.arange(start, stop))
 
-    def paths(self, start: int, drawn: Drawn, luck: Luck) -> Reduced:
+    def paths(
+        self,
+        start: int,
+        drawn: Drawn,
+        luck: Luck,
+        simulator: Simulator | None = None,
+        before_block: Callable[[], None] = lambda: None,
+    ) -> Reduced:
         """The paths that start from what is drawn, each with the random variation of draw `luck`, (n,).
 
-        `values` and `z` of shocks are worked out here. Raises SimengineError where a path needs more memory than can be
-        had.
+        `values` and `z` of shocks are worked out here. Whoever simulates the same tables often keeps a `simulator` of
+        them; `before_block` is called before every block, and what it raises ends the work. Raises SimengineError where
+        a path needs more memory than can be had.
         """
         values, z, shocks = dict(drawn.values), dict(drawn.z), drawn.shocks
         slots, varying = self.packed.slots.fill(Timeline(self.plan, values, shocks), len(luck))
@@ -89,8 +97,9 @@ class Run:
             values[name] = levels.mean(axis=1)
             z[name] = values[name] / mean_level_sd(self.plan.shocks[name].persistence, self.plan.plan.months)
         span = self.reduction.begin(start, Drawn(values, z, shocks), len(luck))
-        simulator = Simulator(self.packed.tables)
+        simulator = simulator or Simulator(self.packed.tables)
         for first in range(0, len(luck), self.block):
+            before_block()
             rows = slice(first, first + self.block)
             try:
                 span.take(named(simulator.block(slots[rows], varying[rows], luck[rows])))
@@ -172,7 +181,7 @@ def simulate(
     collector = Collector(plan, {run.reduction.use: count for run, count in passes}, detail)
     done, total = 0, sum(count for _, count in passes)
     with workers(executor) as pool:
-        for use, reduced in in_order(pool, _simulated, jobs, AHEAD):
+        for use, reduced in in_order(pool, _simulated, jobs, ahead(pool)):
             collector.add(use, reduced)
             done += reduced.paths
             if progress is not None:
@@ -232,6 +241,11 @@ def _unwidened(draws: int) -> int:
 def processors() -> int:
     """How many processors we may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ahead(executor: Executor) -> int:
+    """Blocks that an executor has under way at once: two for each of its `threads`, where it says how many it has."""
+    return max(_AHEAD, 2 * int(getattr(executor, "threads", 0)))
 
 
 @contextmanager

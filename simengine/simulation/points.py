@@ -16,7 +16,7 @@ from simengine.kernel.run import in_order
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
 from simengine.results.reduction import Drawn, Reduction
-from simengine.simulation import AHEAD, NAMES, Luck, Run, paths_at_once, processors, workers
+from simengine.simulation import NAMES, Luck, Run, ahead, paths_at_once, processors, workers
 from simengine.simulation.pack import pack
 from simengine.timeline import mean_level_sd
 
@@ -134,7 +134,7 @@ class Points:
         rows = (slice(start, start + size) for start in range(0, n, size))
         jobs = (_Job(self._run, values[row], luck[row], courses[row]) for row in rows)
         with workers(executor) as pool:
-            return np.concatenate(list(in_order(pool, _targets, jobs, AHEAD)))
+            return np.concatenate(list(in_order(pool, _targets, jobs, ahead(pool))))
 
     def mean_levels(self, courses: Luck) -> Array:
         """The mean level over the plan's months of every shock, (n, s), in its standard deviations, as a run has it."""

@@ -15,7 +15,7 @@ from simengine.kernel.run import in_order
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
 from simengine.results.reduction import Reduction
-from simengine.simulation import AHEAD, NAMES, Luck, Progress, Run, paths_at_once, processors, workers
+from simengine.simulation import NAMES, Luck, Progress, Run, ahead, paths_at_once, processors, workers
 from simengine.simulation.pack import pack
 from simengine.simulation.points import Points
 from simengine.units import MONTHS_PER_YEAR, fiscal_period
@@ -72,7 +72,7 @@ def target_values(
     size = max(1, min(run.reduction.span, -(-(stop - start) // processors())))
     jobs = [_Job(run, first, min(first + size, stop)) for first in range(start, stop, size)]
     with workers(executor) as pool:
-        for job, found in zip(jobs, in_order(pool, _values, jobs, AHEAD), strict=True):
+        for job, found in zip(jobs, in_order(pool, _values, jobs, ahead(pool)), strict=True):
             values[job.start - start : job.stop - start] = found
             if progress is not None:
                 progress(job.stop - start, stop - start)
@@ -99,13 +99,13 @@ def chosen_values(
     if len(draws) == 0:
         return np.empty((0, len(asked)))
     # Months in force of an event count until the plan ends: values are those of the plan that is simulated.
-    cut, first = _until_targets(plan, asked), int(draws.min())
+    cut, first = until_targets(plan, asked), int(draws.min())
     drawn = draw(cut.widened(), cut.copula(), seed, first, int(draws.max()) + 1)
     values = dict(zip(drawn.names, drawn.values[draws - first].T, strict=True))
     return target_points(plan, asked, seed=seed).of(values, draws, executor=executor)
 
 
-def _until_targets(plan: Plan, targets: Sequence[Target]) -> Plan:
+def until_targets(plan: Plan, targets: Sequence[Target]) -> Plan:
     """A plan as far as some targets need it: until the fiscal year of the last of them is over."""
     months = last_month(plan, targets) - plan.plan.start + 1
     header = plan.plan.model_copy(update={"months": max(1, months)})
@@ -114,10 +114,10 @@ def _until_targets(plan: Plan, targets: Sequence[Target]) -> Plan:
 
 def target_points(plan: Plan, targets: Sequence[Target], *, seed: int = 7) -> Points:
     """Targets where the normal scores are chosen; at those of a run's own draws, what `target_values` gives."""
-    return Points(_until_targets(plan, targets), seed=seed, operating_plan=_operating(plan))
+    return Points(until_targets(plan, targets), seed=seed, operating_plan=operating_plan(plan))
 
 
-def _operating(plan: Plan) -> Baseline | None:
+def operating_plan(plan: Plan) -> Baseline | None:
     """The whole plan's baseline where hiring is frozen by it: it knows all of the plan's hires."""
     return None if plan.team.hiring_freeze is None else baseline(plan, spreadsheet_values(plan, "operating plan"))
 
@@ -125,9 +125,9 @@ def _operating(plan: Plan) -> Baseline | None:
 def _run(plan: Plan, targets: Sequence[Target], seed: int) -> Run:
     if not 0 <= seed < 2**64:
         raise SimengineError(f"seed {seed}: choose a number from 0 to 2^64 - 1")
-    cut = _until_targets(plan, targets)
+    cut = until_targets(plan, targets)
     reduction = Reduction(cut, "draw_unwidened", "headline", NAMES)
-    packed = pack(cut, seed, operating_plan=_operating(plan))
+    packed = pack(cut, seed, operating_plan=operating_plan(plan))
     return Run(cut, packed, cut.widened(), cut.copula(), seed, reduction, paths_at_once(reduction))
 
 

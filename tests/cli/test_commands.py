@@ -652,7 +652,10 @@ def test_every_option_is_documented():
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         assert f"## `simengine {name}" in page
-        for parameter in command.params:
+        inner = getattr(command, "commands", {})
+        for one in inner:
+            assert f"`simengine {name} {one}" in page, (name, one)
+        for parameter in (parameter for each in (command, *inner.values()) for parameter in each.params):
             for option in parameter.opts if parameter.param_type_name == "option" else ():
                 assert option in page, (name, option)
     assert f"{DRAWS:,}" in page

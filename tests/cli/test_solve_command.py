@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from simengine.cli import cli
+from simengine.cli.gathered import solution
 from simengine.plan import load
 from simengine.report.solve import sentence, solve_tables
 
@@ -64,7 +65,8 @@ def test_solve_says_what_to_do_and_writes_it(plan, tmp_path):
     assert load(tmp_path / "out" / "chosen.yaml").plan.name == "Tiny"
     again = call("solve", plan, *QUICK, "-o", tmp_path / "out")
     assert again.exit_code == 2
-    assert "is there already; choose another folder (-o), or add --overwrite" in again.stderr
+    assert "are there already; choose another folder (-o), or add --overwrite" in again.stderr
+    assert solution(tmp_path / "out")["chosen"]["levers"]
 
 
 def test_solve_as_json(plan):

@@ -35,6 +35,8 @@ def modules_after(*arguments):
         ("--version",),
         ("run", "--help"),
         ("history", "--help"),
+        ("export", "--help"),
+        ("import", "--help"),
         ("check", str(TINY)),
         ("check", str(NORTHSTAR), "--explain"),
     ],

@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from simengine.cli.steps import by_certainty, ranked
 from simengine.errors import SimengineError
 from simengine.explain import misses, rank
-from simengine.report.canvas import FAINT, SOFT, end_of, save, title
+from simengine.report.canvas import BLUE, GREY, INK, SOFT, VERMILION, end_of, save, title
 from simengine.report.facts import headline, target_facts
 from simengine.report.figures import board, bridge, cash, exceedance, fan, left_out, parts, tornado
 from simengine.report.gauges import gauges, no_gauges
@@ -248,7 +248,7 @@ def lines_of(axes, color):
 
 def test_fan_shows_the_quantiles_of_the_paths():
     ds = CASES["usual"]
-    (median, *_) = lines_of(fan(ds).axes[0], "#0072B2")
+    (median, *_) = lines_of(fan(ds).axes[0], BLUE)
     assert median[0].tolist() == [0, 85e6]
     expected = np.quantile(ds["ending_arr"].values, 0.5, axis=0, method="inverted_cdf")
     assert median[1:, 1] == pytest.approx(expected)
@@ -257,11 +257,11 @@ def test_fan_shows_the_quantiles_of_the_paths():
 def test_cash_begins_at_the_opening_and_shows_what_it_shall_not_fall_below():
     ds = CASES["short of cash"]
     axes = cash(ds).axes[0]
-    (median, *_) = lines_of(axes, "#0072B2")
+    (median, *_) = lines_of(axes, BLUE)
     assert median[0].tolist() == [0, 42e6]
     expected = np.quantile(ds["cash"].values, 0.5, axis=0, method="inverted_cdf")
     assert median[1:, 1] == pytest.approx(expected)
-    lines = [line.tolist() for line in lines_of(axes, "#C24E00")]
+    lines = [line.tolist() for line in lines_of(axes, VERMILION)]
     assert [[0, 38e6], [12, 38e6]] in lines
     assert [[12, -10e6], [24, -10e6]] in lines
 
@@ -298,7 +298,7 @@ def test_a_miss_is_drawn_beside_hits_and_the_plan():
     told = miss_facts(misses(ds, "board ARR"), ds)
     figure = shortfall(ds, told)
     axes = figure.axes[0]
-    (typical, *_), (hits, *_) = (lines_of(axes, color) for color in ("#C24E00", "#0072B2"))
+    (typical, *_), (hits, *_) = (lines_of(axes, color) for color in (VERMILION, BLUE))
     assert typical[:, 1] == pytest.approx([row["typical"]["value"] for row in told["months"]])
     assert hits[:, 1] == pytest.approx([row["hits"]["value"] for row in told["months"]])
     shown = told["visible_from"]
@@ -345,10 +345,10 @@ def test_no_text_of_triggers_is_cut_off_or_covers_another(told):
 def test_triggers_are_drawn_by_month():
     figure = gauges(CASES["usual"], GAUGES["six"])
     assert len(figure.axes) == 6
-    trigger, *_, mark = lines_of(figure.axes[1], "#C24E00")
+    trigger, *_, mark = lines_of(figure.axes[1], VERMILION)
     assert trigger[:, 1].tolist() == [0.16] * 11
     assert mark.tolist() == [[MONTHS.index("2027-05"), 0.16]]
-    planned, *_ = lines_of(figure.axes[1], "#222222")
+    planned, *_ = lines_of(figure.axes[1], INK)
     assert planned[:, 1].tolist() == [0.2] * 11
     declared = [line for line in figure.axes[1].lines if to_hex(line.get_color()) == SOFT]
     assert [line.get_ydata()[0] for line in declared] == [0.18]
@@ -371,7 +371,7 @@ def test_triggers_say_what_to_watch():
 
 def test_fan_of_one_off_sales_adds_bookings_up():
     ds = CASES["once"]
-    (median, *_) = lines_of(fan(ds).axes[0], "#0072B2")
+    (median, *_) = lines_of(fan(ds).axes[0], BLUE)
     expected = np.quantile(ds["bookings"].values.sum(axis=1), 0.5, method="inverted_cdf")
     assert median[-1, 1] == pytest.approx(expected)
     assert median[0, 1] == 0
@@ -381,7 +381,7 @@ def test_fan_of_one_off_sales_adds_bookings_up():
 def test_exceedance_passes_through_the_target_at_its_probability(case):
     ds = CASES[case]
     told = target_facts(ds, headline(ds))
-    (curve, *_) = lines_of(exceedance(ds, headline(ds)).axes[0], "#0072B2")
+    (curve, *_) = lines_of(exceedance(ds, headline(ds)).axes[0], BLUE)
     x = told["at_least"] if case == "usual" else told["at_most"]
     order = np.argsort(curve[:, 0])
     # The curve is drawn through 199 quantiles of 800 draws: it is a step of 1/200, and one draw, off at most.
@@ -395,7 +395,7 @@ def test_tornado_is_grey_where_the_share_is_indistinct_from_zero():
     names = [str(name) for name in ranking["assumption"].values]
     assert len(bars) == 2 * len(ASSUMPTIONS)
     for series in (bars[: len(names)], bars[len(names) :]):
-        grey = [to_hex(bar.get_facecolor()) == FAINT for bar in series]
+        grey = [to_hex(bar.get_facecolor()) == GREY for bar in series]
         assert grey == (~ranking["distinguishable"].values).tolist()
     assert "slip_months.ae" in np.array(names)[~ranking["distinguishable"].values]
 

@@ -1,9 +1,12 @@
+import io
 import math
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from simengine.report.facts import facts
+from simengine.report.facts import facts, year_told
+from simengine.report.summary import summary
 from simengine.report.year import (
     cash,
     composition,
@@ -12,6 +15,7 @@ from simengine.report.year import (
     quarters,
     quotas,
     whole_periods,
+    years_told,
 )
 from simengine.results.composition import PARTS
 from simengine.results.targets import wilson
@@ -128,3 +132,47 @@ def test_seats_by_attainment_are_of_the_paths_alone():
     assert math.isnan(told["at_quota"]["operating_plan"])
     assert math.isfinite(told["attainment"]["operating_plan"])
     assert quotas(DS.assign(quota=0 * DS["quota"]), "FY2027") == []
+
+
+def begun():
+    """A plan from April on, with facts of the three months before it."""
+    ds = dataset(Goal("Q2", period="FY2027-Q2", at_least=80e6), months=21, start="2027-04")
+    one = ds.sizes["segment"]
+    return ds.assign_coords(past_month=["2027-01", "2027-02", "2027-03"]).assign(
+        new_arr_past=(("past_month", "segment"), np.full((3, one), 2e6)),
+        atr_by_segment=(("month", "segment"), np.full((21, one), 1e6)),
+    )
+
+
+def test_a_year_that_has_begun_is_told_where_facts_hold_its_months():
+    ds = begun()
+    assert years_told(ds) == ["FY2027", "FY2028"]
+    assert year_told(ds) == "FY2027"
+    assert year_told(ds.drop_dims("past_month")) == "FY2028"
+    assert year_told(DS) == "FY2027"
+    late = dataset(Goal("next year", period="FY2028", at_least=80e6))
+    assert year_told(late) == "FY2028"
+    told = facts(ds)
+    made = told["composition"]
+    assert (made["period"], made["since"]) == ("FY2027", "2027-04")
+    assert sum(part["mean"] for part in made["parts"]) == pytest.approx(made["total"]["mean"])
+    assert made["parts"][0]["mean"] == pytest.approx(85e6 - 9 * 1e6)
+    assert told["made_of"]["period"] == "FY2027 from 2027-04"
+    assert told["made_of"]["opening"]["mean"] == pytest.approx(85e6)
+    assert [row["period"] for row in told["quotas"][:2]] == ["FY2027 from 2027-04"] * 2
+    nine = ds["quota"].values[:, :9].sum(axis=1)
+    assert told["quotas"][0]["p50"] == pytest.approx(np.quantile(nine, 0.5, method="inverted_cdf"))
+    assert told["cash"][0]["period"] == "FY2027 from 2027-04"
+
+
+def test_a_summary_says_which_ratio_is_of_the_whole_year():
+    ds = begun()
+    text = "\n".join(str(line) for line in _lines(facts(ds) | {"drivers": None, "no_drivers": "none"}))
+    assert "Do sellers reach their quotas of FY2027 from 2027-04?" in text
+    assert "What is FY2027 from 2027-04 made of?" in text
+
+
+def _lines(told):
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+    console.print(summary(told))
+    return console.file.getvalue().splitlines()

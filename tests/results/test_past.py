@@ -11,9 +11,17 @@ from simengine.plan import Plan
 from simengine.plan.facts import READ_AT_THE_END
 from simengine.plan.targets import COHORT_METRICS, MEASURES
 from simengine.results.budget import budget
+from simengine.results.composition import PARTS, composition_since_start
 from simengine.results.outputs import OUTPUTS, stored
 from simengine.results.past import TOLD, Past
-from simengine.results.targets import hit_probability, months_of, period_values, values_so_far
+from simengine.results.targets import (
+    hit_probability,
+    inside_values,
+    months_of,
+    period_values,
+    told_values,
+    values_so_far,
+)
 from tests.results.blocks import Block, collected, random_block, small_plan
 
 MONTHS = ("2027-01", "2027-02", "2027-03")
@@ -161,6 +169,30 @@ def test_what_facts_cannot_tell_is_refused(ds: xr.Dataset, name: str) -> None:
     with pytest.raises(SimengineError, match=name):
         period_values(ds, name, "FY2027")
     assert np.isfinite(period_values(ds, "revenue", "FY2027-Q2")).all()
+
+
+def test_what_facts_cannot_tell_is_told_of_the_months_inside(ds: xr.Dataset) -> None:
+    whole, revenue = (told_values(ds, name, "FY2027") for name in ("new_arr", "revenue"))
+    assert (whole.attrs["period"], revenue.attrs["period"]) == ("FY2027", "FY2027 from 2027-04")
+    assert whole.values.tolist() == period_values(ds, "new_arr", "FY2027").values.tolist()
+    assert revenue.values == pytest.approx(ds["revenue"].sum("month"), rel=1e-14)
+    inside = inside_values(ds, "new_arr", "FY2027")
+    assert inside.values == pytest.approx(whole.values - 357, rel=1e-14)
+    assert inside.attrs["period"] == "FY2027 from 2027-04"
+    with pytest.raises(SimengineError, match="rule_of_40"):
+        told_values(ds, "rule_of_40", "FY2027")
+
+
+@pytest.mark.parametrize("suffix", ["", "_baseline"])
+def test_a_year_that_has_begun_is_made_of_parts_that_add_up(ds: xr.Dataset, suffix: Any) -> None:
+    parts = composition_since_start(ds, "FY2027", suffix)
+    assert parts["part"].values.tolist() == list(PARTS)
+    signs = {"expansion_arr": 1, "price_arr": 1, "contraction_arr": -1, "churned_arr": -1}
+    signs |= dict.fromkeys(("new_from_pipeline", "new_from_existing", "new_from_hires", "new_without_seller"), 1)
+    flows = sum(sign * ds[f"{name}{suffix}"].sum("month").values for name, sign in signs.items())
+    assert parts.sum("part").values == pytest.approx(float(ds["opening_arr"].sum()) + flows, rel=1e-9)
+    due = float(np.maximum(0, ds["opening_arr"] - ds["atr_by_segment"].sum("month")).sum())
+    assert set(parts.sel(part="base under contract").values) == {due}
 
 
 def test_periods_before_facts_are_outside(ds: xr.Dataset) -> None:

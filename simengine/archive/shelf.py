@@ -1,0 +1,136 @@
+"""The runs below a folder: which there are, which of them are damaged, and what a killed run left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simengine.archive import MANIFEST, PARTIAL, REPLACED, in_words, is_run, manifest_of
+from simengine.errors import SimengineError
+
+ABANDONED_AFTER = 24 * 3600.0
+"""Seconds: a folder that was being written may still be, unless it is older than this."""
+_DEEPEST = 6
+"""Folders below the one that is searched."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run on disk, by its manifest alone: `problem` says why there is none that can be trusted."""
+
+    path: Path
+    manifest: dict[str, Any] | None
+    problem: str = ""
+
+
+def stored(folder: str | os.PathLike[str]) -> list[Stored]:
+    """Every run in `folder`, or below it, by path; a folder that is a run itself is the only one.
+
+    The manifests are checked, not the arrays: `verify` reads everything.
+
+    Raises
+    ------
+    SimengineError : if there is no such folder
+    MachineError : if it cannot be read
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise SimengineError(f"{place} is not there; name a folder that holds runs")
+    with in_words(f"cannot read {place}"):
+        return [_stored(path) for path in _runs(place, _DEEPEST)]
+
+
+def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTER) -> list[Path]:
+    """Folders in which a run was being written, or put aside, when its process was killed, by path.
+
+    Parameters
+    ----------
+    folder : searched as in `stored`
+    older_than : seconds; a younger one may still be written to
+    """
+    place, last = Path(folder), time.time() - older_than
+    with in_words(f"cannot read {place}"):
+        return [path for path in _left_behind(place, _DEEPEST) if _touched(path) < last]
+
+
+def swept(path: Path) -> Path | None:
+    """Clear away what a killed process left behind.
+
+    A run that was only making room for a newer one gets its name back, and is returned. Raises MachineError where that
+    may not be done.
+    """
+    with in_words(f"cannot clear {path} away"):
+        before = path.with_name(path.name.removeprefix(REPLACED).partition(".")[2] or path.name)
+        if path.name.startswith(REPLACED) and is_run(path) and not before.exists():
+            path.rename(before)
+            return before
+        shutil.rmtree(path)
+    return None
+
+
+def has_others(path: Path) -> bool:
+    """Whether another run is somewhere in the folder of a run: it would go with it."""
+    with in_words(f"cannot read {path}"):
+        return any(is_run(found.parent) for found in path.glob(f"*/**/{MANIFEST}"))
+
+
+def remove(path: Path) -> None:
+    """Delete a run; it has another name before anything in it goes.
+
+    Raises
+    ------
+    SimengineError : if `path` is not a run, or holds another one
+    MachineError : if it may not be deleted
+    """
+    if not is_run(path) or path.is_symlink():
+        raise SimengineError(f"{path} is not a run, so it stays as it is")
+    if has_others(path):
+        raise SimengineError(f"{path} holds another run, so it stays as it is; move that run elsewhere")
+    with in_words(f"cannot delete {path}"):
+        doomed = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def _stored(path: Path) -> Stored:
+    try:
+        return Stored(path, manifest_of(path))
+    except SimengineError as error:
+        return Stored(path, None, str(error))
+
+
+def _runs(place: Path, deepest: int) -> Iterator[Path]:
+    if is_run(place):
+        yield place
+        return
+    for path in _folders(place) if deepest else ():
+        if not _is_left_behind(path):
+            yield from _runs(path, deepest - 1)
+
+
+def _left_behind(place: Path, deepest: int) -> Iterator[Path]:
+    for path in _folders(place) if deepest else ():
+        if _is_left_behind(path):
+            yield path
+        elif not is_run(path):
+            yield from _left_behind(path, deepest - 1)
+
+
+def _folders(place: Path) -> list[Path]:
+    """Its folders by name; a link to one could lead anywhere."""
+    return sorted(path for path in place.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def _is_left_behind(path: Path) -> bool:
+    return path.name.startswith((PARTIAL, REPLACED))
+
+
+def _touched(path: Path) -> float:
+    """When anything in a folder was last written."""
+    return max((found.stat().st_mtime for found in (path, *path.rglob("*"))), default=0.0)

@@ -1,0 +1,157 @@
+"""Stored runs are listed, verified, reproduced and pruned; nothing else is ever touched."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from simengine.cli import cli
+
+ROOT = Path(__file__).parents[2]
+TINY = str(ROOT / "tests" / "plans" / "tiny.yaml")
+DAY = 24 * 3600
+
+
+def call(*arguments):
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def told(*arguments, code=0):
+    result = call(*arguments, "--json")
+    assert result.exit_code == code, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    """Two runs of one plan, the second below a folder, and something that is no run."""
+    for seed, place in ((1, "one"), (2, "more/two")):
+        assert call("run", TINY, "-n", 16, "--seed", seed, "-o", tmp_path / place).exit_code == 0
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("keep")
+    return tmp_path
+
+
+def age(path, seconds):
+    then = time.time() - seconds
+    for found in (*path.rglob("*"), path):
+        os.utime(found, (then, then))
+
+
+def test_list_and_show_tell_what_made_a_run(shelf):
+    runs = told("runs", "list", shelf)["runs"]
+    assert [run["folder"] for run in runs] == [str(shelf / "more" / "two"), str(shelf / "one")]
+    assert [run["seed"] for run in runs] == ["2", "1"]
+    assert runs[0]["digest"] != runs[1]["digest"]
+    assert told("runs", "show", shelf / "one") == runs[1]
+    assert runs[1]["digest"] in call("runs", "show", shelf / "one").stdout.replace("\n", "").replace(" ", "")
+    assert "Tiny" in call("runs", "list", shelf).stdout
+
+
+def test_a_folder_without_runs_and_one_that_is_not_there(tmp_path):
+    assert call("runs", "list", tmp_path).stdout == f"No run is below {tmp_path}.\n"
+    assert call("runs", "list", tmp_path / "no").exit_code == 2
+    assert "name a folder that simengine run -o has written" in call("runs", "show", tmp_path).stderr
+
+
+def test_verify_finds_the_one_bit_that_is_wrong(shelf):
+    assert call("runs", "verify", shelf).stdout == "2 of 2 runs are as written.\n"
+    result = shelf / "one" / "result.nc"
+    content = bytearray(result.read_bytes())
+    content[len(content) // 2] ^= 1
+    result.write_bytes(content)
+    damaged = call("runs", "verify", shelf)
+    assert damaged.exit_code == 3
+    assert damaged.stdout == "1 of 2 runs are as written.\n"
+    assert str(result) in damaged.stderr
+    assert [run["intact"] for run in told("runs", "verify", shelf, code=3)["runs"]] == [True, False]
+
+
+def test_a_run_comes_out_again(shelf):
+    facts = told("runs", "reproduce", shelf / "one")
+    assert facts["same"]
+    assert facts["then"] == facts["now"]
+    assert "bit for bit" in call("runs", "reproduce", shelf / "one").stdout
+
+
+def test_a_run_that_does_not_come_out_again_is_told(tmp_path):
+    import simengine as se
+
+    plan = se.load(TINY)
+    ds = se.simulate(plan, draws=16, seed=2)
+    ds.attrs["seed"] = "1"
+    se.save(ds, plan, tmp_path / "run")
+    result = call("runs", "reproduce", tmp_path / "run")
+    assert result.exit_code == 3
+    assert "Versions and platform are the same" in result.stdout
+    assert "did not come out again" in result.stderr
+
+
+def test_prune_says_what_would_go_and_then_deletes_just_that(shelf):
+    before = told("runs", "prune", shelf, "--keep", 1)
+    assert not before["deleted"]
+    assert len(before["runs"]) == 1
+    assert len(told("runs", "list", shelf)["runs"]) == 2
+    assert told("runs", "prune", shelf, "--keep", 1, "--yes")["runs"] == before["runs"]
+    assert len(told("runs", "list", shelf)["runs"]) == 1
+    assert told("runs", "prune", shelf, "--older-than", 1, "--yes")["runs"] == []
+    assert (shelf / "notes" / "mine.txt").read_text() == "keep"
+
+
+def test_prune_keeps_a_damaged_run(shelf):
+    (shelf / "one" / "manifest.json").write_text('{"format": "simengine run"}')
+    assert told("runs", "prune", shelf, "--keep", 0, "--yes")["runs"] == [str(shelf / "more" / "two")]
+    assert (shelf / "one" / "result.nc").exists()
+
+
+def test_what_a_killed_process_left_behind_is_cleared_away_when_it_is_old(shelf):
+    half = shelf / f".partial-{'0' * 32}"
+    half.mkdir()
+    (half / "result.nc").write_bytes(b"half")
+    assert told("runs", "list", shelf)["abandoned"] == []
+    age(half, 2 * DAY)
+    assert told("runs", "list", shelf)["abandoned"] == [str(half)]
+    assert "prune" in call("runs", "list", shelf).stdout
+    assert told("runs", "prune", shelf, "--yes")["abandoned"] == [str(half)]
+    assert not half.exists()
+    assert len(told("runs", "list", shelf)["runs"]) == 2
+
+
+def test_a_run_that_was_being_replaced_gets_its_name_back(shelf):
+    one = shelf / "one"
+    aside = shelf / ".replaced-01234567.one"
+    one.rename(aside)
+    age(aside, 2 * DAY)
+    assert told("runs", "prune", shelf, "--yes")["restored"] == [str(one)]
+    assert call("runs", "verify", one).exit_code == 0
+
+
+def test_a_run_that_holds_another_one_stays(shelf):
+    (shelf / "more" / "two").rename(shelf / "one" / "two")
+    done = call("runs", "prune", shelf, "--keep", 0, "--yes")
+    assert done.exit_code == 0
+    assert "one holds another run, so it stays; move that run elsewhere." in done.stderr
+    assert (shelf / "one" / "two" / "result.nc").is_file()
+    assert (shelf / "one" / "result.nc").is_file()
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "1e30"])
+def test_days_that_are_none_are_told(tmp_path, days):
+    done = call("runs", "prune", tmp_path, "--older-than", days)
+    assert done.exit_code == 2
+    assert "no number of days" in done.stderr
+
+
+def test_a_pipe_called_like_a_manifest_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "manifest.json")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "manifest.json").symlink_to("manifest.json")
+    assert told("runs", "list", tmp_path) == {"runs": [], "abandoned": []}
+
+
+def test_quiet_may_stand_behind(tmp_path):
+    for words in (["-q", "runs", "list"], ["runs", "-q", "list"], ["runs", "list", "-q"]):
+        assert call(*words, tmp_path).exit_code == 0
