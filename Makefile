@@ -64,7 +64,7 @@ test-full: $(READY) dieharder
 	$(BIN)/pytest -n 2 -m full
 
 test-system: $(SITE) postgresql browser office $(AXE)
-	$(BIN)/pytest -m system tests/system
+	$(BIN)/pytest -m system tests
 
 # Warnings are errors; the whole site takes half a minute.
 docs: $(SITE)

@@ -30,6 +30,8 @@ PAUSE = 1.5
 """Seconds between two moves: nobody looks at an answer for less."""
 CLIENTS = 3
 
+ANSWERED = "([slider, start, count]) => seen.length > count || slider.value === start"
+"""Also where the plan's limits refuse a place: the slider goes back to where it was."""
 WATCH = """
 () => {
   window.seen = [];
@@ -98,30 +100,24 @@ def move(page, slider, share, dragged):
     else:
         page.mouse.move(to, y)
         page.mouse.down()
-    before = slider.input_value()
     page.mouse.up()
-    return before
 
 
-def moved(page, rng, count, on_move=lambda: None):
+def moved(page, rng, count):
     """Answers to so many moves of different sliders."""
     found = []
     every = sliders(page)
     rng.shuffle(every)
     for turn in range(count):
-        slider = every[turn % len(every)]
-        before = len(page.evaluate("seen"))
-        for _ in range(5):
-            move(page, slider, rng.random(), dragged=turn % 2 == 0)
-            try:
-                page.wait_for_function(f"seen.length > {before}", timeout=6_000)
+        slider, dragged = every[turn % len(every)], turn % 2 == 0
+        for _ in range(8):
+            before, start = len(page.evaluate("seen")), slider.input_value()
+            move(page, slider, rng.random(), dragged)
+            page.wait_for_function(ANSWERED, arg=[slider.element_handle(), start, before], timeout=20_000)
+            answers = page.evaluate("seen")
+            if len(answers) > before:
+                found.append({**answers[-1], "dragged": dragged})
                 break
-            except Exception:  # the slider was let go where it was, or the setting was refused: another place
-                continue
-        answers = page.evaluate("seen")
-        if len(answers) > before:
-            found.append({**answers[-1], "dragged": turn % 2 == 0})
-        on_move()
         time.sleep(PAUSE)
     return found
 
@@ -168,12 +164,14 @@ def measured(browser, plan, count):
         for turn in range(max(1, count // CLIENTS)):
             for one in pages:
                 one.evaluate("seen.length = 0")
+            waited = []
             for one in pages:
                 every = sliders(one)
-                move(one, every[(turn + pages.index(one)) % len(every)], rng.random(), dragged=False)
-            for one in pages:
-                with contextlib.suppress(Exception):
-                    one.wait_for_function("seen.length > 0", timeout=6_000)
+                slider = every[(turn + pages.index(one)) % len(every)]
+                waited.append([slider.element_handle(), slider.input_value(), 0])
+                move(one, slider, rng.random(), dragged=False)
+            for one, arguments in zip(pages, waited, strict=True):
+                one.wait_for_function(ANSWERED, arg=arguments, timeout=20_000)
                 together += [{**each, "dragged": False} for each in one.evaluate("seen")]
             time.sleep(PAUSE)
         rows.append([plan.relative_to(ROOT), f"{CLIENTS} clients at once", *figures(together)])

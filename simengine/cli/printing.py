@@ -7,11 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import uuid
-from contextlib import suppress
 from pathlib import Path
 
-from simengine.archive import in_words
 from simengine.errors import SimengineError
 
 BROWSERS = (
@@ -77,16 +74,3 @@ def print_page(browser: str, text: str) -> bytes:
             last = f" It said: {said[-1]}" if said else ""
             raise SimengineError(f"{browser} did not print the page; {_INSTEAD}.{last}")
         return printed.read_bytes()
-
-
-def write_bytes(place: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
-    try:
-        with in_words(f"cannot write {place}", len(content)):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
-            partial.replace(place)
-    finally:
-        with suppress(OSError):
-            partial.unlink()

@@ -52,7 +52,7 @@ def command(
     """
     from simengine.archive.files import check_folder, write_files
     from simengine.cli.gathered import dossier
-    from simengine.cli.printing import find, print_page, write_bytes
+    from simengine.cli.printing import find, print_page
     from simengine.report.page import html
 
     place = output or Path(runs[0]) / "board.html"
@@ -63,10 +63,7 @@ def command(
     browser = find() if as_pdf else ""
     found = dossier(runs, target=target, since=since, solved=solved, with_gap=with_gap, scores=scores)
     text = html(found)
-    if as_pdf:
-        write_bytes(place, print_page(browser, text))
-    else:
-        write_files({place: text}, overwrite=True)
+    write_files({place: print_page(browser, text) if as_pdf else text}, overwrite=True)
     size = place.stat().st_size
     if as_json:
         print_json({"file": str(place), "bytes": size, "left_out": dict(found.missing)})

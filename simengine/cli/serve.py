@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from simengine.cli.output import is_quiet
 from simengine.cli.steps import draws_option, seed_option
 from simengine.errors import SimengineError
 
@@ -51,7 +52,8 @@ def command(plan: str, port: int, host: str, draws: int, seed: int, output: Path
     held = listen(host, port)
     if not is_compiled():
         print_compiling()
-    click.echo("Simulating the plan as it stands.", err=True)
+    if not is_quiet():
+        click.echo("Simulating the plan as it stands.", err=True)
     cockpit = Cockpit(checked, Path(plan), draws=draws, seed=seed, folder=output)
     cockpit.start()
     if not is_loopback(host):

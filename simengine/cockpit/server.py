@@ -39,12 +39,14 @@ def listen(host: str, port: int) -> socket.socket:
     held = socket.socket(family, socket.SOCK_STREAM)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if not host:
+            raise ValueError("no host is named")
         held.bind((host, port))
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:
         held.close()
+        reason = getattr(error, "strerror", None) or error
         raise MachineError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another --port, or --port 0 for "
-            "a free one"
+            f"cannot listen on {host}, port {port}: {reason}; choose another --port, or --port 0 for a free one"
         ) from None
     return held
 

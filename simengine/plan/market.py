@@ -98,7 +98,7 @@ class Demand(Model):
         stages = known.names["stage"]
         for key, given in (("rates", self.rates), ("stage_lags", self.stage_lags)):
             if stages and len(given) != len(stages) - 1 and (given or key == "rates"):
-                words = f"{len(given)} given for the stages {' → '.join(stages)}"
+                words = f"{len(given)} given for the stages {' → '.join(map(str, stages))}"
                 yield Fault((key,), words, f"expected {len(stages) - 1}, one for each arrow")
         for index, (lower, higher) in enumerate(pairwise(self.deal_bands), start=1):
             if any(after <= before for before, after in lower.above.beside(higher.above)):

@@ -406,6 +406,8 @@ def _check_whole(ds: xr.Dataset) -> None:
         raise SimengineError(f"this dataset has no {missing[0]}: read a stored run with simengine.load_run")
     if missing := [dim for dim in ("draw", "month", "assumption", "target") if dim not in ds.dims]:
         raise SimengineError(f"this run has lost its dimension {missing[0]!r}; {remedy}")
+    if ds.sizes.get("other", ds.sizes["assumption"]) != ds.sizes["assumption"]:
+        raise SimengineError(f"this run has not all of its assumptions; {remedy}")
     paths = ds.sizes.get("draw_streamed", ds.sizes["draw"])
     if paths != ds.attrs["draws"] or ds.sizes.get("twin", 0) > ds.sizes["draw"]:
         raise SimengineError(f"this run has {ds.sizes['draw']:,} of its {ds.attrs['draws']:,} draws; {remedy}")

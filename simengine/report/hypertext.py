@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from io import StringIO
 from itertools import pairwise
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Group, RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from simengine.report.cells import Folded
+from simengine.report.apart import apart
 from simengine.report.palette import ON_ANY
 
 _WIDE = 110
@@ -54,41 +52,19 @@ def page(*parts: RenderableType) -> str:
     <p>&lt;b&gt;P&amp;L&lt;/b&gt;</p></div>
     """
     # The classes keep MathJax away: two dollar signs are money, not a formula.
-    body = "\n".join(_block(part) for part in _flat(Group(*parts)))
+    body = "\n".join(_block(part) for part in apart(Group(*parts), _WIDE))
     return f'<div class="simengine tex2jax_ignore mathjax_ignore">\n<style>{_LOOK}</style>\n{body}</div>'
 
 
-def _flat(part: RenderableType) -> Iterator[RenderableType]:
-    """Texts and tables in their order, out of whatever holds them."""
-    if isinstance(part, str | Text | Table):
-        yield part
-    elif isinstance(part, Folded):
-        yield part.text
-    elif isinstance(part, Group):
-        for inner in part.renderables:
-            yield from _flat(inner)
-    elif isinstance(part, Padding):
-        yield from _flat(part.renderable)
-    else:
-        console = Console(file=StringIO(), width=_WIDE, markup=False, emoji=False, highlight=False, force_jupyter=False)
-        made = getattr(part, "__rich_console__", None)
-        if made is None:
-            yield str(part)
-            return
-        for inner in made(console, console.options):
-            yield from _flat(inner)
-
-
-def _block(part: RenderableType) -> str:
+def _block(part: Text | Table) -> str:
     if isinstance(part, Table):
         return _table(part)
-    text = part if isinstance(part, Text) else Text(str(part))
-    if not text.plain.strip():
+    if not part.plain.strip():
         return ""
-    if text.plain.startswith("\n") and _style(text.style).bold:
-        return f'<p class="head" role="heading" aria-level="4">{escape(text.plain.strip())}</p>'
+    if part.plain.startswith("\n") and _style(part.style).bold:
+        return f'<p class="head" role="heading" aria-level="4">{escape(part.plain.strip())}</p>'
     # Lines that were broken for a terminal are broken by the page.
-    return f"<p>{_inline(text).replace('<br>', ' ')}</p>"
+    return f"<p>{_inline(part).replace('<br>', ' ')}</p>"
 
 
 def _table(table: Table) -> str:
@@ -121,7 +97,7 @@ def _row(tag: str, cells: list[RenderableType], words: list[bool], *, scope: str
 
 
 def _texts(cell: RenderableType) -> Iterator[Text]:
-    for part in _flat(cell):
+    for part in apart(cell, _WIDE):
         yield _text(part)
 
 

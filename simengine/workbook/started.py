@@ -11,6 +11,7 @@ from simengine.plan.edit import written
 from simengine.plan.scalars import is_month, is_number, nearest, shown
 from simengine.plan.source import Mark, Node
 from simengine.plan.targets import METRIC_UNITS
+from simengine.units import UNITS
 from simengine.workbook.cells import Book, Cell, CellProblem, at, is_empty, text_of
 from simengine.workbook.forms import COMPANY, COMPANY_FIELDS, DEMAND, FORMS, HIRES, Field, Form
 from simengine.workbook.imported import Imported, headings, placed
@@ -172,6 +173,8 @@ class _Started:
         believed: dict[str, Value] = {}
         other: object = None
         unit = text_of(row.cells["Unit"])
+        # One that is none is a mistake of its own cell, and none of the numbers'.
+        unit = unit if unit in UNITS else "plain"
         family = text_of(row.cells["Distribution"]).casefold()
         for column in COLUMNS[1:]:
             place, cell = row.places[column.title], row.cells[column.title]
@@ -277,7 +280,7 @@ def _held(field: Field, cell: Cell) -> object:
         return _number(cell, field.unit)
     if field.holds == "values":
         parts = [part.strip() for part in cell.split(",")] if isinstance(cell, str) else [cell]
-        return [_number(part, field.unit) if field.unit else part for part in parts]
+        return [_number(part, field.unit) if field.unit else text_of(part) for part in parts]
     return _READERS.get(field.holds, text_of)(cell)
 
 

@@ -55,3 +55,11 @@ def test_completion_waits_for_nothing_and_breaks_no_line(tmp_path):
     found = {name: list(targets(tmp_path / f"{name}.yaml")) for name in ("pipe", "on", "odd")}
     assert found == {"pipe": [], "on": ["NRR"], "odd": ["é"]}
     assert list(targets(Path("/dev/zero"))) == []
+
+
+@pytest.mark.parametrize("host", ["", "ä" * 100, ".."])
+def test_a_host_that_is_none_is_told(host):
+    pytest.importorskip("nicegui")
+    done = call("serve", TINY, "--host", host)
+    assert done.exit_code == 3
+    assert f"cannot listen on {host}, port 8321: " in done.stderr

@@ -19,7 +19,11 @@ SHOWS = {
     "quarterly_resimulation": (2, 5, "assert low < 0.30 < high < line == 0.33"),
     "sensitivity_study": (3, 7, 'assert ranked["assumptions"][0]["share"]["lower"] > 0.1'),
 }
-SLOW = {"quarterly_resimulation": "learns twice", "sensitivity_study": "simulates twice"}
+SLOW = {
+    "history_to_plan": "fits a company's records",
+    "quarterly_resimulation": "learns twice",
+    "sensitivity_study": "simulates twice",
+}
 
 
 def read(path):

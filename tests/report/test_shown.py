@@ -227,6 +227,7 @@ def test_a_part_of_a_run_is_told_in_words(tmp_path):
     for part, said in (
         (ds.isel(draw=slice(0, 50)), "has 50 of its 60 draws; take .sim of the whole run"),
         (ds.isel(draw=0), "has lost its dimension 'draw'"),
+        (ds.isel(assumption=slice(0, 2)), "has not all of its assumptions"),
         (ds.mean("month"), "has lost its dimension 'month'"),
         (ds.drop_vars("event"), "read a stored run with simengine.load_run"),
         (xr.Dataset(), "no run of simengine"),

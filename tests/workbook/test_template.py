@@ -125,6 +125,9 @@ def test_empty_rows_and_cells_are_left_to_defaults(blank, tmp_path):
         (GOALS, "board ARR", "Period", "FY2031", "Targets!C4  board ARR, Period: "),
         (BASE, "smb", "Customers", 0, "Customers!A4  smb: 0 customers with an ARR of 3e+06"),
         (REGISTER, "win_rate.smb", "Mean", 22, f"{REGISTER}!I7  win_rate.smb, Mean: 22 may be 22 %"),
+        (REGISTER, "win_rate.smb", "Unit", "dollars", f"{REGISTER}!C7  win_rate.smb, Unit: 'dollars' is not one of"),
+        (REGISTER, "win_rate.smb", "Unit", "=USD", f"{REGISTER}!C7  win_rate.smb, Unit: '=USD' is not one of"),
+        (COMPANY, "Stages of the funnel", "", 2.5, "1 given for the stages 2.5"),
         (REGISTER, "win_rate.smb", "Source", "", f"{REGISTER}!S7  Source: nothing stands here"),
         (
             REGISTER,

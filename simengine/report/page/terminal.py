@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from rich.console import Console, Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
+from simengine.report.apart import apart
 from simengine.report.cells import Folded
 from simengine.report.page.cells import Cell, Table, table
 from simengine.report.tables import capital
@@ -38,7 +39,7 @@ def told(shown: RenderableType, caption: str) -> Iterator[Words | Table]:
     caption : of a table before any heading; one below a heading has it as its caption
     """
     heading, is_said = caption, False
-    for part in _flat(shown):
+    for part in _pieces(shown):
         if isinstance(part, Words):
             if part.kind == "heading":
                 heading, is_said = part.text, True
@@ -47,23 +48,13 @@ def told(shown: RenderableType, caption: str) -> Iterator[Words | Table]:
             yield replace(_table(part, heading), titled=is_said)
 
 
-def _flat(shown: object) -> Iterator[Words | TerminalTable]:
-    if isinstance(shown, Group):
-        for part in shown.renderables:
-            yield from _flat(part)
-    elif isinstance(shown, TerminalTable):
-        if shown.row_count:
-            yield shown
-    elif isinstance(shown, Text):
-        if text := _unprompted(shown.plain):
-            yield Words(text, _kind(shown))
-    elif isinstance(shown, str):
-        if text := _unprompted(shown):
-            yield Words(text)
-    elif hasattr(shown, "__rich_console__"):
-        console = Console(width=_WIDE, file=None, highlight=False, markup=False, emoji=False)
-        for part in shown.__rich_console__(console, console.options):
-            yield from _flat(part)
+def _pieces(shown: RenderableType) -> Iterator[Words | TerminalTable]:
+    for part in apart(shown, _WIDE):
+        if isinstance(part, TerminalTable):
+            if part.row_count:
+                yield part
+        elif text := _unprompted(part.plain):
+            yield Words(text, _kind(part))
 
 
 def _unprompted(text: str) -> str:
