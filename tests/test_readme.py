@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 def quicker(line):
     """The same command on fewer paths: what is shown here is that it works, not what it finds."""
-    most = {"-n": 300, "--verify": 1024, "--orders": 200, "--permutations": 200}
+    most = {"-n": 500, "--verify": 1024, "--orders": 200, "--permutations": 200}
     options = "|".join(most)
     return re.sub(rf"({options}) (\d+)", lambda found: f"{found[1]} {min(int(found[2]), most[found[1]])}", line)
 

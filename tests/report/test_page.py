@@ -10,9 +10,10 @@ from rich.text import Text as Line
 
 from simengine.cli.gathered import dossier, past_scores
 from simengine.errors import SimengineError
+from simengine.report.drivers import drivers
 from simengine.report.facts import facts
 from simengine.report.page import Dossier, html
-from simengine.report.page.board import board
+from simengine.report.page.board import board, drivers_table
 from simengine.report.page.chapters import chapters
 from simengine.report.page.functions import of_assumptions
 from simengine.report.page.lines import files, of_assumption, of_target
@@ -193,6 +194,15 @@ def test_a_plan_that_lacks_something_has_a_page(change, plain, tmp_path):
     else:
         assert "there is no ARR to take apart" in read.text
     assert "object at 0x" not in read.text
+
+
+def test_bars_are_as_long_as_shares_also_that_of_chance(found):
+    """Random variation may explain more than any assumption."""
+    told = drivers(next(iter(found.rankings.values())), found.run)
+    told["random_variation"] |= {"value": 0.9}
+    rows = drivers_table(told, len(told["assumptions"])).rows
+    shares = [max(0.0, row["share"]["value"]) for row in told["assumptions"]]
+    assert [row[1].bar for row in rows] == pytest.approx([value / 0.9 for value in (*shares, 0.9)])
 
 
 def test_without_any_finding_every_chapter_still_has_a_reason(found):

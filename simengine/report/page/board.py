@@ -317,7 +317,9 @@ def drivers_table(told: Facts, most: int) -> Table:
     """The strongest assumptions: share of the variance, and what it is worth to land high rather than low."""
     rows = []
     unit = told["unit"]
-    largest = max([row["share"]["value"] for row in told["assumptions"]] + [1e-9])
+    chance_of_all, rest = told["random_variation"], told["unattributed"]
+    shares = [each["share"]["value"] for each in told["assumptions"]]
+    largest = max([value for value in (*shares, chance_of_all["value"]) if value > 0], default=1.0)
     for row in told["assumptions"][:most]:
         share, swing = row["share"], row["swing"]
         is_told = row["distinguishable"]
@@ -332,14 +334,13 @@ def drivers_table(told: Facts, most: int) -> Table:
                 Cell(change(swing["value"], unit), interval_of(swing, unit)),
             ]
         )
-    chance_of_all, rest = told["random_variation"], told["unattributed"]
     rows.append(
         [
             Cell("Random variation", "which deals, whom, when"),
             Cell(
                 percent(chance_of_all["value"]),
                 between(chance_of_all["lower"], chance_of_all["upper"], "fraction"),
-                bar=min(1.0, max(0.0, chance_of_all["value"]) / largest),
+                bar=max(0.0, chance_of_all["value"]) / largest,
             ),
             Cell(""),
         ]
