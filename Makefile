@@ -5,7 +5,7 @@ SITE := .venv/site
 AXE := build/npm/node_modules/axe-core/axe.min.js
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch bench-cockpit lock clean
+.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch bench-cockpit bench-cluster lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-triggers  try trigger points on other paths"
 	@echo "make bench-cockpit  from letting go of a slider to the new probability, in a browser"
 	@echo "make bench-batch  200 scenarios in one go, and killed ten times"
+	@echo "make bench-cluster  a million paths on a cluster of this machine, beside its threads"
 	@echo "make bench-profile, bench-draws, bench-memory  where the time goes; before the kernel; ten million paths"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
 	@echo "make clean      remove .venv and every cache"
@@ -133,6 +134,9 @@ bench-batch: $(READY)
 
 bench-cockpit: $(SITE) browser
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.cockpit
+
+bench-cluster: $(READY)
+	$(BIN)/python -m bench.cluster
 
 bench-pairs: $(READY)
 	$(BIN)/python -m bench.common_random_numbers
