@@ -105,25 +105,14 @@ def test_a_switch_is_reached_by_keyboard(page, charts):
     assert page.locator("#exceedance .sim-title").inner_text() == " ".join(second.title.split())
 
 
-def test_rows_are_replaced_quickly(page, charts):
+def test_rows_and_the_title_are_replaced(page, charts):
     from simengine.report.charts.fan import fan_chart
     from simengine.report.fan import fan_facts
     from tests.report.synthetic import BOARD, dataset
 
     told = live(fan_chart(fan_facts(dataset(BOARD, new=3e6))))
-    spent = page.evaluate(
-        """async (told) => {
-            const times = [];
-            for (let i = 0; i < 20; i++) {
-                const start = performance.now();
-                await simengine.update("fan", told);
-                times.push(performance.now() - start);
-            }
-            return times.sort((a, b) => a - b)[10];
-        }""",
-        told,
-    )
-    assert spent < 100  # 10 ms on an idle machine
+    assert page.locator("#fan .sim-title").inner_text() != told["title"]
+    page.evaluate("told => simengine.update('fan', told)", told)
     assert told["data"]["fan-ends"][0]["text"] in page.locator("#fan svg").inner_html()
     assert page.locator("#fan .sim-title").inner_text() == told["title"]
 
