@@ -38,6 +38,15 @@ CSS = """
 _END = re.compile(r"</(?=script)", re.IGNORECASE)
 
 
+def _vega() -> Any:
+    """The package that has Vega in it; raises SimengineError where it is not installed."""
+    try:
+        import vl_convert
+    except ModuleNotFoundError as error:
+        raise SimengineError("Charts need the extra `report`: pip install 'simengine[report]'") from error
+    return vl_convert
+
+
 @cache
 def bundle() -> str:
     """JavaScript that defines `window.simengine`, with Vega in it: for a script element, asks for nothing.
@@ -47,12 +56,8 @@ def bundle() -> str:
     SimengineError
         where the package that has Vega is not installed
     """
-    try:
-        import vl_convert
-    except ModuleNotFoundError as error:
-        raise SimengineError("Charts need the extra `report`: pip install 'simengine[report]'") from error
     ours = (resources.files(__package__) / "charts.js").read_text(encoding="utf-8")
-    script: str = vl_convert.javascript_bundle(ours)
+    script: str = _vega().javascript_bundle(ours)
     return "(() => {" + _END.sub(r"<\\/", script).replace("<!--", r"<\!--") + "})();\n"
 
 
@@ -69,12 +74,8 @@ def static_svg(chart: Chart, theme: Theme | None = "light", *, width: int = STAT
     SimengineError
         where the package that draws it is not installed
     """
-    try:
-        import vl_convert
-    except ModuleNotFoundError as error:
-        raise SimengineError("Charts need the extra `report`: pip install 'simengine[report]'") from error
     spec = {**chart.spec, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
-    drawn: str = vl_convert.vegalite_to_svg(_finite(spec), allowed_base_urls=[])
+    drawn: str = _vega().vegalite_to_svg(_finite(spec), allowed_base_urls=[])
     drawn = re.sub(
         r'((?:fill|stroke)=")(var\(--[a-z]+\))(")', lambda found: found[1] + settled(found[2], theme) + found[3], drawn
     )
