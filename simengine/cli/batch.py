@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from simengine.cli.output import finite, json_option, print_advice, print_json, print_rich, shows_progress
+from simengine.cli.output import json_option, json_text, print_advice, print_json, print_rich, shows_progress
 from simengine.cli.steps import cluster_option, draws_option, seed_option, workers_of
 
 
@@ -67,8 +66,7 @@ def command(
         compared = batch(plans, output, draws=draws, seed=seed, executor=executor, progress=progress)
     told = compare_facts(compared, target)
     document = {key: value for key, value in told.items() if key not in ("simulated", "kept")}
-    text = json.dumps(finite(document), allow_nan=False, ensure_ascii=False, indent=2) + "\n"
-    tables = {output / "comparison.json": text, output / "comparison.csv": compare_csv(told)}
+    tables = {output / "comparison.json": json_text(document), output / "comparison.csv": compare_csv(told)}
     write_files(tables, overwrite=True)
     made = {} if no_figures else compare_figures(told, compared)
     figures = [drawn(figure, output / "figures", name) for name, figure in made.items()]
