@@ -37,6 +37,8 @@ FORMAT_VERSION = 2
 MANIFEST, RESULT, PLAN = "manifest.json", "result.nc", "plan"
 PARTIAL, REPLACED = ".partial-", ".replaced-"
 """How the folder of a run is called while it is written, and while it makes room; then its own name follows."""
+_PATIENCE = 100
+"""Times that a run is put aside for a newer one: other processes may be replacing it all the while."""
 
 
 @dataclass(frozen=True)
@@ -271,19 +273,34 @@ def _sync_folder(path: Path) -> None:
 
 def _commit(partial: Path, place: Path, *, overwrite: bool) -> None:
     """Give the finished folder its name; what was there before is back if anything fails."""
-    old = place.with_name(f"{REPLACED}{uuid.uuid4().hex[:8]}.{place.name}")
+    replaced: list[Path] = []
     try:
-        if overwrite and place.exists():
-            place.rename(old)
-        partial.rename(place)
+        while not _renamed(partial, place, again=overwrite and len(replaced) < _PATIENCE):
+            old = place.with_name(f"{REPLACED}{uuid.uuid4().hex[:8]}.{place.name}")
+            # Another process that replaces the run may have put it aside.
+            with suppress(FileNotFoundError):
+                place.rename(old)
+            replaced.append(old)
         _sync_folder(place.parent)
     except BaseException:
         if not partial.exists() and place.exists():
             place.rename(partial)
-        if old.exists():
-            old.rename(place)
+        if replaced and replaced[-1].exists():
+            replaced[-1].rename(place)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    for old in replaced:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _renamed(partial: Path, place: Path, *, again: bool) -> bool:
+    """Whether the folder has its name; False where a run stands there, and `again` says that it may be put aside."""
+    try:
+        partial.rename(place)
+    except OSError as error:
+        if again and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True
 
 
 @contextmanager
@@ -306,6 +323,7 @@ _REMEDIES = {
     errno.EACCES: "choose a folder that you may write to, or ask for the permission",
     errno.EPERM: "choose a folder that you may write to, or ask for the permission",
     errno.EEXIST: "choose another folder",
+    errno.ENOTEMPTY: "choose another folder",
     errno.ENOTDIR: "choose another folder",
     errno.EROFS: "choose a folder on a disk that can be written to",
 }

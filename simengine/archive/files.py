@@ -12,6 +12,14 @@ from pathlib import Path
 from simengine.archive import in_words
 from simengine.errors import SimengineError
 
+PARTIAL = ".partial"
+"""How the name of a file ends while it is written; a dot stands before it."""
+
+
+def partial_of(path: Path) -> Path:
+    """Under what name a file is written: nobody else's, for another process may be writing the same file."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{PARTIAL}")
+
 
 def refuse_existing(files: Iterable[Path], instead: str = "choose another name") -> None:
     """Raise SimengineError, with their names, where some of these files are there."""
@@ -55,16 +63,15 @@ def write_files(files: Mapping[Path, str | bytes], *, overwrite: bool = False) -
     if not overwrite:
         refuse_existing(files)
     there = [path for path in files if path.exists()]
-    mark = uuid.uuid4().hex
-    partial = {path: path.with_name(f".{path.name}.{mark}") for path in files}
-    before = {path: path.with_name(f".{path.name}.{mark}.before") for path in there}
+    partial = {path: partial_of(path) for path in files}
+    before = {path: partial_of(path) for path in there}
     contents = {path: held.encode() if isinstance(held, str) else held for path, held in files.items()}
     size = sum(map(len, contents.values()))
     try:
         with in_words(f"cannot write {', '.join(map(str, files))}", size):
             for path, content in contents.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                partial[path].write_bytes(content)
+                _write(partial[path], content)
             for path, kept in before.items():
                 os.link(path, kept)
             _rename(partial, before)
@@ -72,6 +79,13 @@ def write_files(files: Mapping[Path, str | bytes], *, overwrite: bool = False) -
         for path in (*partial.values(), *before.values()):
             with suppress(OSError):
                 path.unlink()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _rename(partial: Mapping[Path, Path], before: Mapping[Path, Path]) -> None:

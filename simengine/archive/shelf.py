@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simengine.archive import MANIFEST, PARTIAL, REPLACED, in_words, is_run, manifest_of
+from simengine.archive import MANIFEST, PARTIAL, REPLACED, files, in_words, is_run, manifest_of
+from simengine.archive.blocks import UNFINISHED
 from simengine.errors import SimengineError
 
 ABANDONED_AFTER = 24 * 3600.0
-"""Seconds: a folder that was being written may still be, unless it is older than this."""
+"""Seconds: what was being written may still be, unless it is older than this."""
 _DEEPEST = 6
 """Folders below the one that is searched."""
 
@@ -47,7 +48,7 @@ def stored(folder: str | os.PathLike[str]) -> list[Stored]:
 
 
 def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTER) -> list[Path]:
-    """Folders in which a run was being written, or put aside, when its process was killed, by path.
+    """What was being written, or put aside, when its process was killed, by path: runs, their blocks, and files.
 
     Parameters
     ----------
@@ -70,7 +71,10 @@ def swept(path: Path) -> Path | None:
         if path.name.startswith(REPLACED) and is_run(path) and not before.exists():
             path.rename(before)
             return before
-        shutil.rmtree(path)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     return None
 
 
@@ -115,6 +119,7 @@ def _runs(place: Path, deepest: int) -> Iterator[Path]:
 
 
 def _left_behind(place: Path, deepest: int) -> Iterator[Path]:
+    yield from sorted(path for path in place.glob(f".*{files.PARTIAL}") if path.is_file())
     for path in _folders(place) if deepest else ():
         if _is_left_behind(path):
             yield path
@@ -128,9 +133,9 @@ def _folders(place: Path) -> list[Path]:
 
 
 def _is_left_behind(path: Path) -> bool:
-    return path.name.startswith((PARTIAL, REPLACED))
+    return path.name.startswith((PARTIAL, REPLACED)) or path.name == UNFINISHED
 
 
 def _touched(path: Path) -> float:
-    """When anything in a folder was last written."""
+    """When a file, or anything in a folder, was last written."""
     return max((found.stat().st_mtime for found in (path, *path.rglob("*"))), default=0.0)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simengine.plan import Plan
+    from simengine.simulation.blocks import Keeper
 
 Detail = Literal["headline", "segment", "stream"]
 
@@ -58,21 +59,38 @@ def workers_of(address: str | None) -> Iterator[Executor | None]:
 
 
 def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **limits: Unpack[Limits]) -> xr.Dataset:
-    """Simulate, and write the run to `folder`; a folder that is in the way is refused before anything else."""
+    """Simulate, and write the run to `folder`; a folder that is in the way is refused before anything else.
+
+    Until the run is written its blocks are kept beside `folder`; those that a killed run left there are taken.
+    """
     from simengine.archive import check_place, save
+    from simengine.archive.blocks import UNFINISHED, Blocks
 
     check_place(folder, overwrite=overwrite)
-    ds = simulated(plan, draws, seed, **limits)
+    blocks = Blocks(folder.parent / UNFINISHED)
+    try:
+        ds = simulated(plan, draws, seed, keeper=blocks, **limits)
+    except KeyboardInterrupt as stop:
+        if blocks.kept:
+            raise KeyboardInterrupt(
+                f"{stop}, of which {blocks.kept:,} are kept: the same command goes on from there"
+            ) from None
+        raise
+    if blocks.found and not is_quiet():
+        click.echo(f"{blocks.found:,} paths were there already, of a run that was stopped.", err=True)
     save(ds, plan, folder, overwrite=overwrite)
+    blocks.clear()
     return ds
 
 
-def simulated(plan: Plan, draws: int, seed: int, **limits: Unpack[Limits]) -> xr.Dataset:
+def simulated(
+    plan: Plan, draws: int, seed: int, *, keeper: Keeper | None = None, **limits: Unpack[Limits]
+) -> xr.Dataset:
     """Simulate with a progress bar on standard error, where that is a terminal."""
     from simengine.simulation import simulate
 
     with simulating("Simulating") as progress:
-        return simulate(plan, draws=draws, seed=seed, progress=progress, **limits)
+        return simulate(plan, draws=draws, seed=seed, progress=progress, keeper=keeper, **limits)
 
 
 @contextmanager

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from operator import index
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,11 @@ from simengine.errors import SimengineError
 from simengine.kernel.run import STREAM_VERSION, Simulator, folder, in_order, is_compiled, ready
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, Results, SegmentOut
 from simengine.plan.schema import Plan
+from simengine.plan.values import entries
 from simengine.results.dataset import Collector
 from simengine.results.paths import Outputs
 from simengine.results.reduction import Detail, Drawn, Pass, Reduced, Reduction, Whole
+from simengine.simulation.blocks import Block, Keeper, in_turn, ranges
 from simengine.simulation.memory import MOST_MEMORY, bytes_needed, check_memory
 from simengine.simulation.pack import Packed, pack
 from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_levels
@@ -41,6 +44,7 @@ NAMES = {
 """Names of the kernel's outputs, in their order."""
 
 Progress = Callable[[int, int], None]
+Job = tuple["Run", int, int]
 Luck = NDArray[np.int64]
 
 MOST_TWINS = 2048
@@ -133,6 +137,7 @@ def simulate(
     block: int | None = None,
     memory: float = MOST_MEMORY,
     progress: Progress | None = None,
+    keeper: Keeper | None = None,
 ) -> xr.Dataset:
     """Simulate a plan.
 
@@ -148,6 +153,8 @@ def simulate(
     block : paths simulated at once; by default as many as the processor's cache holds; changes no bit of the result
     memory : bytes that the run may need; what would need more is refused before anything is allocated
     progress : called with (paths done, paths in all)
+    keeper : where blocks of paths are kept while the run is not done, and taken from where they are there already;
+        `archive.blocks.Blocks` keeps them in a folder. It changes no bit of the result
 
     Returns
     -------
@@ -173,30 +180,52 @@ def simulate(
     passes = _passes(plan, pack(plan, seed, operating_plan=cases["operating plan"]), seed, counts, detail, block)
     needed = bytes_needed(((run.reduction, count) for run, count in passes), processors())
     check_memory(needed, memory, detail)
-    jobs = (
-        (run, start, min(start + run.reduction.span, count))
-        for run, count in passes
-        for start in range(0, count, run.reduction.span)
-    )
+    made_of = {
+        "seed": str(seed),
+        "stream_version": STREAM_VERSION,
+        "engine_version": version("simengine"),
+        "digest_simulated": plan.digest_simulated,
+        "digest_document": plan.digest_document,
+    }
     collector = Collector(plan, {run.reduction.use: count for run, count in passes}, detail)
     done, total = 0, sum(count for _, count in passes)
     with workers(executor) as pool:
-        for use, reduced in in_order(pool, _simulated, jobs, ahead(pool)):
+        for use, reduced in _spans(_blocks(plan, passes, {**made_of, "detail": detail}), pool, keeper):
             collector.add(use, reduced)
             done += reduced.paths
             if progress is not None:
                 progress(done, total)
     for case, worked_out in cases.items():
         collector.add_baseline(case, worked_out)
-    return collector.finish(
-        {
-            "seed": str(seed),
-            "stream_version": STREAM_VERSION,
-            "engine_version": version("simengine"),
-            "digest_simulated": plan.digest_simulated,
-            "digest_document": plan.digest_document,
-        }
-    )
+    return collector.finish(made_of)
+
+
+def _blocks(plan: Plan, passes: Iterable[tuple[Run, int]], made_of: Mapping[str, Any]) -> list[Block[Job]]:
+    """Every pass of a run in blocks."""
+    # Facts and targets are in no digest of a plan that was made in memory.
+    values = "\n".join(f"{entry.path} {entry.value!r}" for entry in entries(plan))
+    all_alike = {**made_of, "values": hashlib.sha256(values.encode()).hexdigest(), "kernel": folder().name}
+    return [
+        Block(
+            run.reduction.use,
+            {**all_alike, "pass": run.reduction.use, "start": paths.start, "stop": paths.stop},
+            [(run, start, min(start + run.reduction.span, paths.stop)) for start in paths[:: run.reduction.span]],
+        )
+        for run, count in passes
+        for paths in ranges(run.reduction, count)
+    ]
+
+
+def _spans(blocks: Iterable[Block[Job]], pool: Executor, keeper: Keeper | None) -> Iterator[tuple[Pass, Reduced]]:
+    """Every span of a run, in order."""
+
+    def work(jobs: Iterable[Job]) -> Iterator[Reduced]:
+        return in_order(pool, _simulated, jobs, ahead(pool))
+
+    if keeper is not None:
+        return in_turn(blocks, work, keeper)
+    uses = (block.use for block in blocks for _ in block.jobs)
+    return zip(uses, work(job for block in blocks for job in block.jobs), strict=True)
 
 
 def _passes(
@@ -221,9 +250,9 @@ def paths_at_once(reduction: Reduction) -> int:
     return max(1, most)
 
 
-def _simulated(job: tuple[Run, int, int]) -> tuple[Pass, Reduced]:
+def _simulated(job: Job) -> Reduced:
     run, start, stop = job
-    return run.reduction.use, run.reduced(start, stop)
+    return run.reduced(start, stop)
 
 
 def _whole(name: str, value: int, low: int, high: int) -> int:
