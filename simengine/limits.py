@@ -41,7 +41,9 @@ DEPTH = Limit(
 )
 NODES = Limit(_PLAN, "what stands in one file", 200_000, "keys and values", "each takes hundreds of bytes")
 TEXT = Limit(_PLAN, "one text", 10_000, "characters", "a longer one is a document, or a quote is missing")
-TITLE = Limit(_PLAN, "the name of a plan or a scenario", 300, "characters", "it stands in headings")
+TITLE = Limit(
+    _PLAN, "the name of a plan, a scenario or a target, and a reference", 300, "characters", "they are headings"
+)
 NAME = Limit(_PLAN, "the name of anything else", 100, "characters", "it stands in columns of tables")
 NUMBER = Limit(_PLAN, "one number", 40, "characters", "a number of a million digits takes minutes to read")
 SETTING = Limit(_PLAN, "one --set", 100_000, "characters", "longer ones belong in a file")
@@ -123,3 +125,14 @@ def read_within(path: Path, limit: Limit) -> bytes:
 def _at_once(path: str, flags: int) -> int:
     """Open without waiting for somebody at the other end of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def table() -> str:
+    """Every limit as a table in Markdown: what stands in docs/limits.md."""
+    rows = [(limit.where, limit.of, f"{limit.most:,}", limit.unit, limit.why) for limit in LIMITS.values()]
+    lines = [("in", "what", "at most", "unit", "because"), ("---", "---", "---:", "---", "---"), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    print(table(), end="")

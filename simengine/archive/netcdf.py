@@ -87,8 +87,11 @@ def read(content: bytes, arrays: Mapping[str, Mapping[str, Any]]) -> dict[str, x
 
     Raises ClaimError, before anything is allocated, where they are claimed to have more than the file holds.
     """
-    for name, entry in arrays.items():
-        _check_claim(name, entry, len(content))
+    try:
+        for name, entry in arrays.items():
+            _check_claim(name, entry, len(content))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise ClaimError("it describes arrays in a way that no run does") from None
     return {name: xr.Variable(entry["dims"], _values(content, entry), entry["attrs"]) for name, entry in arrays.items()}
 
 

@@ -33,8 +33,8 @@ class Stored:
 def stored(folder: str | os.PathLike[str]) -> list[Stored]:
     """Every run in `folder`, or below it, by path; a folder that is a run itself is the only one.
 
-    A folder below that cannot be read is listed with its problem, and hides no other. The manifests are checked, not the
-    arrays: `verify` reads everything.
+    A folder below that cannot be read is listed with its problem, and hides no other. The manifests are checked, not
+    the arrays: `verify` reads everything.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from simengine.limits import PACKED_FILES, Limit
 # Cells only: an empty row at the end of a sheet, which spreadsheet programs write, takes no room.
 _PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,9})(\d{1,20})""")
 _WITHOUT_PLACE = re.compile(rb"""<(?:\w+:)?c(?=[\s>/])(?![^<>]*\sr\s*=)[^<>]*>""")
-_STEP = re.compile(rb"""<(?:\w+:)?(?:row(?P<row>(?:\s[^<>]*)?)|c(?:\s[^<>]*)?)>""")
+_STEP = re.compile(rb"""<(?:\w+:)?(?:row(?P<row>(?:[\s/][^<>]*)?)|c(?:[\s/][^<>]*)?)>""")
 _ROW_NUMBER = re.compile(rb"""\sr\s*=\s*["'](\d{1,20})""")
 _ROW_RECORD, _CELL_RECORDS = 0, range(1, 12)
 _CHUNK = 1 << 20

@@ -49,6 +49,8 @@ def _text(raw: object) -> str:
 
 def _title(raw: object) -> str:
     title = _text(raw)
+    if len(title.strip().splitlines()) > 1:
+        raise mistake(f"{shown(title)} is no name", "expected one line")
     if not title.strip() or len(title) > TITLE.most:
         raise mistake(f"{shown(title)} is no name", f"expected 1 to {TITLE.most} characters")
     return title
