@@ -25,8 +25,9 @@ from typing import Any
 
 import xarray as xr
 
-from simengine.archive.netcdf import Image, plain, read
+from simengine.archive.netcdf import ClaimError, Image, plain, read
 from simengine.errors import MachineError, SimengineError
+from simengine.limits import JSON_BYTES, read_within
 from simengine.plan import load
 from simengine.plan.scalars import likely_file
 from simengine.plan.schema import Plan
@@ -119,7 +120,9 @@ def is_run(folder: str | os.PathLike[str]) -> bool:
     place = Path(folder) / MANIFEST
     try:
         # A pipe of this name would be waited for.
-        return place.is_file() and f'"format": "{FORMAT}"'.encode() in place.read_bytes()
+        return place.is_file() and f'"format": "{FORMAT}"'.encode() in read_within(place, JSON_BYTES)
+    except SimengineError:
+        return False
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
 
@@ -136,7 +139,11 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     with in_words(f"cannot read the run {place}"):
         manifest = _read_manifest(place)
         contents = {name: _checked(place, name, entry) for name, entry in manifest["files"].items()}
-    ds = xr.Dataset(read(contents[RESULT], manifest["arrays"]), attrs=manifest["run"])
+    try:
+        arrays = read(contents[RESULT], manifest["arrays"])
+    except ClaimError as error:
+        raise _damaged(place, MANIFEST, str(error)) from None
+    ds = xr.Dataset(arrays, attrs=manifest["run"])
     ds = ds.set_coords(manifest["coordinates"])
     if digest(ds) != manifest["digest"]:
         raise _damaged(place, RESULT, "its arrays are not those that were stored")
@@ -167,7 +174,7 @@ def load_plan(folder: str | os.PathLike[str]) -> Plan:
         for name, entry in manifest["files"].items():
             if name != RESULT:
                 _checked(place, name, entry)
-    return load(place / PLAN / manifest["plan"]["file"], manifest["plan"]["overrides"])
+    return load(_inside(place, f"{PLAN}/{manifest['plan']['file']}"), manifest["plan"]["overrides"])
 
 
 # ---- manifest ----
@@ -204,7 +211,7 @@ def _rendered(manifest: Mapping[str, Any]) -> bytes:
 
 def _read_manifest(place: Path) -> dict[str, Any]:
     try:
-        content = (place / MANIFEST).read_bytes()
+        content = read_within(place / MANIFEST, JSON_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         if (place / RESULT).exists():
             raise _damaged(place, MANIFEST, "it is missing") from None
@@ -228,15 +235,30 @@ def _read_manifest(place: Path) -> dict[str, Any]:
 
 
 def _checked(place: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+    path = _inside(place, name)
     try:
-        content = (place / name).read_bytes()
+        size = path.stat().st_size
+        # Before it is read: another file than the one that was written may be of any size.
+        content = path.read_bytes() if path.is_file() and size == entry["size"] else b""
     except (FileNotFoundError, NotADirectoryError):
         raise _damaged(place, name, "it is missing") from None
-    if len(content) != entry["size"]:
-        raise _damaged(place, name, f"it has {len(content):,} bytes in place of {entry['size']:,}")
+    if size != entry["size"]:
+        raise _damaged(place, name, f"it has {size:,} bytes in place of {entry['size']:,}")
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise _damaged(place, name, "its digest is not the one in the manifest")
     return content
+
+
+def _inside(place: Path, name: str) -> Path:
+    """The place of a file of a run, which is in the run's folder, whatever the manifest calls it."""
+    path = place / name
+    try:
+        is_inside = path.resolve().is_relative_to(place.resolve())
+    except (OSError, ValueError, RuntimeError):
+        is_inside = False
+    if not is_inside:
+        raise _damaged(place, MANIFEST, f"it names {name!r}, which is not in the folder")
+    return path
 
 
 def _damaged(place: Path, name: str, how: str) -> MachineError:

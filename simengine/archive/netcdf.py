@@ -16,12 +16,11 @@ import numpy as np
 import xarray as xr
 
 from simengine.errors import SimengineError
+from simengine.limits import VARIABLE_BYTES
 
 _MAGIC = b"CDF\x02"
 _NOTHING, _DIMENSIONS, _VARIABLES, _ATTRIBUTES = bytes(8), 10, 11, 12
 _CODES = {"i1": 1, "S1": 2, "i4": 4, "f8": 6}
-_LARGEST = 2**32 - 4
-"""Bytes of one variable."""
 _AT_ONCE = 2**20
 """Numbers turned around at once: they still are in the cache when they are written."""
 _INT32 = np.iinfo(np.int32)
@@ -52,7 +51,7 @@ class Image:
     def __init__(self, ds: xr.Dataset) -> None:
         stored = [_stored(str(name), variable) for name, variable in ds.variables.items() if variable.size]
         for array in stored:
-            if array.size > _LARGEST:
+            if array.size > VARIABLE_BYTES.most:
                 raise SimengineError(
                     f"{array.name} has {array.size / 1e9:.1f} GB, and a run is kept with 4 GB a variable at most; "
                     "simulate fewer draws, or with another --detail"
@@ -79,9 +78,33 @@ class Image:
             yield bytes(-array.size % 4)
 
 
+class ClaimError(Exception):
+    """An array is claimed to be what the file cannot hold."""
+
+
 def read(content: bytes, arrays: Mapping[str, Mapping[str, Any]]) -> dict[str, xr.Variable]:
-    """The variables of a file, from its bytes and `Image.arrays`."""
+    """The variables of a file, from its bytes and `Image.arrays`.
+
+    Raises ClaimError, before anything is allocated, where they are claimed to have more than the file holds.
+    """
+    try:
+        for name, entry in arrays.items():
+            _check_claim(name, entry, len(content))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise ClaimError("it describes arrays in a way that no run does") from None
     return {name: xr.Variable(entry["dims"], _values(content, entry), entry["attrs"]) for name, entry in arrays.items()}
+
+
+def _check_claim(name: str, entry: Mapping[str, Any], size: int) -> None:
+    dtype, shape, begin = np.dtype(entry["dtype"]), entry["shape"], entry.get("begin", 0)
+    if dtype.kind not in "biufU" or any(length < 0 for length in shape) or begin < 0:
+        raise ClaimError(f"it claims that {name} is what no run holds")
+    texts = dtype.kind == "U"
+    width = int(entry["bytes"]) if texts else np.dtype(entry["stored"]).itemsize
+    # A character has one byte at least, and takes four in memory; what is empty still has its other lengths.
+    needed = max(width * math.prod(shape), dtype.itemsize // 4 if texts else 0)
+    if (0 not in shape and begin + needed > size) or max(shape, default=0) > max(size, _INT32.max):
+        raise ClaimError(f"it claims {math.prod(shape):,} numbers of {name}, which the file has no room for")
 
 
 def _values(content: bytes, entry: Mapping[str, Any]) -> np.ndarray:

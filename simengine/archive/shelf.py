@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 from simengine.archive import MANIFEST, PARTIAL, REPLACED, files, in_words, is_run, manifest_of
 from simengine.archive.blocks import UNFINISHED
-from simengine.errors import SimengineError
+from simengine.errors import MachineError, SimengineError
 
 ABANDONED_AFTER = 24 * 3600.0
 """Seconds: what was being written may still be, unless it is older than this."""
@@ -33,7 +34,8 @@ class Stored:
 def stored(folder: str | os.PathLike[str]) -> list[Stored]:
     """Every run in `folder`, or below it, by path; a folder that is a run itself is the only one.
 
-    The manifests are checked, not the arrays: `verify` reads everything.
+    A folder below that cannot be read is listed with its problem, and hides no other. The manifests are checked, not
+    the arrays: `verify` reads everything.
 
     Raises
     ------
@@ -44,7 +46,8 @@ def stored(folder: str | os.PathLike[str]) -> list[Stored]:
     if not place.is_dir():
         raise SimengineError(f"{place} is not there; name a folder that holds runs")
     with in_words(f"cannot read {place}"):
-        return [_stored(path) for path in _runs(place, _DEEPEST)]
+        _folders(place)
+    return list(_stored_below(place, _DEEPEST))
 
 
 def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTER) -> list[Path]:
@@ -57,7 +60,8 @@ def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTE
     """
     place, last = Path(folder), time.time() - older_than
     with in_words(f"cannot read {place}"):
-        return [path for path in _left_behind(place, _DEEPEST) if _touched(path) < last]
+        _folders(place)
+    return [path for path in _left_behind(place, _DEEPEST) if _touched(path) < last]
 
 
 def swept(path: Path) -> Path | None:
@@ -109,21 +113,32 @@ def _stored(path: Path) -> Stored:
         return Stored(path, None, str(error))
 
 
-def _runs(place: Path, deepest: int) -> Iterator[Path]:
-    if is_run(place):
-        yield place
+def _stored_below(place: Path, deepest: int) -> Iterator[Stored]:
+    try:
+        with in_words(f"cannot read {place}"):
+            below = None if is_run(place) else _folders(place) if deepest else []
+    except MachineError as error:
+        yield Stored(place, None, str(error))
         return
-    for path in _folders(place) if deepest else ():
+    if below is None:
+        yield _stored(place)
+        return
+    for path in below:
         if not _is_left_behind(path):
-            yield from _runs(path, deepest - 1)
+            yield from _stored_below(path, deepest - 1)
 
 
 def _left_behind(place: Path, deepest: int) -> Iterator[Path]:
-    yield from sorted(path for path in place.glob(f".*{files.PARTIAL}") if path.is_file())
-    for path in _folders(place) if deepest else ():
+    try:
+        torn = sorted(path for path in place.glob(f".*{files.PARTIAL}") if path.is_file())
+        below = _folders(place) if deepest and not is_run(place) else []
+    except OSError:
+        return  # `stored` tells of it
+    yield from torn
+    for path in below:
         if _is_left_behind(path):
             yield path
-        elif not is_run(path):
+        else:
             yield from _left_behind(path, deepest - 1)
 
 
@@ -137,5 +152,8 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def _touched(path: Path) -> float:
-    """When a file, or anything in a folder, was last written."""
-    return max((found.stat().st_mtime for found in (path, *path.rglob("*"))), default=0.0)
+    """When a file, or anything in a folder, was last written; never where that cannot be told."""
+    try:
+        return max((found.stat().st_mtime for found in (path, *path.rglob("*"))), default=0.0)
+    except OSError:
+        return math.inf

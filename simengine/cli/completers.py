@@ -9,10 +9,14 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem, split_arg_string
+
+from simengine.errors import SimengineError
+from simengine.limits import JSON_BYTES, PLAN_BYTES, read_within
 
 _FILES = re.compile(r"plan|plan_file|plan[12]|files|scenario|history|actuals|against|base")
 _FOLDERS = re.compile(r"runs?|run[12]")
@@ -21,8 +25,8 @@ _DEPTH = 5
 """Files that extend one another; a circle ends here too."""
 
 
-_LARGEST = 5_000_000
-"""Bytes of a plan; a larger file, a device or a pipe would keep the shell waiting."""
+_DEEPEST = 1_000
+"""Brackets inside one another: the parser's time grows with their square."""
 
 
 class _Place(click.ParamType[str]):
@@ -70,12 +74,14 @@ def targets(place: Path, depth: int = 0) -> Iterator[str]:
 
     try:
         file = _of_run(place) if place.is_dir() else place
-        if not file.is_file() or file.stat().st_size > _LARGEST:
+        # A larger file, a device or a pipe would keep the shell waiting.
+        text = read_within(file, PLAN_BYTES).decode()
+        if max(accumulate((sign in "[{") - (sign in "]}") for sign in text if sign in "[]{}"), default=0) > _DEEPEST:
             return
         # The fast reader, where libyaml is there; names are all that is taken from it.
-        read = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        read = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         declared, extends = read.get("targets") or [], read.get("extends")
-    except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError, yaml.YAMLError, SimengineError):
         return
     if isinstance(extends, str) and depth < _DEPTH:
         yield from targets(file.parent / extends, depth + 1)
@@ -87,7 +93,7 @@ def targets(place: Path, depth: int = 0) -> Iterator[str]:
 
 def _of_run(folder: Path) -> Path:
     """The file of the plan that a run was made of."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads(read_within(folder / "manifest.json", JSON_BYTES))
     return folder / "plan" / str(manifest["plan"]["file"])
 
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import echo, json_option, print_json, print_rich
 from simengine.errors import MachineError, SimengineError
+from simengine.limits import DAYS
 
 if TYPE_CHECKING:
     from simengine.archive.shelf import Stored
 
-_LONGEST = 36_500
-"""Days: a hundred years."""
 _folder = click.argument("folder", type=click.Path(path_type=Path), default="runs", required=False)
 _run = click.argument("run", type=click.Path(path_type=Path))
 
@@ -44,9 +43,9 @@ def list_(folder: Path, as_json: bool) -> None:
     if facts:
         print_rich(stored_table(facts))
     else:
-        click.echo(f"No run is below {folder}.")
+        echo(f"No run is below {folder}.")
     if left:
-        click.echo(f"Left behind when a process was killed: {', '.join(left)}; simengine runs prune clears them away.")
+        echo(f"Left behind when a process was killed: {', '.join(left)}; simengine runs prune clears them away.")
 
 
 @command.command("show", short_help="What a run is.")
@@ -85,10 +84,10 @@ def verify(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"runs": facts})
     elif not facts:
-        click.echo(f"No run is below {folder}.")
+        echo(f"No run is below {folder}.")
     else:
         whole = len(facts) - len(damaged)
-        click.echo(f"{whole:,} of {len(facts):,} {'run is' if len(facts) == 1 else 'runs are'} as written.")
+        echo(f"{whole:,} of {len(facts):,} {'run is' if len(facts) == 1 else 'runs are'} as written.")
     if damaged:
         raise MachineError("\n".join(damaged))
 
@@ -144,19 +143,19 @@ def prune(folder: Path, older_than: float | None, keep: int | None, yes: bool, a
         if path.exists():
             remove(path)
     for path in full:
-        click.echo(f"{path} holds another run, so it stays; move that run elsewhere.", err=True)
+        echo(f"{path} holds another run, so it stays; move that run elsewhere.", err=True)
     told = {"runs": [*map(str, runs)], "abandoned": [*map(str, left)], "restored": restored, "deleted": yes}
     if as_json:
         print_json(told)
         return
     for path in (*runs, *left):
-        click.echo(path)
+        echo(path)
     for place in restored:
-        click.echo(f"{place} was being replaced when the process was killed; it has its name back.")
+        echo(f"{place} was being replaced when the process was killed; it has its name back.")
     if not (runs or left):
-        click.echo(f"Nothing below {folder} is to be cleared away.")
+        echo(f"Nothing below {folder} is to be cleared away.")
     elif not yes:
-        click.echo("Nothing is deleted yet: add --yes.")
+        echo("Nothing is deleted yet: add --yes.")
 
 
 def _old(runs: list[Stored], older_than: float | None, keep: int | None) -> list[Path]:
@@ -165,8 +164,8 @@ def _old(runs: list[Stored], older_than: float | None, keep: int | None) -> list
     plans: dict[str, list[tuple[str, Path]]] = {}
     for path, manifest in whole:
         plans.setdefault(manifest["run"]["plan"], []).append((manifest["created"], path))
-    if older_than is not None and not older_than <= _LONGEST:
-        raise SimengineError(f"--older-than {older_than:g}: no number of days, or more than {_LONGEST:,}")
+    if older_than is not None and not older_than <= DAYS.most:
+        raise SimengineError(f"--older-than {older_than:g}: no number of days, or more than {DAYS.most:,}")
     newest = {path for made in plans.values() for _, path in sorted(made, reverse=True)[: keep or 0]}
     last = (datetime.now(UTC) - timedelta(days=older_than or 0.0)).isoformat()
     return [path for path, manifest in whole if path not in newest and manifest["created"] < last]

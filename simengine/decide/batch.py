@@ -25,6 +25,7 @@ from simengine.decide.beside import basis
 from simengine.decide.compare import MEASURES, compare
 from simengine.errors import MachineError, PlanError, SimengineError
 from simengine.explain.intervals import Floats
+from simengine.limits import DRAWS, JSON_BYTES, SEED, read_within
 from simengine.plan.checks import of_tree
 from simengine.plan.edit import written
 from simengine.plan.scenario import merge
@@ -127,7 +128,7 @@ def batch(
     MachineError
         where the disk is full, or fails
     """
-    if not 1 <= draws < 2**32 or not 0 <= seed < 2**64:
+    if not 1 <= draws <= DRAWS.most or not 0 <= seed <= SEED.most:
         raise SimengineError(f"draws {draws}, seed {seed}: choose 1 to 2^32 - 1 draws, and a seed from 0 to 2^64 - 1")
     if not scenarios:
         raise SimengineError("no scenario is given; name one at least")
@@ -309,7 +310,7 @@ def _check_place(place: Path) -> None:
         if not held:
             return
         try:
-            manifest = json.loads((place / MANIFEST).read_bytes())
+            manifest = json.loads(read_within(place / MANIFEST, JSON_BYTES))
         except (FileNotFoundError, ValueError, RecursionError):
             manifest = None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

@@ -155,3 +155,49 @@ def test_a_pipe_called_like_a_manifest_is_not_waited_for(tmp_path):
 def test_quiet_may_stand_behind(tmp_path):
     for words in (["-q", "runs", "list"], ["runs", "-q", "list"], ["runs", "list", "-q"]):
         assert call(*words, tmp_path).exit_code == 0
+
+
+def test_a_folder_that_cannot_be_read_hides_no_run(shelf, monkeypatch):
+    locked, listed = shelf / "locked", Path.iterdir
+    locked.mkdir()
+
+    def iterdir(path):
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    found = {run["folder"]: run["problem"] for run in told("runs", "list", shelf)["runs"]}
+    assert [bool(found[str(shelf / name)]) for name in ("locked", "more/two", "one")] == [True, False, False]
+    assert "permission denied; choose a folder" in found[str(locked)]
+    assert len(told("runs", "prune", shelf, "--keep", 1)["runs"]) == 1
+    assert [run["intact"] for run in told("runs", "verify", shelf, code=3)["runs"]] == [False, True, True]
+
+
+CONTROLS = "\x1b]0;owned\x07\x1b[2J\r\x9b\u202e"
+
+
+def test_what_a_folder_or_a_manifest_is_called_is_shown_and_not_obeyed(shelf):
+    from simengine.archive import _rendered
+
+    hostile = (shelf / "one").rename(shelf / f"one{CONTROLS}")
+    manifest = json.loads((hostile / "manifest.json").read_text())
+    del manifest["sha256"]
+    manifest["run"]["plan"] = f"plan{CONTROLS}"
+    (hostile / "manifest.json").write_bytes(_rendered(manifest))
+    half = shelf / f".partial-{CONTROLS}"
+    half.mkdir()
+    (shelf / f"broken{CONTROLS}").mkdir()
+    (shelf / f"broken{CONTROLS}" / "manifest.json").write_text('{"format": "simengine run"}')
+    age(half, 2 * DAY)
+    for asked in (
+        *(("list",), ("verify",), ("prune", "--keep", 1), ("prune", "--older-than", 0, "--keep", 0)),
+        *(("list", "--json"), ("verify", "--json"), ("prune", "--json")),
+    ):
+        result = call("runs", asked[0], shelf, *asked[1:])
+        assert not set(result.stdout + result.stderr) & set(CONTROLS) - set("owned]0;2J["), asked
+    for arguments in (("runs", "show", hostile), ("figures", hostile), ("run", shelf / f"no{CONTROLS}.yaml")):
+        result = call(*arguments)
+        assert not set(result.stdout + result.stderr) & set(CONTROLS) - set("owned]0;2J["), arguments
+    assert "\\x1b]0;owned" in call("runs", "prune", shelf, "--keep", 0).stdout
+    assert told("runs", "list", shelf)["runs"][-1]["folder"] == str(hostile)
