@@ -2,8 +2,18 @@
 
 import pytest
 
-from bench.trust.platforms import PLANS, SETTINGS, SMALL, Job, beside, jobs_of, make, make_elsewhere, takes_effect
-from simengine.results.agreement import TOLERANCE
+from bench.trust.platforms import (
+    PLANS,
+    SETTINGS,
+    SMALL,
+    Job,
+    beside,
+    holds,
+    jobs_of,
+    make,
+    make_elsewhere,
+    takes_effect,
+)
 
 FMA = "C library without FMA"
 JOBS = [Job(str(PLANS / "tiny.yaml"), 400), Job(str(SMALL), 100)]
@@ -15,12 +25,6 @@ def usual(tmp_path_factory):
     folder = tmp_path_factory.mktemp("usual")
     make(JOBS, folder)
     return folder
-
-
-def holds(seen):
-    """Whether the promise holds: no path takes another course, and what is not the same bits is told."""
-    alike = not seen.other_course and not seen.unlike and max(seen.rounding, seen.means) < TOLERANCE
-    return alike and (seen.told or seen.same == seen.runs)
 
 
 def test_a_c_library_without_fma_changes_last_bits_only(usual, tmp_path):
