@@ -28,8 +28,11 @@ TESTS = (
     "tests/cli/test_workbook_commands.py", "tests/cli/test_learn_commands.py", "tests/cli/test_history_command.py",
 )  # fmt: skip
 """What leans on other packages most: numbers, storage, tables, pages, workbooks."""
-LENIENT = ("--continue-on-collection-errors", "-W", "ignore::DeprecationWarning")
-"""That an old package uses what another's new version will drop one day is not ours to mend."""
+LENIENT = (
+    "--continue-on-collection-errors", "-W", "ignore::DeprecationWarning",
+    "--deselect", "tests/cli/test_commands.py::test_demo_goes_all_the_way_in_an_empty_folder",
+)  # fmt: skip
+"""That an old package uses what another's new version will drop one day is not ours to mend; the demo needs a clone."""
 TOLD = ("numpy", "scipy", "numba", "xarray")
 _HERE = {"PYTHONPATH": "", "OPENBLAS_NUM_THREADS": "1"}
 _GENERATED, _DRAWS = 20, 500

@@ -175,7 +175,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        jobs = [*jobs_of(20, 500, folder), Job(str(NORTHSTAR), 300)]
+        jobs = [*jobs_of(100, 1000, folder), Job(str(NORTHSTAR), 500)]
         lines = lines_of(under_settings(jobs, folder, SETTINGS))
     record("platforms", [*lines, *matrix.lines_of(matrix.tried())])
 
