@@ -5,7 +5,7 @@ SITE := .venv/site
 AXE := build/npm/node_modules/axe-core/axe.min.js
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch bench-cockpit bench-cluster lock clean
+.PHONY: help setup demo test test-full test-system test-matrix dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch bench-cockpit bench-cluster lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -13,6 +13,7 @@ help:
 	@echo "make test       check, then every test of the default tier"
 	@echo "make test-full  the slow tests"
 	@echo "make test-system  tests in PostgreSQL, LibreOffice and Chromium (installed if they can be)"
+	@echo "make test-matrix  the wheel with Python 3.11, 3.12 and 3.13, and the oldest and newest packages that are allowed"
 	@echo "make docs       build the docs site into build/docs"
 	@echo "make check      formatting, lint, types and the walls between the rooms"
 	@echo "make bench      measure speed and memory against rivals"
@@ -66,6 +67,10 @@ test-full: $(READY) dieharder
 
 test-system: $(SITE) postgresql browser office $(AXE)
 	$(BIN)/pytest -m system tests
+
+# With the Pythons that are here, each in an environment of its own under build/matrix.
+test-matrix: $(READY) $(UV)
+	$(BIN)/python -m bench.trust.matrix
 
 # Warnings are errors; the whole site takes half a minute.
 docs: $(SITE)
@@ -145,16 +150,21 @@ bench-triggers: $(READY)
 	$(BIN)/python -m bench.trigger_points
 
 # One version of each package for all supported Pythons and systems.
-COMPILE = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(LOCK_FLAGS) \
 	pyproject.toml requirements/build.in
 
-lock:
+UV := build/lock/bin/uv
+
+$(UV):
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+lock: $(UV)
 	$(COMPILE) --output-file requirements/run.lock
 	$(COMPILE) --output-file requirements/site.lock --extra site --constraints requirements/run.lock
 	$(COMPILE) --output-file requirements/dev.lock --extra dev --constraints requirements/site.lock
+	$(COMPILE) --output-file requirements/all.lock --extra all --constraints requirements/dev.lock
 	$(COMPILE) --output-file requirements/rivals.lock --extra rivals --constraints requirements/run.lock
 
 clean:

@@ -31,6 +31,7 @@ from simengine.limits import JSON_BYTES, read_within
 from simengine.plan import load
 from simengine.plan.scalars import likely_file
 from simengine.plan.schema import Plan
+from simengine.results.arithmetic import arithmetic
 from simengine.results.dataset import digest
 
 FORMAT = "simengine run"
@@ -194,11 +195,15 @@ def _manifest(ds: xr.Dataset, plan: Plan, extra: Mapping[str, Any]) -> dict[str,
 
 
 def environment() -> dict[str, str]:
-    """Versions and platform that a result may depend on."""
+    """Versions and platform that a result may depend on, and the fingerprint of the arithmetic that they give."""
+    from llvmlite.binding import get_host_cpu_name
+
     return {
         **{name: version(name) for name in ("simengine", "numpy", "numba", "scipy", "xarray")},
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": get_host_cpu_name(),
+        "arithmetic": arithmetic(),
     }
 
 

@@ -33,6 +33,7 @@ from simengine.plan.schema import Plan
 from simengine.plan.source import Problems, parse
 from simengine.plan.targets import Target
 from simengine.plan.values import entries
+from simengine.results.arithmetic import arithmetic
 from simengine.simulation import STREAM_VERSION, workers
 from simengine.simulation.reached import target_values
 from simengine.units import fiscal_period, fiscal_quarter
@@ -234,6 +235,7 @@ def _identity(name: str, plan: Plan, asked: Sequence[Target], draws: int, seed: 
         "seed": str(seed),
         "stream_version": STREAM_VERSION,
         "engine_version": version("simengine"),
+        "arithmetic": arithmetic(),
     }
 
 

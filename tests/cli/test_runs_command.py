@@ -88,6 +88,32 @@ def test_a_run_that_does_not_come_out_again_is_told(tmp_path):
     assert result.exit_code == 3
     assert "Versions and platform are the same" in result.stdout
     assert "did not come out again" in result.stderr
+    assert "something else happened" in " ".join(result.stdout.split())
+
+
+def test_a_run_of_another_platform_is_rounding_away(shelf, monkeypatch):
+    import numpy as np
+
+    from simengine import archive
+    from simengine.cli import steps
+
+    def elsewhere(*arguments, **options):
+        ds = here(*arguments, **options)
+        return ds.assign(cash=(ds["cash"].dims, np.nextafter(ds["cash"].values, np.inf), ds["cash"].attrs))
+
+    here, ours = steps.simulated, archive.environment()
+    monkeypatch.setattr(steps, "simulated", elsewhere)
+    monkeypatch.setattr(archive, "environment", lambda: {**ours, "arithmetic": "other"})
+    result = call("runs", "reproduce", shelf / "one")
+    words = " ".join(result.stdout.split())
+    assert result.exit_code == 3
+    assert "on another platform" in words
+    assert "arithmetic" in words
+    assert "the numbers are apart by rounding" in words
+    facts = told("runs", "reproduce", shelf / "one", code=3)
+    assert facts["differs"]["arithmetic"] == {"then": ours["arithmetic"], "now": "other"}
+    assert facts["apart"]["other_course"] == 0
+    assert 0 < facts["apart"]["rounding"] < facts["apart"]["tolerance"]
 
 
 def test_prune_says_what_would_go_and_then_deletes_just_that(shelf):
