@@ -338,7 +338,7 @@ def test_a_disk_that_fills_up_is_reported_and_cleared(ds, plan, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
-        with pytest.raises(MachineError, match=r"cannot write the run to .*: file too large; check the disk"):
+        with pytest.raises(MachineError, match=r"cannot write the run to .*: file too large; raise the limit"):
             save(ds, plan, tmp_path / "run")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -379,6 +379,57 @@ def test_a_run_that_may_not_be_read(run, monkeypatch):
     Fault(monkeypatch, Path, "read_bytes", PermissionError(errno.EACCES, "Permission denied"), 1)
     with pytest.raises(MachineError, match=r"cannot read the run .*: permission denied"):
         load_run(run)
+
+
+# ---- another process ----
+
+
+@pytest.fixture
+def replaced_meanwhile(ds, plan, run, monkeypatch):
+    """The run is replaced once, when its manifest was read and its files were not."""
+    checked, times = archive._checked, iter([True])
+
+    def meanwhile(place, name, entry):
+        if next(times, False):
+            save(ds.assign(p=0.5), load(TINY), run, overwrite=True)
+        return checked(place, name, entry)
+
+    monkeypatch.setattr(archive, "_checked", meanwhile)
+    return run
+
+
+def test_a_run_that_is_replaced_while_it_is_read_is_whole(replaced_meanwhile):
+    assert load_run(replaced_meanwhile).dataset["p"] == 0.5
+
+
+def test_a_plan_that_is_replaced_while_it_is_read_is_that_of_one_run(replaced_meanwhile, plan):
+    assert load_plan(replaced_meanwhile).digest_simulated in (plan.digest_simulated, load(TINY).digest_simulated)
+
+
+@pytest.mark.parametrize(
+    "ask", [load_run, load_plan, archive.manifest_of, lambda run: check_place(run, overwrite=True)]
+)
+def test_a_run_that_is_aside_for_a_moment_is_waited_for(run, monkeypatch, ask):
+    aside = run.with_name(f".replaced-01234567.{run.name}")
+    run.rename(aside)
+    monkeypatch.setattr(archive.time, "sleep", lambda _: aside.rename(run))
+    ask(run)
+
+
+def test_what_stays_away_is_not_waited_for_for_ever(run, monkeypatch):
+    monkeypatch.setattr(archive, "_PAUSE_S", 0.0)
+    run.rename(run.with_name(f".replaced-01234567.{run.name}"))
+    with pytest.raises(SimengineError, match="is not there"):
+        load_run(run)
+
+
+def test_damage_is_told_at_once(run, monkeypatch):
+    monkeypatch.setattr(archive.time, "sleep", lambda _: pytest.fail("waited"))
+    (run / "result.nc").write_bytes(b"")
+    with pytest.raises(MachineError, match="damaged"):
+        load_run(run)
+    with pytest.raises(SimengineError, match="is not there"):
+        load_run(run / "deep" / "down")
 
 
 # ---- the plan of a run ----

@@ -62,6 +62,15 @@ def test_when_the_last_rename_fails_the_first_is_as_it_was(tmp_path: Path, monke
     assert left(tmp_path) == {"a.yaml": "mine"}
 
 
+def test_a_disk_that_cannot_even_be_looked_at_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "stat", broken)
+    with pytest.raises(MachineError, match="input/output error; check the disk"):
+        write_files({tmp_path / "a.txt": "a"})
+
+
 def test_a_folder_is_known_to_be_out_of_reach_before_anything_is_written(tmp_path: Path) -> None:
     check_folder(tmp_path / "to" / "come")
     (tmp_path / "no-folder").write_text("a file")

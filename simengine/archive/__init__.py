@@ -13,22 +13,24 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial as given
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import xarray as xr
 
 from simengine.archive.netcdf import ClaimError, Image, plain, read
 from simengine.errors import MachineError, SimengineError
 from simengine.limits import JSON_BYTES, read_within
-from simengine.plan import load
+from simengine.plan import loads
 from simengine.plan.scalars import likely_file
 from simengine.plan.schema import Plan
 from simengine.results.arithmetic import arithmetic
@@ -39,8 +41,10 @@ FORMAT_VERSION = 2
 MANIFEST, RESULT, PLAN = "manifest.json", "result.nc", "plan"
 PARTIAL, REPLACED = ".partial-", ".replaced-"
 """How the folder of a run is called while it is written, and while it makes room; then its own name follows."""
-_PATIENCE = 100
-"""Times that a run is put aside for a newer one: other processes may be replacing it all the while."""
+_PATIENCE, _PAUSE_S = 100, 0.01
+"""Times that a run is put aside for a newer one, or read again: other processes may be replacing it all the while."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,7 @@ def check_place(folder: str | os.PathLike[str], *, overwrite: bool = False) -> N
     """
     place = Path(folder).resolve()
     with in_words(f"cannot write the run to {place}"):
-        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
-            if not is_run(place):
-                raise SimengineError(
-                    f"{place} is there and is not a run, so it stays as it is; choose another folder, or delete it"
-                )
-            if not overwrite:
-                raise SimengineError(f"{place} holds a run already; choose another folder, or allow to overwrite it")
+        _settled(place, given(_check_free, overwrite=overwrite))
         with tempfile.TemporaryFile(dir=next(path for path in (*place.parents, place) if path.exists())):
             pass
 
@@ -131,6 +129,8 @@ def is_run(folder: str | os.PathLike[str]) -> bool:
 def load_run(folder: str | os.PathLike[str]) -> Run:
     """Read a run, after checking every file and every array against the manifest.
 
+    Where another process replaces the run meanwhile, it is the one before or the one after, whole.
+
     Raises
     ------
     SimengineError : if `folder` is not a run, or one of a newer simengine
@@ -138,8 +138,7 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     """
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
-        manifest = _read_manifest(place)
-        contents = {name: _checked(place, name, entry) for name, entry in manifest["files"].items()}
+        manifest, contents = _settled(place, _read_files)
     try:
         arrays = read(contents[RESULT], manifest["arrays"])
     except ClaimError as error:
@@ -158,7 +157,7 @@ def manifest_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
-        return _read_manifest(place)
+        return _settled(place, _read_manifest)
 
 
 def load_plan(folder: str | os.PathLike[str]) -> Plan:
@@ -171,11 +170,10 @@ def load_plan(folder: str | os.PathLike[str]) -> Plan:
     """
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
-        manifest = _read_manifest(place)
-        for name, entry in manifest["files"].items():
-            if name != RESULT:
-                _checked(place, name, entry)
-    return load(_inside(place, f"{PLAN}/{manifest['plan']['file']}"), manifest["plan"]["overrides"])
+        manifest, contents = _settled(place, given(_read_files, but=RESULT))
+    texts = {name.removeprefix(f"{PLAN}/"): content.decode() for name, content in contents.items()}
+    name = manifest["plan"]["file"]
+    return loads(texts[name], name, files=texts, overrides=manifest["plan"]["overrides"])
 
 
 # ---- manifest ----
@@ -239,6 +237,13 @@ def _read_manifest(place: Path) -> dict[str, Any]:
     return unsealed
 
 
+def _read_files(place: Path, but: str = "") -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest, and the files that it vouches for, by name; without one of them."""
+    manifest = _read_manifest(place)
+    files = manifest["files"].items()
+    return manifest, {name: _checked(place, name, entry) for name, entry in files if name != but}
+
+
 def _checked(place: Path, name: str, entry: Mapping[str, Any]) -> bytes:
     path = _inside(place, name)
     try:
@@ -270,6 +275,51 @@ def _damaged(place: Path, name: str, how: str) -> MachineError:
     return MachineError(
         f"{place / name} is damaged: {how}; restore the folder from a backup, or delete it and run the plan again"
     )
+
+
+# ---- other processes ----
+
+
+def _settled(place: Path, ask: Callable[[Path], _T]) -> _T:
+    """What `ask` finds at a place; it asks again where another process was putting a newer run there meanwhile."""
+    for _ in range(_PATIENCE):
+        before = _stamp(place)
+        try:
+            return ask(place)
+        except (OSError, SimengineError):
+            if not _has_changed(place, before):
+                raise
+            time.sleep(_PAUSE_S)
+    return ask(place)
+
+
+def _stamp(place: Path) -> tuple[int, int] | None:
+    """What tells the folder at a place from another one of the same name; None where there is none."""
+    try:
+        about = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return about.st_ino, about.st_ctime_ns
+
+
+def _has_changed(place: Path, before: tuple[int, int] | None) -> bool:
+    """Whether a place holds another folder than before, or is about to, for the one that was there was put aside."""
+    if before is not None or not place.parent.is_dir():
+        return _stamp(place) != before
+    place = place.resolve()
+    names = [path.name for path in place.parent.iterdir()]
+    return place.name in names or any(name.startswith(REPLACED) and name.endswith(f".{place.name}") for name in names)
+
+
+def _check_free(place: Path, *, overwrite: bool) -> None:
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+        return
+    if not is_run(place):
+        raise SimengineError(
+            f"{place} is there and is not a run, so it stays as it is; choose another folder, or delete it"
+        )
+    if not overwrite:
+        raise SimengineError(f"{place} holds a run already; choose another folder, or allow to overwrite it")
 
 
 # ---- disk ----
@@ -353,6 +403,7 @@ _REMEDIES = {
     errno.ENOTEMPTY: "choose another folder",
     errno.ENOTDIR: "choose another folder",
     errno.EROFS: "choose a folder on a disk that can be written to",
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or choose another folder",
 }
 
 

@@ -54,31 +54,34 @@ def write_files(files: Mapping[Path, str | bytes], *, overwrite: bool = False) -
     SimengineError : a file, or a folder or a device of that name, is there already
     MachineError : the disk is full, the folder may not be written to, or the disk fails
     """
-    folders = [str(path) for path in files if path.is_dir()]
-    if folders:
-        raise SimengineError(f"{', '.join(folders)}: a folder is there; choose another name")
-    devices = [str(path) for path in files if path.exists() and not (path.is_dir() or path.is_file())]
-    if devices:
-        raise SimengineError(f"{', '.join(devices)}: a device or a pipe, which is not replaced; choose another name")
-    if not overwrite:
-        refuse_existing(files)
-    there = [path for path in files if path.exists()]
-    partial = {path: partial_of(path) for path in files}
-    before = {path: partial_of(path) for path in there}
     contents = {path: held.encode() if isinstance(held, str) else held for path, held in files.items()}
-    size = sum(map(len, contents.values()))
-    try:
-        with in_words(f"cannot write {', '.join(map(str, files))}", size):
+    with in_words(f"cannot write {', '.join(map(str, files))}", sum(map(len, contents.values()))):
+        _refuse_others(files)
+        if not overwrite:
+            refuse_existing(files)
+        partial = {path: partial_of(path) for path in files}
+        before = {path: partial_of(path) for path in files if path.exists()}
+        try:
             for path, content in contents.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write(partial[path], content)
             for path, kept in before.items():
                 os.link(path, kept)
             _rename(partial, before)
-    finally:
-        for path in (*partial.values(), *before.values()):
-            with suppress(OSError):
-                path.unlink()
+        finally:
+            for path in (*partial.values(), *before.values()):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _refuse_others(files: Iterable[Path]) -> None:
+    """Raise SimengineError, with their names, where something is there that is no file."""
+    folders = [str(path) for path in files if path.is_dir()]
+    if folders:
+        raise SimengineError(f"{', '.join(folders)}: a folder is there; choose another name")
+    devices = [str(path) for path in files if path.exists() and not (path.is_dir() or path.is_file())]
+    if devices:
+        raise SimengineError(f"{', '.join(devices)}: a device or a pipe, which is not replaced; choose another name")
 
 
 def _write(path: Path, content: bytes) -> None:

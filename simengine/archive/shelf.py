@@ -8,6 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,13 @@ def stored(folder: str | os.PathLike[str]) -> list[Stored]:
     MachineError : if it cannot be read
     """
     place = Path(folder)
-    if not place.is_dir():
-        raise SimengineError(f"{place} is not there; name a folder that holds runs")
     with in_words(f"cannot read {place}"):
+        if not place.is_dir():
+            raise SimengineError(f"{place} is not there; name a folder that holds runs")
         _folders(place)
-    return list(_stored_below(place, _DEEPEST))
+    found = _stored_below(place, _DEEPEST)
+    # Another process may have deleted it meanwhile.
+    return [run for run in found if run.manifest is not None or run.path.exists()]
 
 
 def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTER) -> list[Path]:
@@ -76,9 +79,9 @@ def swept(path: Path) -> Path | None:
             path.rename(before)
             return before
         if path.is_dir():
-            shutil.rmtree(path)
+            _delete(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
     return None
 
 
@@ -89,19 +92,27 @@ def has_others(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Delete a run; it has another name before anything in it goes.
+    """Delete a run; one that is gone already, as when two processes delete, is no error.
 
     Raises
     ------
     SimengineError : if `path` is not a run, or holds another one
     MachineError : if it may not be deleted
     """
-    if not is_run(path) or path.is_symlink():
-        raise SimengineError(f"{path} is not a run, so it stays as it is")
-    if has_others(path):
-        raise SimengineError(f"{path} holds another run, so it stays as it is; move that run elsewhere")
     with in_words(f"cannot delete {path}"):
-        doomed = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
+        if not path.exists():
+            return
+        if not is_run(path) or path.is_symlink():
+            raise SimengineError(f"{path} is not a run, so it stays as it is")
+        if has_others(path):
+            raise SimengineError(f"{path} holds another run, so it stays as it is; move that run elsewhere")
+        _delete(path)
+
+
+def _delete(path: Path) -> None:
+    """Delete a folder; it has another name before anything in it goes, and what another process deletes is gone."""
+    doomed = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):
         path.rename(doomed)
         shutil.rmtree(doomed)
 
@@ -143,8 +154,11 @@ def _left_behind(place: Path, deepest: int) -> Iterator[Path]:
 
 
 def _folders(place: Path) -> list[Path]:
-    """Its folders by name; a link to one could lead anywhere."""
-    return sorted(path for path in place.iterdir() if path.is_dir() and not path.is_symlink())
+    """Its folders by name; a link to one could lead anywhere. None where another process has deleted it meanwhile."""
+    try:
+        return sorted(path for path in place.iterdir() if path.is_dir() and not path.is_symlink())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_left_behind(path: Path) -> bool:
@@ -152,8 +166,8 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def _touched(path: Path) -> float:
-    """When a file, or anything in a folder, was last written; never where that cannot be told."""
+    """When a file, or anything in a folder, was last written; never where that cannot be told, or it goes meanwhile."""
     try:
-        return max((found.stat().st_mtime for found in (path, *path.rglob("*"))), default=0.0)
+        return max(found.stat().st_mtime for found in (path, *path.rglob("*")))
     except OSError:
         return math.inf

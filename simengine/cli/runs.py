@@ -143,9 +143,7 @@ def prune(folder: Path, older_than: float | None, keep: int | None, yes: bool, a
     left = abandoned(folder)
     restored = [str(path) for path in map(swept, left) if path is not None] if yes else []
     for path in runs if yes else ():
-        # Another prune may have been here first.
-        if path.exists():
-            remove(path)
+        remove(path)
     for path in full:
         echo(f"{path} holds another run, so it stays; move that run elsewhere.", err=True)
     told = {"runs": [*map(str, runs)], "abandoned": [*map(str, left)], "restored": restored, "deleted": yes}

@@ -58,7 +58,8 @@ def command(
     was recorded. The words, the order and the comments of PLAN stay.
     """
     from simengine.archive.files import check_folder
-    from simengine.learn.update import refuse_existing, update, write
+    from simengine.learn.update import refuse_existing, update
+    from simengine.learn.written import write
 
     check_folder(output.parent)
     if not overwrite:

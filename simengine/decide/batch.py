@@ -103,7 +103,8 @@ def batch(
 
     Every scenario that is done is kept in `folder/values`, whole or not at all. A batch that was stopped at any moment
     goes on where it was when it is run again: what is kept of the same plan, targets, seed and draws is taken as it
-    is, and whatever else is there is made anew. One batch at a time works in a folder.
+    is, and whatever else is there is made anew. Two batches of the same scenarios, draws and seed may work in a folder
+    at the same time: both end with the same values. Of two that differ one may be told to run again.
 
     Targets that all scenarios have, with the same bounds, are compared; others are left out (attribute `left_out`).
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from simengine.archive import shelf as shelf_
 from simengine.cli import cli
 
 ROOT = Path(__file__).parents[2]
@@ -153,6 +154,24 @@ def test_a_run_that_was_being_replaced_gets_its_name_back(shelf):
     age(aside, 2 * DAY)
     assert told("runs", "prune", shelf, "--yes")["restored"] == [str(one)]
     assert call("runs", "verify", one).exit_code == 0
+
+
+def test_what_goes_while_it_is_looked_at_is_somebody_elses(tmp_path, monkeypatch):
+    """Another process finishes its run, or prunes, between the listing of a folder and the look at what it lists."""
+    torn = tmp_path / ".partial-0123"
+    torn.mkdir()
+    (torn / "result.nc").write_text("")
+    old = time.time() - 3 * 24 * 3600
+    os.utime(torn / "result.nc", (old, old))
+    os.utime(torn, (old, old))
+    assert shelf_.abandoned(tmp_path) == [torn]
+    monkeypatch.setattr(Path, "rglob", lambda path, _: iter([path / "gone"]))
+    assert shelf_.abandoned(tmp_path) == []
+    monkeypatch.undo()
+    shelf_.swept(torn)
+    shelf_.swept(torn)
+    shelf_.remove(tmp_path / "gone")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_holds_another_one_stays(shelf):

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from simengine.errors import MachineError, SimengineError
 from simengine.learn.batches import Batch, digest_of, joined
 from simengine.learn.history import History, table
 from simengine.learn.standing import ASSUMED
-from simengine.learn.update import Updated, as_written, update, write
+from simengine.learn.update import Updated, as_written, update
+from simengine.learn.written import write
 from simengine.plan import load
 from simengine.report.update import facts
 from simengine.units import month_label
@@ -307,7 +309,7 @@ def test_a_folder_that_cannot_be_written_to(updated: tuple[Path, Updated]) -> No
     folder, found = updated
     closed = folder / "closed"
     closed.mkdir(mode=0o500)
-    with pytest.raises(MachineError, match="cannot be written"):
+    with pytest.raises(MachineError, match="cannot write"):
         write(found, closed)
 
 
@@ -319,9 +321,30 @@ def test_what_fails_half_way_leaves_nothing(updated: tuple[Path, Updated], monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(MachineError, match="No space left"):
+    with pytest.raises(MachineError, match="no space left"):
         write(found, folder, overwrite=True)
     assert sorted(folder.iterdir()) == before
+
+
+def test_where_the_last_file_fails_the_others_are_as_they_were(
+    updated: tuple[Path, Updated], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, found = updated
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    newer = replace(found, files={name: text + "\n" for name, text in found.files.items()})
+    whole, calls = os.replace, []
+
+    def fails_at_the_last(source: str, target: str) -> None:
+        calls.append(target)
+        if len(calls) == len(found.files):
+            raise OSError(28, "No space left on device")
+        whole(source, target)
+
+    monkeypatch.setattr("os.replace", fails_at_the_last)
+    assert len(found.files) > 1
+    with pytest.raises(MachineError, match="no space left"):
+        write(newer, folder, overwrite=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_plan_that_extends_another_is_refused_with_what_to_do(folder: Path) -> None:
