@@ -133,10 +133,13 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
         manifest = _read_manifest(place)
-        contents = {name: _checked(place, name, entry) for name, entry in manifest["files"].items()}
-    ds = xr.Dataset(read(contents[RESULT], manifest["arrays"]), attrs=manifest["run"])
-    ds = ds.set_coords(manifest["coordinates"])
-    if digest(ds) != manifest["digest"]:
+        with _as_written(place):
+            contents = {name: _checked(place, name, entry) for name, entry in manifest["files"].items()}
+    with _as_written(place):
+        ds = xr.Dataset(read(contents[RESULT], manifest["arrays"]), attrs=manifest["run"])
+        ds = ds.set_coords(manifest["coordinates"])
+        is_same = digest(ds) == manifest["digest"]
+    if not is_same:
         raise _damaged(place, RESULT, "its arrays are not those that were stored")
     return Run(ds, manifest)
 
@@ -162,10 +165,14 @@ def load_plan(folder: str | os.PathLike[str]) -> Plan:
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
         manifest = _read_manifest(place)
-        for name, entry in manifest["files"].items():
-            if name != RESULT:
-                _checked(place, name, entry)
-    return load(place / PLAN / manifest["plan"]["file"], manifest["plan"]["overrides"])
+        with _as_written(place):
+            for name, entry in manifest["files"].items():
+                if name != RESULT:
+                    _checked(place, name, entry)
+    with _as_written(place):
+        name, overrides = manifest["plan"]["file"], manifest["plan"]["overrides"]
+        manifest["files"][f"{PLAN}/{name}"]  # what was not checked is not read
+        return load(place / PLAN / name, overrides)
 
 
 # ---- manifest ----
@@ -217,15 +224,27 @@ def _read_manifest(place: Path) -> dict[str, Any]:
         intact = False
     if not intact:
         raise _damaged(place, MANIFEST, "it is not as simengine wrote it")
-    if manifest["format_version"] > FORMAT_VERSION:
-        writer = manifest["environment"]["simengine"]
-        raise SimengineError(f"{place} was written by a newer simengine, {writer}; upgrade simengine to read it")
-    if manifest["format_version"] < FORMAT_VERSION:
-        raise SimengineError(f"{place} was written by an older simengine, in another format; run its plan again")
+    with _as_written(place):
+        if manifest["format_version"] > FORMAT_VERSION:
+            writer = manifest["environment"]["simengine"]
+            raise SimengineError(f"{place} was written by a newer simengine, {writer}; upgrade simengine to read it")
+        if manifest["format_version"] < FORMAT_VERSION:
+            raise SimengineError(f"{place} was written by an older simengine, in another format; run its plan again")
     return unsealed
 
 
+@contextmanager
+def _as_written(place: Path) -> Iterator[None]:
+    """Say that a manifest is damaged which carries a right seal, and is no manifest of ours all the same."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+        raise _damaged(place, MANIFEST, "it is not as simengine wrote it") from error
+
+
 def _checked(place: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+    if not (place / name).resolve().is_relative_to(place.resolve()):
+        raise _damaged(place, MANIFEST, f"it names {name}, which is not in the folder")
     try:
         content = (place / name).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
