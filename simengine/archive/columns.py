@@ -93,10 +93,13 @@ def read_columns(path: Path) -> Columns | None:
         return None
     end = len(sealed) - _LENGTH
     start = end - int.from_bytes(sealed[end:], "big")
-    entries = json.loads(sealed[start:end])
-    about = json.loads(entries["about"])
-    found, digest = read(sealed[:start], entries["arrays"]), about.pop("digest")
-    values = {name: found[f"column_{place}"].values for place, name in enumerate(about.pop("columns"))}
+    try:
+        entries = json.loads(sealed[start:end])
+        about = json.loads(entries["about"])
+        found, digest = read(sealed[:start], entries["arrays"]), about.pop("digest")
+        values = {name: found[f"column_{place}"].values for place, name in enumerate(about.pop("columns"))}
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError):
+        return None  # a right seal around something else
     return Columns(about, values, digest)
 
 
