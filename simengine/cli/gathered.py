@@ -319,6 +319,9 @@ def _values(run: xr.Dataset, measure: Target) -> Floats:
 
 # ---- what was solved for ----
 
+_FOREIGN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What JSON of somebody else raises when it is taken for ours."""
+
 
 def solution(folder: Path) -> Facts:
     """What `simengine solve -o` found, from its folder."""
@@ -331,11 +334,11 @@ def solution(folder: Path) -> Facts:
     with in_words(f"cannot read {folder}"):
         if not file.is_file():
             raise SimengineError(f"{folder} holds no {FOUND}; name a folder that simengine solve -o has written")
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
     try:
-        told = json.loads(text)
+        told = json.loads(content)
         told["target"], told["certificate"], told["search"]
-    except (ValueError, KeyError, TypeError):
+    except _FOREIGN:
         raise SimengineError(f"{file} is not as simengine wrote it; solve again") from None
     return dict(told)
 
@@ -348,10 +351,10 @@ def past_scores(file: Path) -> list[str]:
     from simengine.report.score import coverage_told
 
     with in_words(f"cannot read {file}"):
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
     try:
-        return coverage_told(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return coverage_told(json.loads(content))
+    except _FOREIGN:
         raise SimengineError(
             f"{file} is not what simengine score --json or simengine backtest --json writes; write it again"
         ) from None
