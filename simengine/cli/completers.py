@@ -17,6 +17,8 @@ from click.shell_completion import CompletionItem, split_arg_string
 _FILES = re.compile(r"plan|plan_file|plan[12]|files|scenario|history|actuals|against|base")
 _FOLDERS = re.compile(r"runs?|run[12]")
 _TARGETS = {"--target", "--reach", "--require"}
+_DEEPEST = 50
+"""Levels of nesting: no plan has as many."""
 _DEPTH = 5
 """Files that extend one another; a circle ends here too."""
 
@@ -73,7 +75,13 @@ def targets(place: Path, depth: int = 0) -> Iterator[str]:
         if not file.is_file() or file.stat().st_size > _LARGEST:
             return
         # The fast reader, where libyaml is there; names are all that is taken from it.
-        read = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        reader, text = getattr(yaml, "CSafeLoader", yaml.SafeLoader), file.read_text(encoding="utf-8")
+        level = 0
+        for event in yaml.parse(text, reader):
+            level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if level > _DEEPEST:  # libyaml overflows the stack, and the process dies
+                return
+        read = yaml.load(text, reader)
         declared, extends = read.get("targets") or [], read.get("extends")
     except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError):
         return
