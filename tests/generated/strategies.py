@@ -8,7 +8,6 @@ scenario that extends the plan. Nearly all load; the few that do not are mistake
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import yaml
@@ -106,9 +105,10 @@ class Drawn(Draft):
 
     def law(self, value: float, kind: Kind) -> dict[str, Any]:
         """A distribution around `value`; of a fraction within 80 to 105 % of it."""
-        bounded = [partial(law, value, self.rng) for law in BOUNDED]
-        free = [partial(law, value, self.rng) for law in UNBOUNDED]
-        return self.rng.choice(bounded if kind.unit.startswith("fraction") else [*bounded, *free])()
+        other = UNBOUNDED
+        if kind.unit.startswith("fraction"):
+            other = OF_FRACTIONS if value < 1 else ()
+        return self.rng.choice((*BOUNDED, *other))(value, self.rng)
 
 
 # --- laws -------------------------------------------------------------------------------------------------------------
@@ -183,9 +183,23 @@ def _from_zero(value: float, rng: Choices) -> dict[str, Any]:
     return {"truncated": {"min": 0, "distribution": {"normal": {"mean": value, "sd": 0.5 * value}}}}
 
 
+def _beta(value: float, rng: Choices) -> dict[str, Any]:
+    forms = ({"mean": value, "n": 400}, {"mean": value, "sd": 0.1 * value * (1 - value)})
+    return {"beta": rng.choice((*forms, {"alpha": 400 * value, "beta": 400 * (1 - value)}))}
+
+
+def _bernoulli(value: float, rng: Choices) -> dict[str, Any]:
+    return {"bernoulli": rng.choice((value, 0, 1))}
+
+
+def _fixed(value: float, rng: Choices) -> dict[str, Any]:
+    return {"fixed": 0.95 * value}
+
+
 BOUNDED: tuple[Law, ...] = (
-    *(_uniform, _triangular, _pert, _quantiles, _discrete, _empirical, _mixture, _pooled, _truncated),
+    *(_uniform, _triangular, _pert, _quantiles, _discrete, _empirical, _mixture, _pooled, _truncated, _fixed),
 )
+OF_FRACTIONS: tuple[Law, ...] = (_beta, _beta, _bernoulli)
 UNBOUNDED: tuple[Law, ...] = (_lognormal, _gamma, _weibull, _metalog, _from_zero)
 
 

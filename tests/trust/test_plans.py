@@ -4,9 +4,10 @@ import pytest
 
 from bench.trust import plans
 from bench.trust.plans import Found, check_problem, fuzz
+from simengine.assumptions.distributions import _READERS as FAMILIES
 from simengine.errors import PlanError, Problem
 from tests.generated import generated_plan
-from tests.generated.strategies import Written
+from tests.generated.strategies import BOUNDED, OF_FRACTIONS, UNBOUNDED, Choices, Written
 
 TEXTS = {"plan.yaml": "plan: 1\n"}
 
@@ -28,6 +29,18 @@ def test_broken_plans_are_refused_in_words():
 def test_two_thousand_plans(kind, number):
     seen = fuzz(kind, 125, number)
     assert seen["plans"] == 125
+
+
+def test_every_family_is_drawn():
+    laws = {str(law(0.5, First())) for law in (*BOUNDED, *UNBOUNDED, *OF_FRACTIONS)}
+    assert [family for family in FAMILIES if not any(f"'{family}':" in law for law in laws)] == []
+
+
+class First(Choices):
+    """Always the first choice."""
+
+    def __init__(self):
+        super().__init__(lambda strategy: 0)
 
 
 # --- what these tests rest on
