@@ -77,6 +77,7 @@ def test_what_is_not_there_or_foreign_is_none(tmp_path: Path) -> None:
         b"\xff",
         b"[" * 100_000,
         b'{"about": 7, "arrays": {}}',
+        b'{"about": "{\\"digest\\": 1, \\"columns\\": []}", "arrays": {"a": {"dtype": ",f8", "shape": [0]}}}',
         b'{"about": "{}", "arrays": {}}',
         b'{"about": "{\\"digest\\": 1, \\"columns\\": []}"}',
         b'{"about": "{\\"digest\\": 1, \\"columns\\": [2]}", "arrays": {"column_0": {"shape": [9]}}}',

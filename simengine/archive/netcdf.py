@@ -7,6 +7,7 @@ rests, spends a second on three hundred variables, and ends the process when the
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -85,12 +86,19 @@ def read(content: bytes, arrays: Mapping[str, Mapping[str, Any]]) -> dict[str, x
 
 
 def _values(content: bytes, entry: Mapping[str, Any]) -> np.ndarray:
-    dtype, shape = np.dtype(entry["dtype"]), entry["shape"]
+    dtype, shape = _type(entry["dtype"]), entry["shape"]
     if 0 in shape:
         return np.empty(shape, dtype)
     form = f"S{entry['bytes']}" if dtype.kind == "U" else f">{entry['stored']}"
-    found = np.frombuffer(content, form, math.prod(shape), entry["begin"]).reshape(shape)
+    found = np.frombuffer(content, _type(form), math.prod(shape), entry["begin"]).reshape(shape)
     return np.char.decode(found, "utf-8").astype(dtype) if dtype.kind == "U" else found.astype(dtype)
+
+
+def _type(name: str) -> np.dtype[Any]:
+    """The type of that name; NumPy would read a whole record, or a program, where we write one letter."""
+    if not re.fullmatch(r"[<>|]?[a-zA-Z][0-9]{0,9}", name):
+        raise ValueError(f"{name!r} is not the type of an array of ours")
+    return np.dtype(name)
 
 
 def _entry(variable: xr.Variable, begin: int) -> dict[str, Any]:
