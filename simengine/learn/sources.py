@@ -336,8 +336,8 @@ def _digest(path: FilePath) -> str:
 def _sheet(source: Source, path: FilePath, wanted: Wanted, problems: Problems) -> Raw:
     import python_calamine
 
-    _check_unpacked(path)
     try:
+        _check_unpacked(path)
         book = python_calamine.CalamineWorkbook.from_path(path)
         names = book.sheet_names
         if not source.sheet and len(names) != 1:
@@ -348,7 +348,11 @@ def _sheet(source: Source, path: FilePath, wanted: Wanted, problems: Problems) -
         _check_rows(sheet.height)
         _check_width(sheet.width)
         rows = sheet.to_python(skip_empty_area=False)
-    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
+    except BaseException as error:
+        known = (python_calamine.CalamineError, zipfile.BadZipFile, NotImplementedError, ValueError)
+        # The reader is written in Rust: its own faults are panics, and no Exception.
+        if not isinstance(error, known) and type(error).__name__ != "PanicException":
+            raise
         raise _UnusableError(
             f"is not a workbook that can be read: {error}", "save it as .xlsx, without password"
         ) from None
