@@ -1,8 +1,8 @@
 """Fuzzing of whole plans: valid ones simulate and hold every conservation law, broken ones are refused in words.
 
-`python -m bench.trust.plans` reads, simulates and breaks some twenty thousand plans, which takes a quarter of an hour
-of one processor, and records what was seen. Batches that are done are kept in `build/trust/plans`: after an interruption it
-goes on from there.
+`python -m bench.trust.plans` tries some twenty thousand plans, which takes a quarter of an hour of one processor, and
+records what was seen. Batches that are done are kept in `build/trust/plans`: after an interruption it goes on from
+there. Remove that folder to try all of them anew.
 """
 
 import inspect
@@ -240,11 +240,11 @@ def of_valid(seen, crashes):
 
 def of_broken(seen, crashes):
     """The line of plans with mistakes."""
-    late, simulated = seen["refused in the run"], seen["simulated"]
+    refused, late, simulated = seen["refused"], seen["refused in the run"], seen["simulated"]
     return Line(
         "a mistake in a plan is told with file, line, column and what was expected; nothing else is ever raised",
         "valid plans changed in their tree or text",
-        f"{seen['plans']:,} plans, {seen['refused']:,} refused, {simulated:,} read (small ones simulated), {late} refused late",
+        f"{seen['plans']:,} plans, {refused:,} refused, {simulated:,} read (small ones simulated), {late} refused late",
         f"{crashes} tracebacks, warnings or problems without a place or remedy",
     )
 
