@@ -187,6 +187,40 @@ def test_a_manifest_of_someone_else_is_not_ours(tmp_path):
         assert not is_run(tmp_path)
 
 
+OTHER = [
+    {"files": None},
+    {"files": {"../outside.txt": {"size": 1, "sha256": "x"}}},
+    {"files": {"result.nc": {}}},
+    {"arrays": {}},
+    {"arrays": {"p": {"dims": ["draw"], "dtype": "<f8", "stored": "f8", "shape": [10**15], "begin": 0, "attrs": {}}}},
+    {"arrays": {"p": {"dims": [], "dtype": "no type", "stored": "f8", "shape": [], "begin": 0, "attrs": {}}}},
+    {"run": 7},
+    {"coordinates": ["nowhere"]},
+    {"digest": None},
+    {"format_version": "2"},
+]
+
+
+@pytest.mark.parametrize("other", OTHER, ids=str)
+def test_a_manifest_that_is_sealed_and_not_ours_is_damaged(run, other):
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    (run / "manifest.json").write_bytes(archive._rendered(manifest_without_seal(manifest) | other))
+    with pytest.raises(MachineError, match="damaged"):
+        load_run(run)
+
+
+@pytest.mark.parametrize("plan_entry", [None, {}, {"file": "../../manifest.json", "overrides": []}, {"file": 7}])
+def test_a_plan_that_the_manifest_does_not_vouch_for_is_not_read(run, plan_entry):
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    (run / "manifest.json").write_bytes(archive._rendered(manifest_without_seal(manifest) | {"plan": plan_entry}))
+    with pytest.raises(MachineError, match="not as simengine wrote it"):
+        load_plan(run)
+
+
+def manifest_without_seal(manifest):
+    return {name: value for name, value in manifest.items() if name != "sha256"}
+
+
 def test_a_run_of_a_newer_simengine_is_refused(ds, plan, tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "FORMAT_VERSION", 3)
     run = save(ds, plan, tmp_path / "run")

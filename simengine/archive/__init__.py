@@ -139,13 +139,11 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
         manifest, contents = _settled(place, _read_files)
-    try:
-        arrays = read(contents[RESULT], manifest["arrays"])
-    except ClaimError as error:
-        raise _damaged(place, MANIFEST, str(error)) from None
-    ds = xr.Dataset(arrays, attrs=manifest["run"])
-    ds = ds.set_coords(manifest["coordinates"])
-    if digest(ds) != manifest["digest"]:
+    with _as_written(place):
+        ds = xr.Dataset(read(contents[RESULT], manifest["arrays"]), attrs=manifest["run"])
+        ds = ds.set_coords(manifest["coordinates"])
+        is_same = digest(ds) == manifest["digest"]
+    if not is_same:
         raise _damaged(place, RESULT, "its arrays are not those that were stored")
     return Run(ds, manifest)
 
@@ -171,9 +169,10 @@ def load_plan(folder: str | os.PathLike[str]) -> Plan:
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
         manifest, contents = _settled(place, given(_read_files, but=RESULT))
-    texts = {name.removeprefix(f"{PLAN}/"): content.decode() for name, content in contents.items()}
-    name = manifest["plan"]["file"]
-    return loads(texts[name], name, files=texts, overrides=manifest["plan"]["overrides"])
+    with _as_written(place):
+        texts = {name.removeprefix(f"{PLAN}/"): content.decode() for name, content in contents.items()}
+        name, overrides = manifest["plan"]["file"], manifest["plan"]["overrides"]
+        return loads(texts[name], name, files=texts, overrides=overrides)
 
 
 # ---- manifest ----
@@ -229,19 +228,32 @@ def _read_manifest(place: Path) -> dict[str, Any]:
         intact = False
     if not intact:
         raise _damaged(place, MANIFEST, "it is not as simengine wrote it")
-    if manifest["format_version"] > FORMAT_VERSION:
-        writer = manifest["environment"]["simengine"]
-        raise SimengineError(f"{place} was written by a newer simengine, {writer}; upgrade simengine to read it")
-    if manifest["format_version"] < FORMAT_VERSION:
-        raise SimengineError(f"{place} was written by an older simengine, in another format; run its plan again")
+    with _as_written(place):
+        if manifest["format_version"] > FORMAT_VERSION:
+            writer = manifest["environment"]["simengine"]
+            raise SimengineError(f"{place} was written by a newer simengine, {writer}; upgrade simengine to read it")
+        if manifest["format_version"] < FORMAT_VERSION:
+            raise SimengineError(f"{place} was written by an older simengine, in another format; run its plan again")
     return unsealed
 
 
 def _read_files(place: Path, but: str = "") -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest, and the files that it vouches for, by name; without one of them."""
     manifest = _read_manifest(place)
-    files = manifest["files"].items()
-    return manifest, {name: _checked(place, name, entry) for name, entry in files if name != but}
+    with _as_written(place):
+        files = manifest["files"].items()
+        return manifest, {name: _checked(place, name, entry) for name, entry in files if name != but}
+
+
+@contextmanager
+def _as_written(place: Path) -> Iterator[None]:
+    """Say that a manifest is damaged which carries a right seal, and is no manifest of ours all the same."""
+    try:
+        yield
+    except ClaimError as error:
+        raise _damaged(place, MANIFEST, str(error)) from None
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+        raise _damaged(place, MANIFEST, "it is not as simengine wrote it") from error
 
 
 def _checked(place: Path, name: str, entry: Mapping[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ rests, spends a second on three hundred variables, and ends the process when the
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -96,11 +97,11 @@ def read(content: bytes, arrays: Mapping[str, Mapping[str, Any]]) -> dict[str, x
 
 
 def _check_claim(name: str, entry: Mapping[str, Any], size: int) -> None:
-    dtype, shape, begin = np.dtype(entry["dtype"]), entry["shape"], entry.get("begin", 0)
+    dtype, shape, begin = _type(entry["dtype"]), entry["shape"], entry.get("begin", 0)
     if dtype.kind not in "biufU" or any(length < 0 for length in shape) or begin < 0:
         raise ClaimError(f"it claims that {name} is what no run holds")
     texts = dtype.kind == "U"
-    width = int(entry["bytes"]) if texts else np.dtype(entry["stored"]).itemsize
+    width = int(entry["bytes"]) if texts else _type(entry["stored"]).itemsize
     # A character has one byte at least, and takes four in memory; what is empty still has its other lengths.
     needed = max(width * math.prod(shape), dtype.itemsize // 4 if texts else 0)
     if (0 not in shape and begin + needed > size) or max(shape, default=0) > max(size, _INT32.max):
@@ -108,12 +109,19 @@ def _check_claim(name: str, entry: Mapping[str, Any], size: int) -> None:
 
 
 def _values(content: bytes, entry: Mapping[str, Any]) -> np.ndarray:
-    dtype, shape = np.dtype(entry["dtype"]), entry["shape"]
+    dtype, shape = _type(entry["dtype"]), entry["shape"]
     if 0 in shape:
         return np.empty(shape, dtype)
     form = f"S{entry['bytes']}" if dtype.kind == "U" else f">{entry['stored']}"
-    found = np.frombuffer(content, form, math.prod(shape), entry["begin"]).reshape(shape)
+    found = np.frombuffer(content, _type(form), math.prod(shape), entry["begin"]).reshape(shape)
     return np.char.decode(found, "utf-8").astype(dtype) if dtype.kind == "U" else found.astype(dtype)
+
+
+def _type(name: str) -> np.dtype[Any]:
+    """The type of that name; NumPy would read a whole record, or a program, where we write one letter."""
+    if not re.fullmatch(r"[<>|]?[a-zA-Z][0-9]{0,9}", name):
+        raise ValueError(f"{name!r} is not the type of an array of ours")
+    return np.dtype(name)
 
 
 def _entry(variable: xr.Variable, begin: int) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from itertools import accumulate
 from pathlib import Path
 
 import click
@@ -21,6 +20,8 @@ from simengine.limits import JSON_BYTES, PLAN_BYTES, read_within
 _FILES = re.compile(r"plan|plan_file|plan[12]|files|scenario|history|actuals|against|base")
 _FOLDERS = re.compile(r"runs?|run[12]")
 _TARGETS = {"--target", "--reach", "--require"}
+_DEEPEST = 50
+"""Levels of nesting: no plan has as many."""
 _DEPTH = 5
 """Files that extend one another; a circle ends here too."""
 
@@ -76,10 +77,13 @@ def targets(place: Path, depth: int = 0) -> Iterator[str]:
         file = _of_run(place) if place.is_dir() else place
         # A larger file, a device or a pipe would keep the shell waiting.
         text = read_within(file, PLAN_BYTES).decode()
-        if max(accumulate((sign in "[{") - (sign in "]}") for sign in text if sign in "[]{}"), default=0) > _DEEPEST:
-            return
         # The fast reader, where libyaml is there; names are all that is taken from it.
-        read = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        reader, level = getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
+        for event in yaml.parse(text, reader):
+            level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if level > _DEEPEST:  # libyaml overflows the stack, and the process dies
+                return
+        read = yaml.load(text, reader)
         declared, extends = read.get("targets") or [], read.get("extends")
     except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError, yaml.YAMLError, SimengineError):
         return

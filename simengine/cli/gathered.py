@@ -320,6 +320,9 @@ def _values(run: xr.Dataset, measure: Target) -> Floats:
 
 # ---- what was solved for ----
 
+_FOREIGN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What JSON of somebody else raises when it is taken for ours."""
+
 
 def solution(folder: Path) -> Facts:
     """What `simengine solve -o` found, from its folder."""
@@ -332,11 +335,11 @@ def solution(folder: Path) -> Facts:
     with in_words(f"cannot read {folder}"):
         if not file.is_file():
             raise SimengineError(f"{folder} holds no {FOUND}; name a folder that simengine solve -o has written")
-        text = read_within(file, JSON_BYTES)
+        content = read_within(file, JSON_BYTES)
     try:
-        told = json.loads(text)
+        told = json.loads(content)
         told["target"], told["certificate"], told["search"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except _FOREIGN:
         raise SimengineError(f"{file} is not as simengine wrote it; solve again") from None
     return dict(told)
 
@@ -349,10 +352,10 @@ def past_scores(file: Path) -> list[str]:
     from simengine.report.score import coverage_told
 
     with in_words(f"cannot read {file}"):
-        text = read_within(file, JSON_BYTES)
+        content = read_within(file, JSON_BYTES)
     try:
-        return coverage_told(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return coverage_told(json.loads(content))
+    except _FOREIGN:
         raise SimengineError(
             f"{file} is not what simengine score --json or simengine backtest --json writes; write it again"
         ) from None

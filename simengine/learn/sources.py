@@ -346,7 +346,18 @@ def _sheet(source: Source, path: FilePath, wanted: Wanted, problems: Problems) -
         _check_rows(sheet.height)
         _check_width(sheet.width)
         rows = sheet.to_python(skip_empty_area=False)
-    except (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except BaseException as error:
+        known = (
+            python_calamine.CalamineError,
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+        )
+        # The reader is written in Rust: its own faults are panics, and no Exception.
+        if not isinstance(error, known) and type(error).__name__ != "PanicException":
+            raise
         raise _UnusableError(
             f"is not a workbook that can be read: {error}", "save it as .xlsx, without password"
         ) from None

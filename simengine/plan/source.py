@@ -418,7 +418,7 @@ def parse(text: str, file: str, problems: Problems) -> Node | None:
 
 
 def _add_syntax_error(error: yaml.YAMLError, file: str, problems: Problems) -> None:
-    message, expected = str(error).splitlines()[0], ""
+    message, expected = str(error).splitlines()[0], "check the quotes, brackets and blanks around this place"
     mark = Mark(file)
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = Mark(file, error.problem_mark.line + 1, error.problem_mark.column + 1)

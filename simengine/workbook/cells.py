@@ -98,9 +98,10 @@ def open_book(path: str | Path) -> Book:
             f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the name"
         ) from None
     except BaseException as error:
-        known = (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, ElementTree.ParseError)
+        of_zip = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+        known = (*of_zip, python_calamine.CalamineError, ElementTree.ParseError, ValueError, LookupError)
         # The reader's own faults are no Exception: it is written in Rust, and panics.
-        if not isinstance(error, (*known, NotImplementedError, RuntimeError, EOFError)) and not _is_panic(error):
+        if not isinstance(error, known) and not _is_panic(error):
             raise
         raise SimengineError(f"{path} is damaged: {error}; save it again as .xlsx, or take another copy") from None
     return Book(str(path), sheets)

@@ -55,6 +55,8 @@ def test_completion_waits_for_nothing_and_breaks_no_line(tmp_path):
     found = {name: list(targets(tmp_path / f"{name}.yaml")) for name in ("pipe", "on", "odd")}
     assert found == {"pipe": [], "on": ["NRR"], "odd": ["é"]}
     assert list(targets(Path("/dev/zero"))) == []
+    (tmp_path / "deep.yaml").write_text("[" * 50_000)
+    assert list(targets(tmp_path / "deep.yaml")) == []
 
 
 @pytest.mark.parametrize("host", ["", "ä" * 100, ".."])

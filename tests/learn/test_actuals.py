@@ -4,6 +4,7 @@ import contextlib
 import copy
 import gzip
 import hashlib
+import io
 import sqlite3
 import zipfile
 from dataclasses import replace
@@ -51,6 +52,14 @@ def mapped(source: str, more: str = "", head: str = HEAD) -> str:
 def read_text(folder: Path, mapping: str, **options: object) -> Read:
     (folder / "history.yaml").write_text(mapping, encoding="utf-8")
     return read(folder / "history.yaml", **options)
+
+
+def packed(name: str) -> bytes:
+    """A zip archive of one file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, "")
+    return content.getvalue()
 
 
 def csv_text(separator: str = ",", decimal: str = ".", day: str = "%Y-%m-%d") -> str:
@@ -259,6 +268,7 @@ def test_a_cell_that_swallows_lines_is_refused(tmp_path):
         ("deals.parquet", b"PAR1 and nothing more", "is not a Parquet file that can be read"),
         ("deals.xlsx", b"PK\x03\x04 and nothing more", "is not a workbook that can be read"),
         ("deals.xlsx", csv_text().encode(), "is not a workbook that can be read"),
+        ("deals.xlsx", packed("xl/é.xml").replace("é".encode(), b"\xc1\xc1"), "is not a workbook that can be read"),
     ],
 )
 def test_files_that_are_not_what_they_seem(tmp_path, name, data, words):

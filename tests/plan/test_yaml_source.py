@@ -127,6 +127,13 @@ def test_a_syntax_error_does_not_hide_what_came_before() -> None:
     assert "NO is read as false" in found[0]
 
 
+@pytest.mark.parametrize("text", ["a: 1\n%\n", "%YAML 9.9\n---\na: 1", "a: !<", "a: |99", "a: &", 'a: "\\uZZZZ"'])
+def test_every_error_of_syntax_says_what_to_do(text: str) -> None:
+    found = complaints(text)
+    assert found
+    assert all("; " in line for line in found)
+
+
 @pytest.mark.parametrize("character", ["\x00", "\x07", "\x85", "\u200b", "\u202e", "\u2028", "\ufeff", "\ud800"])
 def test_invisible_characters_are_refused(character: str) -> None:
     assert complaints(f"a: b{character}c\n") == [

@@ -30,6 +30,15 @@ def with_cell(source, target, title, cell):
     return target
 
 
+def test_a_package_whose_names_are_no_text_is_damaged(tmp_path):
+    with zipfile.ZipFile(tmp_path / "names.xlsx", "w") as package:
+        package.writestr("xl/é.xml", "")
+    content = (tmp_path / "names.xlsx").read_bytes().replace("é".encode(), b"\xc1\xc1")
+    (tmp_path / "names.xlsx").write_bytes(content)
+    with pytest.raises(SimengineError, match=r"is damaged: .* can't decode"):
+        read(tmp_path / "names.xlsx")
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
