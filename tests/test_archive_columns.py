@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import netcdf_file
 
-from simengine.archive import columns
+from simengine.archive import sealed
 from simengine.archive.columns import read_columns, write_columns
 from simengine.errors import MachineError
 
@@ -84,8 +84,8 @@ def test_what_is_not_there_or_foreign_is_none(tmp_path: Path) -> None:
     ],
 )
 def test_a_right_seal_around_something_else_is_foreign(tmp_path: Path, told: bytes) -> None:
-    sealed = told + len(told).to_bytes(columns._LENGTH, "big")
-    (tmp_path / "foreign.nc").write_bytes(sealed + hashlib.sha256(sealed).digest() + columns._END)
+    content = told + len(told).to_bytes(sealed._LENGTH, "big")
+    (tmp_path / "foreign.nc").write_bytes(content + hashlib.sha256(content).digest() + sealed._END)
     assert read_columns(tmp_path / "foreign.nc") is None
 
 

@@ -133,6 +133,8 @@ def _of_runs(plan):
 
     def deleted(folder):
         for run in stored(folder):
+            if run.problem:  # what cannot be read is named, and stays
+                raise MachineError(run.problem)
             remove(run.path)
 
     def pruned(folder):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import simengine as se
 from bench.inputs import ROOT
-from simengine.archive import MANIFEST, RESULT, _rendered, columns, load_plan, load_run, manifest_of, save
+from simengine.archive import MANIFEST, RESULT, _rendered, columns, load_plan, load_run, manifest_of, save, sealed
 from simengine.cli.completers import targets as completed_targets
 from simengine.cli.gathered import past_scores, solution
 from simengine.cockpit.guard import Guard
@@ -288,8 +288,8 @@ def result_seeds():
 def read_columns(data, folder):
     """The columns of a scenario of a batch, rightly sealed; the entries stand at the end."""
     told, _, body = data.partition(b"\0")
-    sealed = body + told + len(told).to_bytes(columns._LENGTH, "big")
-    (folder / "columns").write_bytes(sealed + hashlib.sha256(sealed).digest() + columns._END)
+    content = body + told + len(told).to_bytes(sealed._LENGTH, "big")
+    (folder / "columns").write_bytes(content + hashlib.sha256(content).digest() + sealed._END)
     return columns.read_columns(folder / "columns")
 
 

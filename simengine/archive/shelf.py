@@ -64,7 +64,7 @@ def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTE
     place, last = Path(folder), time.time() - older_than
     with in_words(f"cannot read {place}"):
         _folders(place)
-    return [path for path in _left_behind(place, _DEEPEST) if _touched(path) < last]
+        return [path for path in _left_behind(place, _DEEPEST) if _touched(path) < last]
 
 
 def swept(path: Path) -> Path | None:
@@ -143,7 +143,7 @@ def _left_behind(place: Path, deepest: int) -> Iterator[Path]:
     try:
         torn = sorted(path for path in place.glob(f".*{files.PARTIAL}") if path.is_file())
         below = _folders(place) if deepest and not is_run(place) else []
-    except OSError:
+    except PermissionError:
         return  # `stored` tells of it
     yield from torn
     for path in below:
@@ -169,5 +169,5 @@ def _touched(path: Path) -> float:
     """When a file, or anything in a folder, was last written; never where that cannot be told, or it goes meanwhile."""
     try:
         return max(found.stat().st_mtime for found in (path, *path.rglob("*")))
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return math.inf

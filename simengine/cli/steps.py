@@ -77,7 +77,7 @@ def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **
             ) from None
         raise
     if blocks.found and not is_quiet():
-        click.echo(f"{blocks.found:,} paths were there already, of a run that was stopped.", err=True)
+        echo(f"{blocks.found:,} paths were there already, of a run that was stopped.", err=True)
     save(ds, plan, folder, overwrite=overwrite)
     blocks.clear()
     return ds
