@@ -236,7 +236,7 @@ def bars_of_the_cockpit(rng):
 
 # ---- of paths of a plan ----
 
-BLOCKS, DRAWS = 1000, 500
+BLOCKS, DRAWS = 500, 500
 _ASKED = Target.model_construct(name="arr", metric="ending_arr", period="FY2027", where={}, at_least=5.6e6)
 _RATIO = Target.model_construct(name="nrr", metric="nrr", period="2027-12", where={}, at_least=0.88)
 

@@ -66,7 +66,7 @@ CASES = [
         FIT,
         estimates,
         LEVEL,
-        150,
+        100,
         wide={name: "see docs/learn/recovery.md" for name, known in recovery.KNOWN.items() if known.cautious},
         short={name: (0.8, "see docs/learn/recovery.md") for name, known in recovery.KNOWN.items() if known.short},
     ),
