@@ -29,6 +29,7 @@ from simengine.explain.variation import random_variation
 from simengine.explain.walk import walk
 from tests.explain import test_averages, test_sobol, test_target, test_walk
 from tests.explain.by_hand import made
+from tests.explain.gaussian import Gaussian
 from tests.explain.repetitions import OTHERS, SIX, _said, _truth
 from tests.explain.test_evppi import pair, worth
 from tests.learn.test_bars import ALL, SHIFT, TRUTH, told
@@ -239,8 +240,6 @@ def _of_last_month():
 
 
 def _shares_of_hits():
-    from tests.explain.gaussian import Gaussian
-
     model = Gaussian(np.eye(len(C)), C, np.zeros((len(C), len(C))), NOISE**2)
     return test_target.exact(model, H * SIGMA), np.asarray(explained_of_hit(P_HIT, C**2 / SIGMA**2))
 
@@ -327,8 +326,7 @@ def found_patterns(rng):
     """A jump of 2 at the seventh tenth of one input, a bend in another, and two that act together."""
     z = rng.normal(size=(3000, 4))
     at = ndtri(0.7)
-    y = 0.5 * z[:, 0] + 2.0 * (z[:, 0] >= at) + 2.5 * np.maximum(z[:, 1], 0) + z[:, 2] * z[:, 3]
-    y = y + rng.normal(size=3000)
+    y = 0.5 * z[:, 0] + 2.0 * (z[:, 0] >= at) + 2.5 * np.maximum(z[:, 1], 0) + z[:, 2] * z[:, 3] + rng.normal(size=3000)
     scores = scores_of(z)
     reach = np.array([column[high].mean() - column[low].mean() for column, (low, high) in _ends(scores)])
     found = patterns(Additive(scores), ranks_of(z), y, reach)
@@ -507,7 +505,7 @@ CASES = [
         "patterns",
         DIRECTION,
         found_patterns,
-        repetitions=500,
+        repetitions=300,
         wide={"place": WIDE_PLACE},
         short={"size": (0.88, SHORT_SIZE)},
     ),
