@@ -14,6 +14,8 @@ from tests.learn.test_together import pair
 
 RECORDS, FIT = "what records show", "what `fit` estimates"
 LEVEL = 0.9
+SAME_FOR_ALL = "price_increase.smb"
+"""In these records one for everybody: it comes back exactly, so no interval is too narrow for it, nor any control."""
 LAW = "the law of a rank correlation is an approximation: 86 % is promised (docs/learn.md)"
 
 
@@ -53,6 +55,8 @@ def _drift(rng):
 def estimates(rng):
     """All that `fit` says of one history that the engine has made, of numbers that are known."""
     for name, found in recovery.found(int(rng.integers(10**6))).items():
+        if name == SAME_FOR_ALL:
+            continue
         yield name, recovery.KNOWN[name].truth, (found.value, found.lower, found.upper)
 
 
