@@ -129,7 +129,8 @@ def _of_runs(plan):
         return digest(load_run(folder / "run").dataset), load_plan(folder / "run").digest_simulated
 
     def sweep(folder):
-        return [swept(path) and "restored" for path in abandoned(folder, older_than=-10)]
+        for path in abandoned(folder, older_than=-10):
+            swept(path)
 
     def deleted(folder):
         for run in stored(folder):
@@ -150,17 +151,17 @@ def _of_runs(plan):
         sweep(at)
         return for_ever and not found and runs(at) == whole.before
 
+    def careful(_, found, whole, for_ever):
+        """A run that cannot be read may be worth mending: it stays."""
+        return found == whole.before
+
     yield Operation("save", nothing, new, runs)
     yield Operation("save over a run", stored_run, over, runs, put_aside)
     yield Operation("load", stored_run, read, runs)
     yield Operation("remove", stored_run, deleted, runs)
 
-    def careful(_, found, whole, for_ever):
-        """A run that cannot be read may be worth mending: it is named, and stays."""
-        return found == whole.before
-
     yield Operation("runs prune", stored_run, pruned, runs, careful)
-    yield Operation("sweep what was replaced", a_killed_replacement, sweep, runs)
+    yield Operation("sweep what was replaced", a_killed_replacement, sweep, runs, careful)
     yield Operation("sweep what was torn", a_torn_run, sweep, runs)
 
 
