@@ -18,7 +18,8 @@ from simengine.errors import MachineError, SimengineError
 from simengine.learn.batches import Batch, digest_of, joined
 from simengine.learn.history import History, table
 from simengine.learn.standing import ASSUMED
-from simengine.learn.update import Updated, as_written, update, write
+from simengine.learn.update import Updated, as_written, update
+from simengine.learn.written import write
 from simengine.plan import load
 from simengine.report.update import facts
 from simengine.units import month_label
@@ -307,21 +308,34 @@ def test_a_folder_that_cannot_be_written_to(updated: tuple[Path, Updated]) -> No
     folder, found = updated
     closed = folder / "closed"
     closed.mkdir(mode=0o500)
-    with pytest.raises(MachineError, match="cannot be written"):
+    with pytest.raises(MachineError, match="cannot write"):
         write(found, closed)
 
 
 def test_what_fails_half_way_leaves_nothing(updated: tuple[Path, Updated], monkeypatch: pytest.MonkeyPatch) -> None:
     folder, found = updated
-    before = sorted(folder.iterdir())
+    (folder / "small-q1.yaml").write_text("plan: {}\n", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(MachineError, match="No space left"):
+    with pytest.raises(MachineError, match="no space left"):
         write(found, folder, overwrite=True)
-    assert sorted(folder.iterdir()) == before
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_files_of_a_kill_before_the_plan_appeared_are_in_nobodys_way(updated: tuple[Path, Updated]) -> None:
+    folder, found = updated
+    plan = folder / "small-q1.yaml"
+    plan.unlink()
+    write(found, folder)
+    assert plan.read_text(encoding="utf-8") == found.files[plan.name]
+    plan.unlink()
+    (folder / "small-q1.facts.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(SimengineError, match=r"small-q1\.facts\.csv is there already"):
+        write(found, folder)
 
 
 def test_a_plan_that_extends_another_is_refused_with_what_to_do(folder: Path) -> None:
