@@ -89,7 +89,7 @@ def update(
     draws: int = 4096,
     seed: int = 7,
 ) -> Updated:
-    """Work out a plan with what has happened up to a day; nothing is written (see `write`).
+    """Work out a plan with what has happened up to a day; nothing is written (see `written.write`).
 
     Parameters
     ----------
@@ -415,13 +415,3 @@ def _moved(plan: Plan, posterior: Posterior) -> Iterator[Moved]:
         moved = Moved(name, unit, old, new, posterior.spoken[name], name in posterior.direct, edge)  # type: ignore[arg-type]
         found.append((-distance, name, moved))
     yield from (moved for _, _, moved in sorted(found, key=lambda each: each[:2]))
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-def refuse_existing(*files: FilePath) -> None:
-    """Raise SimengineError where one of these files is there."""
-    for file in files:
-        if file.exists():
-            raise SimengineError(f"{file} is there already: choose another name with -o, or add --overwrite")

@@ -1,4 +1,4 @@
-"""A plan with what has happened since, as files: all of them, or none."""
+"""The files of a plan that was updated, on disk."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import os
 from pathlib import Path
 
 from simengine.archive.files import write_files
-from simengine.learn.update import Updated, refuse_existing
+from simengine.learn.update import Updated
 
 
 def write(updated: Updated, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a new plan and what stands beside it, whole or not at all: the plan itself appears last.
+    """Write a new plan and what stands beside it, whole or not at all, as `write_files` does: the plan appears last.
 
     Raises
     ------
     SimengineError
-        where a file of one of these names is there already, and is not to be written over
+        where the plan, or another file of one of these names, is there already, and is not to be written over
     MachineError
-        where the folder cannot be written to; what was there is there as it was
+        where the folder cannot be written to; what was there is still there
     """
-    files = {Path(folder) / name: updated.files[name] for name in reversed(updated.files)}
-    if not overwrite:
-        refuse_existing(*reversed(files))
-    write_files(files, overwrite=overwrite)
+    write_files({Path(folder) / name: text for name, text in updated.files.items()}, overwrite=overwrite)

@@ -315,7 +315,8 @@ def test_a_folder_that_cannot_be_written_to(updated: tuple[Path, Updated]) -> No
 
 def test_what_fails_half_way_leaves_nothing(updated: tuple[Path, Updated], monkeypatch: pytest.MonkeyPatch) -> None:
     folder, found = updated
-    before = sorted(folder.iterdir())
+    (folder / "small-q1.yaml").write_text("plan: {}\n", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -323,7 +324,19 @@ def test_what_fails_half_way_leaves_nothing(updated: tuple[Path, Updated], monke
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(MachineError, match="no space left"):
         write(found, folder, overwrite=True)
-    assert sorted(folder.iterdir()) == before
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_files_of_a_kill_before_the_plan_appeared_are_in_nobodys_way(updated: tuple[Path, Updated]) -> None:
+    folder, found = updated
+    plan = folder / "small-q1.yaml"
+    plan.unlink()
+    write(found, folder)
+    assert plan.read_text(encoding="utf-8") == found.files[plan.name]
+    plan.unlink()
+    (folder / "small-q1.facts.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(SimengineError, match=r"small-q1\.facts\.csv is there already"):
+        write(found, folder)
 
 
 def test_where_the_last_file_fails_the_others_are_as_they_were(
