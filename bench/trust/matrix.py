@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bench.inputs import ROOT
 from bench.trust.platforms import Seen, beside, holds, jobs_of, make_elsewhere, result_of
-from bench.trust.record import Line
+from bench.trust.record import Line, record
 
 FOLDER = ROOT / "build" / "matrix"
 UV = ROOT / "build" / "lock" / "bin" / "uv"
@@ -167,6 +167,5 @@ def lines_of(found):
 
 if __name__ == "__main__":
     everything = tried()
-    for line in lines_of(everything):
-        print(*line, sep=" | ")
+    record("matrix", lines_of(everything))
     sys.exit(not all(each.good for each in everything))
