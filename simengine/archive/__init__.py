@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import xarray as xr
 
 from simengine.archive.netcdf import ClaimError, Image, plain, read
-from simengine.errors import MachineError, SimengineError
+from simengine.errors import FOREIGN, MachineError, SimengineError
 from simengine.limits import JSON_BYTES, read_within
 from simengine.plan import loads
 from simengine.plan.scalars import likely_file
@@ -252,7 +252,7 @@ def _as_written(place: Path) -> Iterator[None]:
         yield
     except ClaimError as error:
         raise _damaged(place, MANIFEST, str(error)) from None
-    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+    except FOREIGN as error:
         raise _damaged(place, MANIFEST, "it is not as simengine wrote it") from error
 
 
