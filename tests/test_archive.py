@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -367,6 +368,45 @@ def test_a_save_that_fails_at_any_step_leaves_all_as_it_was(ds, plan, tmp_path, 
     assert not list(tmp_path.rglob(".*"))
 
 
+def test_a_run_that_was_just_put_aside_has_its_name_back_after_ctrl_c(ds, plan, tmp_path, monkeypatch):
+    small = ds[["p"]]
+    save(small, plan, tmp_path / "run")
+    before = everything(tmp_path)
+    whole = Path.rename
+
+    def rename(self, target):
+        done = whole(self, target)
+        if self.name == "run":
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        save(small.assign(p=0.5), plan, tmp_path / "run", overwrite=True)
+    assert everything(tmp_path) == before
+
+
+def test_where_another_run_came_first_what_was_put_aside_is_not_left_behind(ds, plan, tmp_path, monkeypatch):
+    small = ds[["p"]]
+    save(small, plan, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "other")
+    whole, renames = archive._renamed, []
+
+    def renamed(partial, place, *, again):
+        renames.append(place)
+        if len(renames) == 2:
+            (tmp_path / "other").rename(place)
+            again = False
+        return whole(partial, place, again=again)
+
+    monkeypatch.setattr(archive, "_renamed", renamed)
+    with pytest.raises(MachineError, match="not empty"):
+        save(small.assign(p=0.5), plan, tmp_path / "run", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert load_run(tmp_path / "run").dataset["p"] == small["p"]
+
+
 def test_a_disk_that_fills_up_is_reported_and_cleared(ds, plan, tmp_path):
     """A limit on the size of files stands in for a small disk: the kernel refuses to write on."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -454,6 +494,22 @@ def test_what_stays_away_is_not_waited_for_for_ever(run, monkeypatch):
     monkeypatch.setattr(archive, "_PAUSE_S", 0.0)
     run.rename(run.with_name(f".replaced-01234567.{run.name}"))
     with pytest.raises(SimengineError, match="is not there"):
+        load_run(run)
+
+
+def test_a_link_to_nothing_is_no_run_and_no_fault_of_the_machine(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "run")
+    with pytest.raises(SimengineError, match="is not there") as raised:
+        load_run(tmp_path / "link")
+    assert not isinstance(raised.value, MachineError)
+
+
+def test_a_machine_without_memory_is_not_a_damaged_run(run, monkeypatch):
+    def no_room(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(archive, "read", no_room)
+    with pytest.raises(MemoryError):
         load_run(run)
 
 

@@ -90,6 +90,20 @@ def test_when_the_last_rename_fails_the_first_is_as_it_was(tmp_path: Path, monke
     assert left(tmp_path) == {"a.yaml": "mine"}
 
 
+def test_ctrl_c_just_behind_a_rename_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        monkeypatch.undo()
+        plain(self, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        write_files({tmp_path / "a.yaml": "new", tmp_path / "b.yaml": "new"})
+    assert left(tmp_path) == {}
+
+
 def test_a_disk_that_cannot_even_be_looked_at_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")

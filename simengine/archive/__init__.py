@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import xarray as xr
 
 from simengine.archive.netcdf import ClaimError, Image, plain, read
-from simengine.errors import MachineError, SimengineError
+from simengine.errors import FOREIGN, MachineError, SimengineError
 from simengine.limits import JSON_BYTES, read_within
 from simengine.plan import loads
 from simengine.plan.scalars import likely_file
@@ -252,7 +252,7 @@ def _as_written(place: Path) -> Iterator[None]:
         yield
     except ClaimError as error:
         raise _damaged(place, MANIFEST, str(error)) from None
-    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+    except FOREIGN as error:
         raise _damaged(place, MANIFEST, "it is not as simengine wrote it") from error
 
 
@@ -316,11 +316,14 @@ def _stamp(place: Path) -> tuple[int, int] | None:
 
 def _has_changed(place: Path, before: tuple[int, int] | None) -> bool:
     """Whether a place holds another folder than before, or is about to, for the one that was there was put aside."""
-    if before is not None or not place.parent.is_dir():
+    if before is not None or _stamp(place) is not None:
         return _stamp(place) != before
     place = place.resolve()
-    names = [path.name for path in place.parent.iterdir()]
-    return place.name in names or any(name.startswith(REPLACED) and name.endswith(f".{place.name}") for name in names)
+    try:
+        beside = [path.name for path in place.parent.iterdir()]
+    except OSError:
+        return False  # what is there cannot be told, and so there is nothing to wait for
+    return any(name.startswith(REPLACED) and name.endswith(f".{place.name}") for name in beside)
 
 
 def _check_free(place: Path, *, overwrite: bool) -> None:
@@ -362,22 +365,30 @@ def _sync_folder(path: Path) -> None:
 
 def _commit(partial: Path, place: Path, *, overwrite: bool) -> None:
     """Give the finished folder its name; what was there before is back if anything fails."""
-    replaced: list[Path] = []
+    aside: list[Path] = []
     try:
-        while not _renamed(partial, place, again=overwrite and len(replaced) < _PATIENCE):
-            old = place.with_name(f"{REPLACED}{uuid.uuid4().hex[:8]}.{place.name}")
+        while not _renamed(partial, place, again=overwrite and len(aside) < _PATIENCE):
+            # Noted before it is there: an interrupt in between would leave the run without its name.
+            aside.append(place.with_name(f"{REPLACED}{uuid.uuid4().hex[:8]}.{place.name}"))
             # Another process that replaces the run may have put it aside.
             with suppress(FileNotFoundError):
-                place.rename(old)
-            replaced.append(old)
+                place.rename(aside[-1])
         _sync_folder(place.parent)
     except BaseException:
         if not partial.exists() and place.exists():
             place.rename(partial)
-        if replaced and replaced[-1].exists():
-            replaced[-1].rename(place)
+        _put_back(aside, place)
         raise
-    for old in replaced:
+    for old in aside:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_back(aside: Iterable[Path], place: Path) -> None:
+    """Give the last run that was put aside its name again, unless another process has put a newer one there."""
+    held = [old for old in aside if old.exists()]
+    if held and not is_run(place):
+        held.pop().rename(place)
+    for old in held:
         shutil.rmtree(old, ignore_errors=True)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simengine.archive.sealed import read_sealed, write_sealed
+from simengine.errors import FOREIGN
 
 Floats = NDArray[np.float64]
 
@@ -63,7 +64,7 @@ def read_columns(path: Path) -> Columns | None:
         about = dict(found.about)
         digest = about.pop("digest")
         values = {name: found.arrays[f"column_{place}"] for place, name in enumerate(about.pop("columns"))}
-    except (LookupError, TypeError):
+    except FOREIGN:
         return None  # a right seal around something else
     return Columns(about, values, digest)
 

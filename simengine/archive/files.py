@@ -105,18 +105,16 @@ def _write(path: Path, content: bytes) -> None:
 
 def _rename(partial: Mapping[Path, Path], before: Mapping[Path, Path], away: Path | None) -> None:
     """Give every file its name, in order; `away` has none until its turn comes."""
-    done: list[Path] = []
     try:
         if away is not None:
             away.unlink(missing_ok=True)
         for path, written in partial.items():
             written.replace(path)
-            done.append(path)
     except BaseException:
-        for path in (*done, *before):
+        for path, written in partial.items():
             with suppress(OSError):
                 if path in before:
                     before[path].replace(path)
-                else:
+                elif not written.exists():
                     path.unlink()
         raise

@@ -86,7 +86,7 @@ class ClaimError(Exception):
 def read(content: bytes, arrays: Mapping[str, Mapping[str, Any]]) -> dict[str, xr.Variable]:
     """The variables of a file, from its bytes and `Image.arrays`.
 
-    Raises ClaimError, before anything is allocated, where they are claimed to have more than the file holds.
+    Raises ClaimError where they are claimed to have more than the file holds: of numbers before any room is taken.
     """
     try:
         for name, entry in arrays.items():
@@ -114,7 +114,12 @@ def _values(content: bytes, entry: Mapping[str, Any]) -> np.ndarray:
         return np.empty(shape, dtype)
     form = f"S{entry['bytes']}" if dtype.kind == "U" else f">{entry['stored']}"
     found = np.frombuffer(content, _type(form), math.prod(shape), entry["begin"]).reshape(shape)
-    return np.char.decode(found, "utf-8").astype(dtype) if dtype.kind == "U" else found.astype(dtype)
+    if dtype.kind != "U":
+        return found.astype(dtype)
+    try:
+        return np.char.decode(found, "utf-8").astype(dtype)
+    except MemoryError:  # names are short: no run needs the room
+        raise ClaimError(f"it claims texts of {dtype.itemsize // 4:,} characters, which no run holds") from None
 
 
 def _type(name: str) -> np.dtype[Any]:

@@ -20,6 +20,7 @@ import xarray as xr
 from simengine.archive import in_words
 from simengine.archive.files import partial_of
 from simengine.archive.netcdf import ClaimError, Image, read
+from simengine.errors import FOREIGN
 
 _END = b"simengine columns 1\n"
 _LENGTH, _SEAL = 8, 32
@@ -98,16 +99,7 @@ def read_sealed(path: Path) -> Sealed | None:
     try:
         entries = json.loads(sealed[start:end])
         about, found = json.loads(entries["about"]), read(sealed[:start], entries["arrays"])
-    except (
-        ClaimError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ):
+    except (ClaimError, *FOREIGN):
         return None  # a right seal around something else
     if not isinstance(about, dict):
         return None

@@ -154,7 +154,7 @@ def _left_behind(place: Path, deepest: int) -> Iterator[Path]:
 
 
 def _folders(place: Path) -> list[Path]:
-    """Its folders by name; a link to one could lead anywhere. None where another process has deleted it meanwhile."""
+    """Its folders by name, but no links, which could lead anywhere; no folder where it is itself gone meanwhile."""
     try:
         return sorted(path for path in place.iterdir() if path.is_dir() and not path.is_symlink())
     except (FileNotFoundError, NotADirectoryError):

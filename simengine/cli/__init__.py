@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from simengine.characters import legible
 from simengine.cli.output import echo, quiet_option
@@ -94,6 +95,8 @@ class Commands(click.Group):
                 sys.stdout.flush()
         except SimengineError as error:
             words, code = str(error), error.exit_code
+        except NoArgsIsHelpError:
+            raise  # it is the help of a group
         except click.UsageError as error:
             raise click.UsageError(legible(error.format_message()), error.ctx) from None
         except KeyboardInterrupt as error:

@@ -15,19 +15,13 @@ import click
 from click.shell_completion import CompletionItem, split_arg_string
 
 from simengine.errors import SimengineError
-from simengine.limits import JSON_BYTES, PLAN_BYTES, read_within
+from simengine.limits import DEPTH, JSON_BYTES, PLAN_BYTES, read_within
 
 _FILES = re.compile(r"plan|plan_file|plan[12]|files|scenario|history|actuals|against|base")
 _FOLDERS = re.compile(r"runs?|run[12]")
 _TARGETS = {"--target", "--reach", "--require"}
-_DEEPEST = 50
-"""Levels of nesting: no plan has as many."""
-_DEPTH = 5
+_EXTENDED = 5
 """Files that extend one another; a circle ends here too."""
-
-
-_DEEPEST = 1_000
-"""Brackets inside one another: the parser's time grows with their square."""
 
 
 class _Place(click.ParamType[str]):
@@ -69,7 +63,7 @@ def equip(command: click.Command) -> None:
             parameter.type = _Place("dir")
 
 
-def targets(place: Path, depth: int = 0) -> Iterator[str]:
+def targets(place: Path, extended: int = 0) -> Iterator[str]:
     """Names of the targets of a plan's file, of those that it extends, or of a run's folder; none of all else."""
     import yaml
 
@@ -81,14 +75,14 @@ def targets(place: Path, depth: int = 0) -> Iterator[str]:
         reader, level = getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
         for event in yaml.parse(text, reader):
             level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if level > _DEEPEST:  # libyaml overflows the stack, and the process dies
-                return
+            if level > DEPTH.most:
+                return  # libyaml would overflow the stack, and the process die
         read = yaml.load(text, reader)
         declared, extends = read.get("targets") or [], read.get("extends")
     except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError, yaml.YAMLError, SimengineError):
         return
-    if isinstance(extends, str) and depth < _DEPTH:
-        yield from targets(file.parent / extends, depth + 1)
+    if isinstance(extends, str) and extended < _EXTENDED:
+        yield from targets(file.parent / extends, extended + 1)
     if isinstance(declared, list):
         names = (one.get("name") for one in declared if isinstance(one, dict))
         # A shell reads one name a line.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from simengine.errors import SimengineError
+from simengine.errors import FOREIGN, SimengineError
 from simengine.limits import JSON_BYTES, read_within
 
 if TYPE_CHECKING:
@@ -320,9 +320,6 @@ def _values(run: xr.Dataset, measure: Target) -> Floats:
 
 # ---- what was solved for ----
 
-_FOREIGN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What JSON of somebody else raises when it is taken for ours."""
-
 
 def solution(folder: Path) -> Facts:
     """What `simengine solve -o` found, from its folder."""
@@ -339,7 +336,7 @@ def solution(folder: Path) -> Facts:
     try:
         told = json.loads(content)
         told["target"], told["certificate"], told["search"]
-    except _FOREIGN:
+    except FOREIGN:
         raise SimengineError(f"{file} is not as simengine wrote it; solve again") from None
     return dict(told)
 
@@ -355,7 +352,7 @@ def past_scores(file: Path) -> list[str]:
         content = read_within(file, JSON_BYTES)
     try:
         return coverage_told(json.loads(content))
-    except _FOREIGN:
+    except FOREIGN:
         raise SimengineError(
             f"{file} is not what simengine score --json or simengine backtest --json writes; write it again"
         ) from None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from typing import IO
+from xml.etree import ElementTree
 
 from simengine.limits import PACKED_FILES, Limit
 
@@ -28,6 +30,18 @@ class TooMuchError(Exception):
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.message, self.remedy = message, remedy
+
+
+def damage(error: BaseException) -> str | None:
+    """What is wrong with a file, as a zip archive or the reader of workbooks says it; None for any other error."""
+    from python_calamine import CalamineError
+
+    of_zip = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+    of_reader = (CalamineError, ElementTree.ParseError, ValueError, LookupError)
+    # The reader's own faults are no Exception: it is written in Rust, and panics.
+    if isinstance(error, (*of_zip, *of_reader)) or type(error).__name__ == "PanicException":
+        return str(error) or "it ends too soon"
+    return None
 
 
 def check_package(package: zipfile.ZipFile, unpacked: Limit, cells: Limit) -> None:

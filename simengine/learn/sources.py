@@ -11,7 +11,6 @@ import hashlib
 import os
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -22,7 +21,7 @@ import pandas as pd
 
 from simengine.learn.cells import as_text
 from simengine.learn.mapping import Source
-from simengine.learn.packed import TooMuchError, check_package
+from simengine.learn.packed import TooMuchError, check_package, damage
 from simengine.limits import DATABASE_BYTES, RECORD_BYTES, RECORD_CELL, RECORD_COLUMNS, RECORD_ROWS, SHEET_CELLS
 from simengine.plan.scalars import nearest
 from simengine.plan.source import Mark, Problems
@@ -347,19 +346,11 @@ def _sheet(source: Source, path: FilePath, wanted: Wanted, problems: Problems) -
         _check_width(sheet.width)
         rows = sheet.to_python(skip_empty_area=False)
     except BaseException as error:
-        known = (
-            python_calamine.CalamineError,
-            zipfile.BadZipFile,
-            zlib.error,
-            NotImplementedError,
-            RuntimeError,
-            ValueError,
-        )
-        # The reader is written in Rust: its own faults are panics, and no Exception.
-        if not isinstance(error, known) and type(error).__name__ != "PanicException":
+        words = damage(error)
+        if words is None:
             raise
         raise _UnusableError(
-            f"is not a workbook that can be read: {error}", "save it as .xlsx, without password"
+            f"is not a workbook that can be read: {words}", "save it as .xlsx, without password"
         ) from None
     filled = [(number, row) for number, row in enumerate(rows, start=1) if any(cell != "" for cell in row)]
     if not filled:

@@ -143,8 +143,9 @@ Month = Annotated[int, InMonths()]
 Day = Annotated[date, BeforeValidator(_day)]
 Text = Annotated[str, BeforeValidator(_text)]
 Title = Annotated[str, BeforeValidator(_title)]
+"""What a person calls something, in one line; never an address."""
 Citation = Annotated[str, BeforeValidator(_citation)]
-"""What a person calls something; never an address."""
+"""Where something comes from; of any number of lines."""
 Name = Annotated[str, BeforeValidator(checked_name)]
 """What the plan calls an entity; part of the address of its chance."""
 AssumptionName = Annotated[str, BeforeValidator(_assumption_name)]

@@ -6,7 +6,6 @@ import posixpath
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -15,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from simengine.errors import Problem, SimengineError
-from simengine.learn.packed import TooMuchError, check_package, column_number
+from simengine.learn.packed import TooMuchError, check_package, column_number, damage
 from simengine.limits import WORKBOOK_BYTES, WORKBOOK_CELLS, WORKBOOK_UNPACKED
 from simengine.plan.scalars import shown
 from simengine.workbook.layout import cell_name
@@ -98,17 +97,11 @@ def open_book(path: str | Path) -> Book:
             f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the name"
         ) from None
     except BaseException as error:
-        of_zip = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
-        known = (*of_zip, python_calamine.CalamineError, ElementTree.ParseError, ValueError, LookupError)
-        # The reader's own faults are no Exception: it is written in Rust, and panics.
-        if not isinstance(error, known) and not _is_panic(error):
+        words = damage(error)
+        if words is None:
             raise
-        raise SimengineError(f"{path} is damaged: {error}; save it again as .xlsx, or take another copy") from None
+        raise SimengineError(f"{path} is damaged: {words}; save it again as .xlsx, or take another copy") from None
     return Book(str(path), sheets)
-
-
-def _is_panic(error: BaseException) -> bool:
-    return type(error).__name__ == "PanicException"
 
 
 def _mark_faults(file: Path, sheets: dict[str, list[list[Cell]]]) -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import sqlite3
+import struct
 import zipfile
 from dataclasses import replace
 from datetime import UTC, date
@@ -60,6 +61,14 @@ def packed(name: str) -> bytes:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(name, "")
     return content.getvalue()
+
+
+def cut_short():
+    """A package that states more bytes of its last part than it has."""
+    data = bytearray(packed("xl/media/image1.png"))
+    at = data.index(b"PK\x01\x02")
+    data[at + 20 : at + 28] = struct.pack("<II", 100_000, 100_000)
+    return bytes(data)
 
 
 def csv_text(separator: str = ",", decimal: str = ".", day: str = "%Y-%m-%d") -> str:
@@ -269,6 +278,7 @@ def test_a_cell_that_swallows_lines_is_refused(tmp_path):
         ("deals.xlsx", b"PK\x03\x04 and nothing more", "is not a workbook that can be read"),
         ("deals.xlsx", csv_text().encode(), "is not a workbook that can be read"),
         ("deals.xlsx", packed("xl/é.xml").replace("é".encode(), b"\xc1\xc1"), "is not a workbook that can be read"),
+        ("deals.xlsx", cut_short(), "is not a workbook that can be read"),
     ],
 )
 def test_files_that_are_not_what_they_seem(tmp_path, name, data, words):
