@@ -415,20 +415,24 @@ def main():
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--fresh", type=int, default=FRESH)
     parser.add_argument("--patience", type=float, default=PATIENCE_S)
+    parser.add_argument(
+        "--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="every Nth from the Ith on"
+    )
     parser.add_argument("--again", choices=["longer", WRITTEN], default="", help="try survivors anew, and why")
     options = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     warm_up()
+    first, step = options.part
     passed = json.loads((HERE / "equivalents.json").read_text("utf-8"))
     sample, fresh, controls = {}, {}, {}
     for stratum in options.strata:
         how = {"patience": options.patience, "again": options.again, "passed": passed}
-        sample[stratum] = campaign(stratum, drawn(stratum, options.count, SEED), **how)
-        fresh[stratum] = campaign(stratum, drawn(stratum, options.fresh, SEED + 1), **how)
+        sample[stratum] = campaign(stratum, drawn(stratum, options.count, SEED)[first::step], **how)
+        fresh[stratum] = campaign(stratum, drawn(stratum, options.fresh, SEED + 1)[first::step], **how)
         unchanged = [mutant._replace(change=None) for mutant in drawn(stratum, CONTROLS, SEED + 2)]
-        controls[stratum] = campaign(stratum, unchanged, options.patience)
+        controls[stratum] = campaign(stratum, unchanged[first::step], options.patience)
     tidy()
-    if set(options.strata) == set(STRATA):
+    if set(options.strata) == set(STRATA) and step == 1:
         keep(sample, fresh, controls)
 
 

@@ -141,6 +141,15 @@ def test_normal_quantile_agrees_with_mpmath():
 
 
 @pytest.mark.jit_off
+def test_normal_quantile_agrees_with_mpmath_where_hardly_anything_is_left():
+    # Half a word is the least uniform, but a survival times one is smaller.
+    for u in (1.5e-11, 1.3e-11, 1e-12, 1e-30, 1e-100, 1e-290):
+        with mpmath.workdps(350):
+            exact = mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(u) - 1)
+        assert random.normal_quantile(u) == pytest.approx(float(exact), rel=1e-14)
+
+
+@pytest.mark.jit_off
 def test_lags_keep_their_mean():
     # floor(m + u) over a fine grid of u has mean m to the width of the grid
     u = (np.arange(1000) + 0.5) / 1000
