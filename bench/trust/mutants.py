@@ -24,6 +24,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -300,6 +301,17 @@ class _Judge:
     def __init__(self, patience, limit):
         self.until, self.limit = time.process_time() + patience, limit
         self.by, self.says, self.ran, self.stopped = None, "", 0, False
+
+    def pytest_collection_modifyitems(self, items):
+        """Of each file one case of every test first."""
+        files, before = {}, Counter()
+
+        def place(item):
+            before[item.path, item.originalname] += 1
+            return files.setdefault(item.path, len(files)), before[item.path, item.originalname]
+
+        places = {item: place(item) for item in items}
+        items.sort(key=places.get)
 
     def pytest_runtest_protocol(self, item):
         if time.process_time() > self.until:

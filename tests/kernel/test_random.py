@@ -193,6 +193,12 @@ def test_counts_are_those_of_plain_python(mean):
 
 
 @pytest.mark.jit_off
+def test_large_counts_are_those_of_plain_python_in_the_tails():
+    for u in (1e-6, 0.004, 0.9969, 1 - 1e-6):
+        assert random.poisson(5000.0, u) == plain.poisson(5000.0, u)
+
+
+@pytest.mark.jit_off
 def test_stirlings_error_agrees_with_mpmath():
     for n in (0.5, 1.0, 7.25, 15.75, 16.0, 16.25, 40.0, 1e4):
         with mpmath.workdps(40):
