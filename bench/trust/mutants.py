@@ -40,8 +40,6 @@ SEED, COUNT = 9, 150
 """Of each stratum so many are drawn."""
 FRESH, CONTROLS = 30, 10
 """And so many with the next seed, when tests have been written for the first; modules left as they are."""
-WRITTEN = "tests written"
-"""Why survivors are tried anew: what a rate without this sample's own tests leaves out."""
 PATIENCE_S = 15.0
 """For all tests of one mutant; no further test is begun later. All times are of the processor, which may be shared."""
 LONGEST_S = 1200.0
@@ -298,36 +296,52 @@ def _tests(place):
 class _Judge:
     """Ends a run at the first failure, and when patience does; a test that hangs ends the process."""
 
-    def __init__(self, patience, limit):
-        self.until, self.limit = time.process_time() + patience, limit
+    def __init__(self, patience, limit, usual):
+        self.until, self.limit, self.usual = time.process_time() + patience, limit, usual
         self.by, self.says, self.ran, self.stopped = None, "", 0, False
+        self.took = Counter()
 
     def pytest_collection_modifyitems(self, items):
-        """Of each file one case of every test first."""
-        files, before = {}, Counter()
-
-        def place(item):
-            before[item.path, item.originalname] += 1
-            return files.setdefault(item.path, len(files)), before[item.path, item.originalname]
-
-        places = {item: place(item) for item in items}
-        items.sort(key=places.get)
+        """Of each file the quickest first; what is not known yet is."""
+        files = {item.path: None for item in items}
+        order = {path: number for number, path in enumerate(files)}
+        items.sort(key=lambda item: (order[item.path], self.usual.get(item.nodeid, 0.0)))
 
     def pytest_runtest_protocol(self, item):
         if time.process_time() > self.until:
             self.stopped = True
             item.session.shouldstop = "patience"
         else:
+            self.began = time.process_time()
             signal.setitimer(signal.ITIMER_PROF, self.limit)
             _log().with_suffix(".now").write_text(item.nodeid)
 
     def pytest_runtest_logreport(self, report):
         self.ran += report.when == "call"
+        self.took[report.nodeid] = round(time.process_time() - self.began, 2)
         self.pytest_collectreport(report)
 
     def pytest_collectreport(self, report):
         if report.failed and self.by is None:
             self.by, self.says = report.nodeid, str(report.longrepr).strip().splitlines()[-1][:200]
+
+
+@cache
+def _usual():
+    """The longest that each test has taken so far; what a test shares with others is counted where it came first."""
+    keep = WORK / "times.jsonl"
+    times = Counter()
+    for line in keep.read_text("utf-8").splitlines() if keep.exists() else ():
+        times |= Counter(json.loads(line))
+    return times
+
+
+def _learn(took):
+    times = _usual()
+    if news := {test: seconds for test, seconds in took.items() if seconds > 1.5 * times[test] + 0.1}:
+        times.update({test: seconds - times[test] for test, seconds in news.items()})
+        with (WORK / "times.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(news) + "\n")
 
 
 def judged(mutant, stratum, patience=PATIENCE_S):
@@ -340,13 +354,14 @@ def judged(mutant, stratum, patience=PATIENCE_S):
         signal.setitimer(signal.ITIMER_PROF, stratum.limit_s)  # a module that never ends its import
         signal.setitimer(signal.ITIMER_REAL, LONGEST_S)  # a test that waits for ever
         sys.meta_path.insert(0, _Finder(mutant.file, tree))
-        judge = _Judge(patience, stratum.limit_s)
+        judge = _Judge(patience, stratum.limit_s, _usual())
         code = run_tests(files, judge)
         if code and judge.by is None and not judge.stopped:
             judge.by, judge.says = "pytest", f"ended with {code}"
-        return {"by": judge.by, "says": judge.says, "ran": judge.ran, "stopped": judge.stopped}
+        return {"by": judge.by, "says": judge.says, "ran": judge.ran, "stopped": judge.stopped, "took": judge.took}
 
     found = in_child(stratum.compiled, work)
+    _learn(found.pop("took", {}))
     if "signal" in found:
         verdict = "timeout" if found["signal"] in {signal.SIGPROF, signal.SIGALRM} else "killed"
         found["by"] = (WORK / f"child-of-{os.getpid()}.now").read_text()
@@ -356,10 +371,10 @@ def judged(mutant, stratum, patience=PATIENCE_S):
     return {**about, **found, "seconds": round(time.monotonic() - began, 1)}
 
 
-def campaign(stratum, mutants, patience=PATIENCE_S, *, again="", passed=()):
+def campaign(stratum, mutants, patience=PATIENCE_S, *, again=False, passed=()):
     """Every verdict on each mutant of a stratum, in order; those on record are not tried.
 
-    `again`: survivors are, and this is why, except those that are known to change nothing (`passed`).
+    `again`: survivors are, except those that are known to change nothing (`passed`).
     """
     keep = WORK / "verdicts.jsonl"
     kept = {}
@@ -371,7 +386,7 @@ def campaign(stratum, mutants, patience=PATIENCE_S, *, again="", passed=()):
         key = f"{mutant.name} {_digest(mutant.file)}"
         verdicts = kept.setdefault(key, [])
         if not verdicts or (again and verdicts[-1]["verdict"] == "survived" and mutant.name not in passed):
-            verdicts.append({"key": key, "why": again, **judged(mutant, STRATA[stratum], patience)})
+            verdicts.append({"key": key, **judged(mutant, STRATA[stratum], patience)})
             with keep.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(verdicts[-1], ensure_ascii=False) + "\n")
             print(number + 1, *(verdicts[-1][name] for name in ("verdict", "seconds", "name", "after")), sep=" | ")
@@ -386,34 +401,34 @@ def _digest(file):
 # ── what is said of it ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def rate(found):
-    """Killed of all in words, with Wilson's interval, and how many without the tests that were written for the rest."""
+def rate(found, known):
+    """Killed of all in words, with Wilson's interval, and what should be known of that figure."""
     from scipy.stats import binomtest
 
-    killed = sum(verdicts[-1]["verdict"] != "survived" for verdicts in found)
-    slow = sum(verdicts[-1]["verdict"] == "timeout" for verdicts in found)
-    before = sum(verdicts[-1]["verdict"] != "survived" and verdicts[-1]["why"] != WRITTEN for verdicts in found)
-    low, high = binomtest(killed, len(found)).proportion_ci(method="wilson")
-    said = f"{killed} killed: {killed / len(found):.0%}, 95 % interval {low:.0%} to {high:.0%}"
-    if before < killed:
-        said += f"; {before} before tests were written for this sample"
-    return said + (f"; {slow} of them by a test that did not end" if slow else "")
-
-
-def without_equivalents(found, reasons):
-    """The same of those whose change can be seen at all."""
     last = [verdicts[-1] for verdicts in found]
-    rest = [verdict for verdict in last if verdict["verdict"] != "survived" or verdict["name"] not in reasons]
-    killed = sum(verdict["verdict"] != "survived" for verdict in rest)
-    return f"{killed} of the {len(rest)} whose change can be seen"
+    killed = [verdict for verdict in last if verdict["verdict"] != "survived"]
+    low, high = binomtest(len(killed), len(last)).proportion_ci(method="wilson")
+    said = [f"{len(killed)} killed: {len(killed) / len(last):.0%}, 95 % interval {low:.0%} to {high:.0%}"]
+    if written := sum(str(verdict["by"]).partition("[")[0] in known["written"] for verdict in killed):
+        said.append(f"{written} of them by tests that were written for survivors")
+    if slow := sum(verdict["verdict"] == "timeout" for verdict in killed):
+        said.append(f"{slow} by a test that did not end")
+    if same := sum(verdict["name"] in known["equivalent"] for verdict in last if verdict not in killed):
+        said.append(f"{same} survivors change nothing that can be seen: {len(killed) / (len(last) - same):.0%} without")
+    return "; ".join(said)
 
 
-def survivors(found, reasons):
+def survivors(found, known):
     """A table of them: what was changed, and why no test can see it or that none does."""
     from bench.report import table
 
     rows = [
-        (f"`{last['name']}`", f"`{last['before']}`", f"`{last['after']}`", reasons.get(last["name"], "no test sees it"))
+        (
+            f"`{last['name']}`",
+            f"`{last['before']}`",
+            f"`{last['after']}`",
+            known["equivalent"].get(last["name"], "no test sees it"),
+        )
         for *_, last in found
         if last["verdict"] == "survived"
     ]
@@ -430,44 +445,42 @@ def main():
     parser.add_argument(
         "--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="every Nth from the Ith on"
     )
-    parser.add_argument("--again", choices=["longer", WRITTEN], default="", help="try survivors anew, and why")
+    parser.add_argument("--again", action="store_true", help="try survivors anew")
     options = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     warm_up()
     first, step = options.part
-    passed = json.loads((HERE / "equivalents.json").read_text("utf-8"))
+    known = json.loads((HERE / "survivors.json").read_text("utf-8"))
     sample, fresh, controls = {}, {}, {}
     for stratum in options.strata:
-        how = {"patience": options.patience, "again": options.again, "passed": passed}
+        how = {"patience": options.patience, "again": options.again, "passed": known["equivalent"]}
         sample[stratum] = campaign(stratum, drawn(stratum, options.count, SEED)[first::step], **how)
         fresh[stratum] = campaign(stratum, drawn(stratum, options.fresh, SEED + 1)[first::step], **how)
         unchanged = [mutant._replace(change=None) for mutant in drawn(stratum, CONTROLS, SEED + 2)]
         controls[stratum] = campaign(stratum, unchanged[first::step], options.patience)
     tidy()
     if set(options.strata) == set(STRATA) and step == 1:
-        keep(sample, fresh, controls)
+        keep(sample, fresh, controls, known)
 
 
-def keep(sample, fresh, controls):
+def keep(sample, fresh, controls, known):
     """The lines for the record, and the page of survivors."""
     from bench.report import heading
     from bench.trust.record import FOLDER, Line, record
 
-    reasons = json.loads((HERE / "equivalents.json").read_text("utf-8"))
     lines = []
     for name, found in (*sample.items(), ("kernel and estimators", both(sample))):
         test = f"one change at a random place of the {name}, seed {SEED}"
-        result = f"{rate(found)}; {without_equivalents(found, reasons)}"
-        lines.append(Line("a small mistake makes a test fail", test, f"{len(found)} mutants", result))
+        lines.append(Line("a small mistake makes a test fail", test, f"{len(found)} mutants", rate(found, known)))
     test = f"the same on places that no test was written for, seed {SEED + 1}"
     if both(fresh):
-        lines.append(Line("and so does the next one", test, f"{len(both(fresh))} mutants", rate(both(fresh))))
+        lines.append(Line("and so does the next one", test, f"{len(both(fresh))} mutants", rate(both(fresh), known)))
     passed = sum(last["verdict"] == "survived" for *_, last in both(controls))
     test = "the same tests on unchanged modules, put in place in the same way"
     lines.append(Line("only a mistake does", test, f"{len(both(controls))} modules", f"{passed} pass"))
     record("mutants", lines)
     page = heading("Mutants that survive", "python -m bench.trust.mutants") + PREFACE
-    page += survivors([*both(sample), *both(fresh)], reasons)
+    page += survivors([*both(sample), *both(fresh)], known)
     (FOLDER / "mutants.md").write_text(page, encoding="utf-8")
 
 
