@@ -88,7 +88,7 @@ class Stratum(NamedTuple):
 
 STRATA = {
     "kernel": Stratum(
-        tuple(f"simengine/kernel/{name}.py" for name in KERNEL), KERNEL_TESTS, compiled=False, limit_s=10.0
+        tuple(f"simengine/kernel/{name}.py" for name in KERNEL), KERNEL_TESTS, compiled=False, limit_s=60.0
     ),
     "estimators": Stratum(
         tuple(

@@ -187,7 +187,7 @@ def test_counts_are_those_of_plain_python(mean):
         assert random.poisson(mean, u) == plain.poisson(mean, u)
         for overdispersion in (1.25, 3.0, 40.0):
             assert random.negative_binomial(mean, overdispersion, u) == plain.negative_binomial(mean, overdispersion, u)
-        for rate in (0.0625, 0.5, 0.875):
+        for rate in (0.0625, 0.5, 0.875, 1.0):
             n = round(mean / rate) + 1
             assert random.binomial(n, rate, u) == plain.binomial(n, rate, u)
 
