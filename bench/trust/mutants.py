@@ -50,7 +50,7 @@ KERNEL = (
     *("seats", "tables", "world"),
 )
 """Not cache, jit and selftest: they keep and check machine code, and compute nothing of a path."""
-KERNEL_TESTS = tuple(f"tests/kernel/test_{name}.py" for name in ("against_reference", "random", "records", "run"))
+KERNEL_TESTS = tuple(f"tests/kernel/test_{name}.py" for name in ("random", "records", "run", "against_reference"))
 """Those whose tests are quick enough without numba."""
 EXPLAIN = (
     *("additive", "attribution", "audit", "averages", "certainty", "choice", "coalitions", "dates", "direction"),
@@ -272,15 +272,18 @@ def _steps(test):
 
 
 def tests_of(file, places):
-    """Test files that can run a module: the one of its name first, then by the imports between, then small ones.
+    """Test files that can run a module: the one of its name first, then by the imports between, then quick ones.
 
     Where places are files themselves, in their order.
     """
     tests = [str(test.relative_to(ROOT)) for place in places for test in _tests(ROOT / place)]
     stem, room = Path(file).stem, Path(file).parent.name
+    took = Counter()
+    for test, seconds in _usual().items():
+        took[test.partition("::")[0]] += seconds
 
     def rank(test):
-        near = _steps(test)[file], stem not in test, room not in test, (ROOT / test).stat().st_size
+        near = _steps(test)[file], stem not in test, room not in test, took[test], (ROOT / test).stat().st_size
         return Path(test).stem != f"test_{stem}", near if test not in places else ()
 
     return sorted((test for test in tests if file in _steps(test)), key=rank)
@@ -374,7 +377,7 @@ def judged(mutant, stratum, patience=PATIENCE_S):
 def campaign(stratum, mutants, patience=PATIENCE_S, *, again=False, passed=()):
     """Every verdict on each mutant of a stratum, in order; those on record are not tried.
 
-    `again`: survivors are, except those that are known to change nothing (`passed`).
+    `again`: survivors of less patience are, except those that are known to change nothing (`passed`).
     """
     keep = WORK / "verdicts.jsonl"
     kept = {}
@@ -385,8 +388,10 @@ def campaign(stratum, mutants, patience=PATIENCE_S, *, again=False, passed=()):
     for number, mutant in enumerate(mutants):
         key = f"{mutant.name} {_digest(mutant.file)}"
         verdicts = kept.setdefault(key, [])
-        if not verdicts or (again and verdicts[-1]["verdict"] == "survived" and mutant.name not in passed):
-            verdicts.append({"key": key, **judged(mutant, STRATA[stratum], patience)})
+        last = verdicts[-1] if verdicts else {}
+        longer = again and last.get("verdict") == "survived" and last.get("patience", 0.0) < patience
+        if not verdicts or (longer and mutant.name not in passed):
+            verdicts.append({"key": key, "patience": patience, **judged(mutant, STRATA[stratum], patience)})
             with keep.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(verdicts[-1], ensure_ascii=False) + "\n")
             print(number + 1, *(verdicts[-1][name] for name in ("verdict", "seconds", "name", "after")), sep=" | ")
@@ -445,7 +450,7 @@ def main():
     parser.add_argument(
         "--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="every Nth from the Ith on"
     )
-    parser.add_argument("--again", action="store_true", help="try survivors anew")
+    parser.add_argument("--again", action="store_true", help="try survivors of less patience anew")
     options = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     warm_up()
