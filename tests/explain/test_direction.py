@@ -240,6 +240,15 @@ def test_a_threshold_is_not_named_for_what_its_companion_does():
     assert [one.i for one in told.thresholds] == [0]
 
 
+@pytest.mark.parametrize(("levels", "looked_for"), [(7, []), (8, [2])])
+def test_a_threshold_needs_eight_values_to_lie_between(levels, looked_for):
+    rng = np.random.default_rng(10)
+    x = rng.normal(size=(4000, INPUTS))
+    x[:, 2] = rng.integers(levels, size=4000)
+    told, _ = found(x, with_variation(rng, x[:, 0] + 2.0 * (x[:, 2] >= 3)))
+    assert [one.i for one in told.thresholds] == looked_for
+
+
 def test_an_unknown_target_and_too_few_draws_are_told(surprising, make_run):
     with pytest.raises(SimengineError, match="no target of this plan"):
         direction(surprising, "ending_arr")

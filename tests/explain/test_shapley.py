@@ -184,6 +184,13 @@ def test_terms_enter_only_where_they_are():
     assert len(found.terms.pairs) <= 2
 
 
+def test_curves_enter_up_to_the_fourth_order():
+    z = np.random.default_rng(7).normal(size=(4000, 1))
+    found = [fit(Inputs(z, np.eye(1), z), hermite(z[:, 0], order)).terms.hermite for order in (4, 5)]
+    assert max(found[0]) == (0, 4)
+    assert max(found[1]) <= (0, 4)
+
+
 def test_an_assumption_that_never_varies_has_no_share():
     rng = np.random.default_rng(6)
     z = rng.normal(size=(1000, 2))

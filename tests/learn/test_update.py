@@ -6,12 +6,14 @@ import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 from simengine.cli import cli
 from simengine.cli.update import KINDS
@@ -19,7 +21,7 @@ from simengine.errors import MachineError, SimengineError
 from simengine.learn.batches import Batch, digest_of, joined
 from simengine.learn.history import History, table
 from simengine.learn.standing import ASSUMED
-from simengine.learn.update import Updated, as_written, update
+from simengine.learn.update import Updated, _moved, as_written, update
 from simengine.learn.written import write
 from simengine.plan import load
 from simengine.report.update import facts
@@ -400,6 +402,21 @@ def test_another_folder_gets_what_the_plan_needs(folder: Path) -> None:
 )
 def test_fractions_are_written_in_per_cent(spec: dict[str, Any], unit: str, written: object) -> None:
     assert next(iter(as_written(spec, unit).values())) == written
+
+
+def test_what_moved_most_in_widths_of_its_own_belief_is_told_first() -> None:
+    laws = {"even": stats.norm(), "skewed": stats.lognorm(1.5)}
+    plan = SimpleNamespace(
+        widened=lambda: laws, assumptions={name: SimpleNamespace(unit="") for name in (*laws, "of a model")}
+    )
+    # By their medians, the skewed one has moved by more, and by less of what lies between its tenths.
+    at = {"even": 0.5, "skewed": 2.0}
+    posterior = SimpleNamespace(
+        names=list(at), values=np.tile(list(at.values()), (5, 1)), direct={"even"},
+        spoken={"of a model": "no column", "skewed": "one", "even": "other"},
+    )  # fmt: skip
+    found = list(_moved(plan, posterior))  # type: ignore[arg-type]
+    assert [(one.name, one.direct) for one in found] == [("even", True), ("skewed", False)]
 
 
 def test_the_command_says_where_the_company_stands_what_moved_and_what_is_next(

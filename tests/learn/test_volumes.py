@@ -214,6 +214,7 @@ def test_nothing_arrived_is_half_an_arrival() -> None:
     fitted = volumes.fit(np.zeros(10), np.ones(10), np.arange(10))
     assert fitted.level == pytest.approx(0.05)
     assert fitted.mean == pytest.approx(np.full(10, 0.05))
+    assert fitted.dof == 9
 
 
 def test_no_table_is_no_estimate() -> None:
