@@ -521,6 +521,11 @@ def test_a_pipe_in_the_place_of_a_manifest_is_not_waited_for(tmp_path):
         load_run(tmp_path)
 
 
+def test_a_device_in_the_place_of_a_mapping_file_ends():
+    with pytest.raises(PlanError, match="the file has more than 5,000,000 bytes"):
+        read_history("/dev/zero")
+
+
 def test_a_device_in_the_place_of_a_plan_ends():
     with pytest.raises(PlanError, match="more than 5,000,000 bytes; at most 5,000,000 bytes are read"):
         load("/dev/zero")

@@ -6,9 +6,9 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from simengine.limits import PLAN_BYTES, PLAN_BYTES_IN_ALL, PLAN_FILES
+from simengine.limits import PLAN_BYTES_IN_ALL, PLAN_FILES
 from simengine.plan.scalars import likely_file, nearest
-from simengine.plan.source import Mark, Node, Path, Problems, decode, key_of
+from simengine.plan.source import Mark, Node, Path, Problems, content, decode, key_of
 
 
 class Folder:
@@ -75,9 +75,7 @@ class Folder:
     def _stored(self, name: str, where: Mark, key: str) -> str | None:
         file = self.shown(name)
         try:
-            with FilePath(file).open("rb") as opened:
-                # A device never ends.
-                data = opened.read(PLAN_BYTES.most + 1)
+            data = content(FilePath(file))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "its name is impossible"
             looked_for = "check the name: it is sought beside this file" if key else "check the name"

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path as FilePath
 from typing import Any, NamedTuple, NoReturn
 
 import yaml
@@ -121,6 +122,15 @@ def key_of(path: Path, tree: Node | None = None) -> str:
 
 
 # --- characters -------------------------------------------------------------------------------------------------------
+
+
+def content(file: FilePath) -> bytes:
+    """The bytes of a file, of one that is too large as many as `decode` needs to say so: a device never ends.
+
+    Raises OSError, or ValueError where the name is impossible.
+    """
+    with file.open("rb") as opened:
+        return opened.read(PLAN_BYTES.most + 1)
 
 
 def decode(data: bytes, file: str, problems: Problems) -> str | None:
