@@ -100,9 +100,9 @@ def remove(path: Path) -> None:
     MachineError : if it may not be deleted
     """
     with in_words(f"cannot delete {path}"):
-        if not path.exists():
-            return
         if not is_run(path) or path.is_symlink():
+            if not path.exists():  # asked last: another process may delete it at any moment
+                return
             raise SimengineError(f"{path} is not a run, so it stays as it is")
         if has_others(path):
             raise SimengineError(f"{path} holds another run, so it stays as it is; move that run elsewhere")
