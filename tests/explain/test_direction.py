@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import binom
+from statsmodels.api import OLS, add_constant
 
 from simengine.errors import SimengineError
 from simengine.explain import direction
@@ -120,6 +121,14 @@ def test_effects_and_plan_values_know_that_ranks_place_a_value_among_few_draws()
     least = binom.ppf(0.001, 600, 0.95)
     assert (held >= least).all()
     assert (as_if_known < least).all()
+
+
+def test_errors_of_own_slopes_are_those_of_statsmodels():
+    rng = np.random.default_rng(11)
+    z = rng.normal(size=(40, 3))
+    y = z[:, 0] + rng.normal(size=40) * np.exp(z[:, 1])
+    judge = OLS(y, add_constant(z)).fit(cov_type="HC3")
+    np.testing.assert_allclose(own_slopes(z, y).error, judge.bse[1:], rtol=1e-9)
 
 
 def test_inputs_that_determine_each_other_have_no_slope_of_their_own():

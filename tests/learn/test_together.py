@@ -103,6 +103,13 @@ def test_drift_of_shares_is_relative() -> None:
     assert together.drift_of_shares(k, np.full(2000, 400.0)).value == pytest.approx(0.2, abs=0.02)
 
 
+def test_a_share_is_that_of_all_periods_and_half_a_success_more() -> None:
+    k, n = np.array([1.0, 9.0, 2.0]), np.full(3, 10.0)
+    overall = 12.5 / 31
+    absolute, relative = together.drift(k / n, overall * (1 - overall) / n), together.drift_of_shares(k, n)
+    assert relative.value == pytest.approx(absolute.value / overall, rel=1e-12)
+
+
 def test_one_period_tells_no_drift() -> None:
     assert together.drift(np.array([1.0]), np.array([0.1])).told is None
 
