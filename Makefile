@@ -5,7 +5,7 @@ SITE := .venv/site
 AXE := build/npm/node_modules/axe-core/axe.min.js
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system dieharder postgresql check docs bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-profile bench-batch bench-cockpit bench-cluster lock clean
+.PHONY: help setup demo test test-full test-system test-matrix dieharder postgresql check docs trust bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-blocks bench-profile bench-batch bench-cockpit bench-cluster lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -13,6 +13,7 @@ help:
 	@echo "make test       check, then every test of the default tier"
 	@echo "make test-full  the slow tests"
 	@echo "make test-system  tests in PostgreSQL, LibreOffice and Chromium (installed if they can be)"
+	@echo "make test-matrix  the wheel with Python 3.11, 3.12 and 3.13, and the oldest and newest packages that are allowed"
 	@echo "make docs       build the docs site into build/docs"
 	@echo "make check      formatting, lint, types and the walls between the rooms"
 	@echo "make bench      measure speed and memory against rivals"
@@ -25,6 +26,8 @@ help:
 	@echo "make bench-batch  200 scenarios in one go, and killed ten times"
 	@echo "make bench-cluster  a million paths on a cluster of this machine, beside its threads"
 	@echo "make bench-profile, bench-draws, bench-memory  where the time goes; before the kernel; ten million paths"
+	@echo "make bench-blocks  what it costs a run that a kill costs it little"
+	@echo "make trust      try what is promised, for hours: kills, faults, broken plans; docs/reliability.md shows what was found"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
 	@echo "make clean      remove .venv and every cache"
 
@@ -67,6 +70,10 @@ test-full: $(READY) dieharder
 test-system: $(SITE) postgresql browser office $(AXE)
 	$(BIN)/pytest -m system tests
 
+# With the Pythons that are here, each in an environment of its own under build/matrix.
+test-matrix: $(READY) $(UV)
+	$(BIN)/python -m bench.trust.matrix
+
 # Warnings are errors; the whole site takes half a minute.
 docs: $(SITE)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
@@ -96,6 +103,12 @@ $(AXE): tests/system/package.json tests/system/package-lock.json
 		&& { npm ci --prefix build/npm --silent --no-audit --no-fund >/dev/null 2>&1 \
 		|| echo "axe-core cannot be installed here: the tests of accessibility are skipped. They need npm"; }
 
+# Each campaign keeps what it found; one that finds a fault ends with an error, and the others go on.
+trust: $(READY)
+	@failed=; for name in $$($(BIN)/python -c 'from bench.trust.record import CAMPAIGNS; print(*CAMPAIGNS)'); do \
+		echo "$$name"; $(BIN)/python -m bench.trust.$$name || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "Not as promised:$$failed"; exit 1; } >&2
+
 bench: $(READY)
 	$(BIN)/python -m bench.northstar
 
@@ -124,7 +137,10 @@ bench-draws: $(READY)
 	$(BIN)/python -m bench.draws
 
 bench-memory: $(READY)
-	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.trust.resumed
+
+bench-blocks: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.blocks
 
 bench-profile: $(READY)
 	$(BIN)/python -m bench.profile
@@ -145,16 +161,21 @@ bench-triggers: $(READY)
 	$(BIN)/python -m bench.trigger_points
 
 # One version of each package for all supported Pythons and systems.
-COMPILE = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(LOCK_FLAGS) \
 	pyproject.toml requirements/build.in
 
-lock:
+UV := build/lock/bin/uv
+
+$(UV):
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+lock: $(UV)
 	$(COMPILE) --output-file requirements/run.lock
 	$(COMPILE) --output-file requirements/site.lock --extra site --constraints requirements/run.lock
 	$(COMPILE) --output-file requirements/dev.lock --extra dev --constraints requirements/site.lock
+	$(COMPILE) --output-file requirements/all.lock --extra all --constraints requirements/dev.lock
 	$(COMPILE) --output-file requirements/rivals.lock --extra rivals --constraints requirements/run.lock
 
 clean:

@@ -63,8 +63,8 @@ def through(command):
         )
         out.seek(0)
         text = out.read()
-    seconds, kilobytes = done.stdout.split()
-    return float(seconds), float(kilobytes) / 1024, json.loads(text[text.index("{") :])
+    seconds, megabytes, _ = map(float, done.stdout.split())
+    return seconds, megabytes, json.loads(text[text.index("{") :])
 
 
 def killed(command, place, kept, after):

@@ -9,6 +9,7 @@ import tempfile
 import time
 from datetime import date
 from importlib.metadata import version
+from typing import NamedTuple
 
 from bench.inputs import ROOT
 
@@ -18,7 +19,7 @@ import os, subprocess, sys, time
 started = time.perf_counter()
 running = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 _, status, usage = os.wait4(running.pid, 0)
-print(time.perf_counter() - started, usage.ru_maxrss)
+print(time.perf_counter() - started, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 """A small process that starts another one: the peak memory of a process begins with that of the one that started it."""
@@ -58,21 +59,39 @@ def cpu_seconds(function, *arguments):
     return time.process_time() - started
 
 
+class Measured(NamedTuple):
+    """Of a process: wall seconds, peak memory (MB), processor seconds, and what it said on standard error."""
+
+    seconds: float
+    memory: float
+    processor: float
+    said: str
+
+
 def process(arguments, cache):
     """Wall seconds and peak memory (MB) of one simengine process that keeps its compiled kernel in `cache`."""
+    return measured(arguments, cache)[:2]
+
+
+def measured(arguments, cache):
+    """What one simengine process takes that keeps its compiled kernel in `cache`."""
     with tempfile.TemporaryDirectory() as folder:
         found = subprocess.run(
             [sys.executable, "-S", "-c", LAUNCH, sys.executable, "-m", "simengine", *arguments],
             cwd=folder,
-            env=os.environ | {"XDG_CACHE_HOME": cache, "PYTHONPATH": str(ROOT)},
+            env=environment(cache),
             capture_output=True,
             text=True,
             check=False,
         )
     if found.returncode:
         raise SystemExit(f"simengine {' '.join(arguments)} failed: {found.stderr}")
-    seconds, kilobytes = found.stdout.split()
-    return float(seconds), float(kilobytes) / 1024
+    return Measured(*map(float, found.stdout.split()), found.stderr)
+
+
+def environment(cache):
+    """In which a simengine process keeps its compiled kernel in `cache`."""
+    return os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
 
 
 def figure(name):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+FOREIGN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What data of somebody else raise where they are taken for ours."""
+
 
 class SimengineError(Exception):
     """Base of every error that simengine raises on purpose. `exit_code` is what the command line returns."""

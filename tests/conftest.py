@@ -14,7 +14,14 @@ from hypothesis import settings
 settings.register_profile("simengine", derandomize=True, deadline=None)
 settings.load_profile("simengine")
 
+LONGEST = ("tests/test_readme.py", "tests/notebooks/")
+"""Tests that take minutes: begun last, one of two workers would wait for them."""
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, all others in their order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session")

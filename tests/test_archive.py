@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -187,6 +188,40 @@ def test_a_manifest_of_someone_else_is_not_ours(tmp_path):
         assert not is_run(tmp_path)
 
 
+OTHER = [
+    {"files": None},
+    {"files": {"../outside.txt": {"size": 1, "sha256": "x"}}},
+    {"files": {"result.nc": {}}},
+    {"arrays": {}},
+    {"arrays": {"p": {"dims": ["draw"], "dtype": "<f8", "stored": "f8", "shape": [10**15], "begin": 0, "attrs": {}}}},
+    {"arrays": {"p": {"dims": [], "dtype": "no type", "stored": "f8", "shape": [], "begin": 0, "attrs": {}}}},
+    {"run": 7},
+    {"coordinates": ["nowhere"]},
+    {"digest": None},
+    {"format_version": "2"},
+]
+
+
+@pytest.mark.parametrize("other", OTHER, ids=str)
+def test_a_manifest_that_is_sealed_and_not_ours_is_damaged(run, other):
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    (run / "manifest.json").write_bytes(archive._rendered(manifest_without_seal(manifest) | other))
+    with pytest.raises(MachineError, match="damaged"):
+        load_run(run)
+
+
+@pytest.mark.parametrize("plan_entry", [None, {}, {"file": "../../manifest.json", "overrides": []}, {"file": 7}])
+def test_a_plan_that_the_manifest_does_not_vouch_for_is_not_read(run, plan_entry):
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    (run / "manifest.json").write_bytes(archive._rendered(manifest_without_seal(manifest) | {"plan": plan_entry}))
+    with pytest.raises(MachineError, match="not as simengine wrote it"):
+        load_plan(run)
+
+
+def manifest_without_seal(manifest):
+    return {name: value for name, value in manifest.items() if name != "sha256"}
+
+
 def test_a_run_of_a_newer_simengine_is_refused(ds, plan, tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "FORMAT_VERSION", 3)
     run = save(ds, plan, tmp_path / "run")
@@ -333,12 +368,51 @@ def test_a_save_that_fails_at_any_step_leaves_all_as_it_was(ds, plan, tmp_path, 
     assert not list(tmp_path.rglob(".*"))
 
 
+def test_a_run_that_was_just_put_aside_has_its_name_back_after_ctrl_c(ds, plan, tmp_path, monkeypatch):
+    small = ds[["p"]]
+    save(small, plan, tmp_path / "run")
+    before = everything(tmp_path)
+    whole = Path.rename
+
+    def rename(self, target):
+        done = whole(self, target)
+        if self.name == "run":
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        save(small.assign(p=0.5), plan, tmp_path / "run", overwrite=True)
+    assert everything(tmp_path) == before
+
+
+def test_where_another_run_came_first_what_was_put_aside_is_not_left_behind(ds, plan, tmp_path, monkeypatch):
+    small = ds[["p"]]
+    save(small, plan, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "other")
+    whole, renames = archive._renamed, []
+
+    def renamed(partial, place, *, again):
+        renames.append(place)
+        if len(renames) == 2:
+            (tmp_path / "other").rename(place)
+            again = False
+        return whole(partial, place, again=again)
+
+    monkeypatch.setattr(archive, "_renamed", renamed)
+    with pytest.raises(MachineError, match="not empty"):
+        save(small.assign(p=0.5), plan, tmp_path / "run", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert load_run(tmp_path / "run").dataset["p"] == small["p"]
+
+
 def test_a_disk_that_fills_up_is_reported_and_cleared(ds, plan, tmp_path):
     """A limit on the size of files stands in for a small disk: the kernel refuses to write on."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
-        with pytest.raises(MachineError, match=r"cannot write the run to .*: file too large; check the disk"):
+        with pytest.raises(MachineError, match=r"cannot write the run to .*: file too large; raise the limit"):
             save(ds, plan, tmp_path / "run")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -379,6 +453,73 @@ def test_a_run_that_may_not_be_read(run, monkeypatch):
     Fault(monkeypatch, Path, "read_bytes", PermissionError(errno.EACCES, "Permission denied"), 1)
     with pytest.raises(MachineError, match=r"cannot read the run .*: permission denied"):
         load_run(run)
+
+
+# ---- another process ----
+
+
+@pytest.fixture
+def replaced_meanwhile(ds, plan, run, monkeypatch):
+    """The run is replaced once, when its manifest was read and its files were not."""
+    checked, times = archive._checked, iter([True])
+
+    def meanwhile(place, name, entry):
+        if next(times, False):
+            save(ds.assign(p=0.5), load(TINY), run, overwrite=True)
+        return checked(place, name, entry)
+
+    monkeypatch.setattr(archive, "_checked", meanwhile)
+    return run
+
+
+def test_a_run_that_is_replaced_while_it_is_read_is_whole(replaced_meanwhile):
+    assert load_run(replaced_meanwhile).dataset["p"] == 0.5
+
+
+def test_a_plan_that_is_replaced_while_it_is_read_is_that_of_one_run(replaced_meanwhile, plan):
+    assert load_plan(replaced_meanwhile).digest_simulated in (plan.digest_simulated, load(TINY).digest_simulated)
+
+
+@pytest.mark.parametrize(
+    "ask", [load_run, load_plan, archive.manifest_of, lambda run: check_place(run, overwrite=True)]
+)
+def test_a_run_that_is_aside_for_a_moment_is_waited_for(run, monkeypatch, ask):
+    aside = run.with_name(f".replaced-01234567.{run.name}")
+    run.rename(aside)
+    monkeypatch.setattr(archive.time, "sleep", lambda _: aside.rename(run))
+    ask(run)
+
+
+def test_what_stays_away_is_not_waited_for_for_ever(run, monkeypatch):
+    monkeypatch.setattr(archive, "_PAUSE_S", 0.0)
+    run.rename(run.with_name(f".replaced-01234567.{run.name}"))
+    with pytest.raises(SimengineError, match="is not there"):
+        load_run(run)
+
+
+def test_a_link_to_nothing_is_no_run_and_no_fault_of_the_machine(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "run")
+    with pytest.raises(SimengineError, match="is not there") as raised:
+        load_run(tmp_path / "link")
+    assert not isinstance(raised.value, MachineError)
+
+
+def test_a_machine_without_memory_is_not_a_damaged_run(run, monkeypatch):
+    def no_room(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(archive, "read", no_room)
+    with pytest.raises(MemoryError):
+        load_run(run)
+
+
+def test_damage_is_told_at_once(run, monkeypatch):
+    monkeypatch.setattr(archive.time, "sleep", lambda _: pytest.fail("waited"))
+    (run / "result.nc").write_bytes(b"")
+    with pytest.raises(MachineError, match="damaged"):
+        load_run(run)
+    with pytest.raises(SimengineError, match="is not there"):
+        load_run(run / "deep" / "down")
 
 
 # ---- the plan of a run ----

@@ -1,11 +1,13 @@
 """Columns of numbers in one file: read back bit by bit, and told from what is torn or foreign."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import netcdf_file
 
+from simengine.archive import sealed
 from simengine.archive.columns import read_columns, write_columns
 from simengine.errors import MachineError
 
@@ -64,6 +66,26 @@ def test_what_is_not_there_or_foreign_is_none(tmp_path: Path) -> None:
     assert read_columns(tmp_path / "nothing.nc") is None
     assert read_columns(tmp_path) is None
     (tmp_path / "foreign.nc").write_text("something else")
+    assert read_columns(tmp_path / "foreign.nc") is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"about": 7, "arrays": {}}',
+        b'{"about": "{\\"digest\\": 1, \\"columns\\": []}", "arrays": {"a": {"dtype": ",f8", "shape": [0]}}}',
+        b'{"about": "{}", "arrays": {}}',
+        b'{"about": "{\\"digest\\": 1, \\"columns\\": []}"}',
+        b'{"about": "{\\"digest\\": 1, \\"columns\\": [2]}", "arrays": {"column_0": {"shape": [9]}}}',
+    ],
+)
+def test_a_right_seal_around_something_else_is_foreign(tmp_path: Path, told: bytes) -> None:
+    content = told + len(told).to_bytes(sealed._LENGTH, "big")
+    (tmp_path / "foreign.nc").write_bytes(content + hashlib.sha256(content).digest() + sealed._END)
     assert read_columns(tmp_path / "foreign.nc") is None
 
 

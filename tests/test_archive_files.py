@@ -28,6 +28,34 @@ def test_what_is_there_stays_unless_told(tmp_path: Path) -> None:
     assert left(tmp_path) == {"a.yaml": "new", "b.yaml": "new"}
 
 
+def test_others_that_are_there_just_so_are_in_nobodys_way(tmp_path: Path) -> None:
+    files: dict[Path, str | bytes] = {tmp_path / "plan.yaml": "new", tmp_path / "facts.csv": "1,2"}
+    (tmp_path / "facts.csv").write_text("1,2")
+    write_files(files)
+    assert left(tmp_path) == {"plan.yaml": "new", "facts.csv": "1,2"}
+    with pytest.raises(SimengineError, match=r"plan\.yaml is there already; choose"):
+        write_files(files)
+
+
+def test_the_first_is_away_while_several_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, seen = ("plan.yaml", "a.csv", "b.csv"), []
+    for name in names:
+        (tmp_path / name).write_text("old")
+    plain = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        seen.append((Path(target).name, (tmp_path / "plan.yaml").exists()))
+        return plain(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    write_files({tmp_path / name: "old" if name == "plan.yaml" else "new" for name in names}, overwrite=True)
+    assert seen == [("a.csv", False), ("b.csv", False), ("plan.yaml", False)]
+    seen.clear()
+    write_files({tmp_path / name: "newer" if name == "b.csv" else "new" for name in names[1:]}, overwrite=True)
+    assert seen == [("b.csv", True)]
+    assert left(tmp_path) == {"plan.yaml": "old", "a.csv": "new", "b.csv": "newer"}
+
+
 def test_a_second_file_that_cannot_be_written_leaves_none(tmp_path: Path) -> None:
     (tmp_path / "no-folder").write_text("a file")
     with pytest.raises(MachineError, match="cannot write"):
@@ -60,6 +88,29 @@ def test_when_the_last_rename_fails_the_first_is_as_it_was(tmp_path: Path, monke
     with pytest.raises(MachineError):
         write_files({tmp_path / "c.yaml": "new", tmp_path / "b.yaml": "new"})
     assert left(tmp_path) == {"a.yaml": "mine"}
+
+
+def test_ctrl_c_just_behind_a_rename_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        monkeypatch.undo()
+        plain(self, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        write_files({tmp_path / "a.yaml": "new", tmp_path / "b.yaml": "new"})
+    assert left(tmp_path) == {}
+
+
+def test_a_disk_that_cannot_even_be_looked_at_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "stat", broken)
+    with pytest.raises(MachineError, match="input/output error; check the disk"):
+        write_files({tmp_path / "a.txt": "a"})
 
 
 def test_a_folder_is_known_to_be_out_of_reach_before_anything_is_written(tmp_path: Path) -> None:

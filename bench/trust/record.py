@@ -16,7 +16,19 @@ from bench.report import table
 FOLDER = ROOT / "bench" / "trust"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- table: python -m bench.trust.record -->", "<!-- end of table -->"
-CAMPAIGNS = ("plans", "readers", "kills", "faults", "flips", "cache", "mutants", "intervals", "platforms", "resumed")
+CAMPAIGNS = (
+    "plans",
+    "readers",
+    "kills",
+    "faults",
+    "flips",
+    "cache",
+    "mutants",
+    "intervals",
+    "platforms",
+    "matrix",
+    "resumed",
+)
 """Modules of this folder, in the order of the page. Each has `main()`."""
 
 

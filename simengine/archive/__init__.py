@@ -13,23 +13,27 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial as given
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import xarray as xr
 
-from simengine.archive.netcdf import Image, plain, read
-from simengine.errors import MachineError, SimengineError
-from simengine.plan import load
+from simengine.archive.netcdf import ClaimError, Image, plain, read
+from simengine.errors import FOREIGN, MachineError, SimengineError
+from simengine.limits import JSON_BYTES, read_within
+from simengine.plan import loads
 from simengine.plan.scalars import likely_file
 from simengine.plan.schema import Plan
+from simengine.results.arithmetic import arithmetic
 from simengine.results.dataset import digest
 
 FORMAT = "simengine run"
@@ -37,8 +41,10 @@ FORMAT_VERSION = 2
 MANIFEST, RESULT, PLAN = "manifest.json", "result.nc", "plan"
 PARTIAL, REPLACED = ".partial-", ".replaced-"
 """How the folder of a run is called while it is written, and while it makes room; then its own name follows."""
-_PATIENCE = 100
-"""Times that a run is put aside for a newer one: other processes may be replacing it all the while."""
+_PATIENCE, _PAUSE_S = 100, 0.01
+"""Times that a run is put aside for a newer one, or read again: other processes may be replacing it all the while."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -103,13 +109,7 @@ def check_place(folder: str | os.PathLike[str], *, overwrite: bool = False) -> N
     """
     place = Path(folder).resolve()
     with in_words(f"cannot write the run to {place}"):
-        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
-            if not is_run(place):
-                raise SimengineError(
-                    f"{place} is there and is not a run, so it stays as it is; choose another folder, or delete it"
-                )
-            if not overwrite:
-                raise SimengineError(f"{place} holds a run already; choose another folder, or allow to overwrite it")
+        _settled(place, given(_check_free, overwrite=overwrite))
         with tempfile.TemporaryFile(dir=next(path for path in (*place.parents, place) if path.exists())):
             pass
 
@@ -119,13 +119,17 @@ def is_run(folder: str | os.PathLike[str]) -> bool:
     place = Path(folder) / MANIFEST
     try:
         # A pipe of this name would be waited for.
-        return place.is_file() and f'"format": "{FORMAT}"'.encode() in place.read_bytes()
+        return place.is_file() and f'"format": "{FORMAT}"'.encode() in read_within(place, JSON_BYTES)
+    except SimengineError:
+        return False
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
 
 
 def load_run(folder: str | os.PathLike[str]) -> Run:
     """Read a run, after checking every file and every array against the manifest.
+
+    Where another process replaces the run meanwhile, it is the one before or the one after, whole.
 
     Raises
     ------
@@ -134,11 +138,12 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     """
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
-        manifest = _read_manifest(place)
-        contents = {name: _checked(place, name, entry) for name, entry in manifest["files"].items()}
-    ds = xr.Dataset(read(contents[RESULT], manifest["arrays"]), attrs=manifest["run"])
-    ds = ds.set_coords(manifest["coordinates"])
-    if digest(ds) != manifest["digest"]:
+        manifest, contents = _settled(place, _read_files)
+    with _as_written(place):
+        ds = xr.Dataset(read(contents[RESULT], manifest["arrays"]), attrs=manifest["run"])
+        ds = ds.set_coords(manifest["coordinates"])
+        is_same = digest(ds) == manifest["digest"]
+    if not is_same:
         raise _damaged(place, RESULT, "its arrays are not those that were stored")
     return Run(ds, manifest)
 
@@ -150,7 +155,7 @@ def manifest_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
-        return _read_manifest(place)
+        return _settled(place, _read_manifest)
 
 
 def load_plan(folder: str | os.PathLike[str]) -> Plan:
@@ -163,11 +168,11 @@ def load_plan(folder: str | os.PathLike[str]) -> Plan:
     """
     place = Path(folder)
     with in_words(f"cannot read the run {place}"):
-        manifest = _read_manifest(place)
-        for name, entry in manifest["files"].items():
-            if name != RESULT:
-                _checked(place, name, entry)
-    return load(place / PLAN / manifest["plan"]["file"], manifest["plan"]["overrides"])
+        manifest, contents = _settled(place, given(_read_files, but=RESULT))
+    with _as_written(place):
+        texts = {name.removeprefix(f"{PLAN}/"): content.decode() for name, content in contents.items()}
+        name, overrides = manifest["plan"]["file"], manifest["plan"]["overrides"]
+        return loads(texts[name], name, files=texts, overrides=overrides)
 
 
 # ---- manifest ----
@@ -187,11 +192,15 @@ def _manifest(ds: xr.Dataset, plan: Plan, extra: Mapping[str, Any]) -> dict[str,
 
 
 def environment() -> dict[str, str]:
-    """Versions and platform that a result may depend on."""
+    """Versions and platform that a result may depend on, and the fingerprint of the arithmetic that they give."""
+    from llvmlite.binding import get_host_cpu_name
+
     return {
         **{name: version(name) for name in ("simengine", "numpy", "numba", "scipy", "xarray")},
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": get_host_cpu_name(),
+        "arithmetic": arithmetic(),
     }
 
 
@@ -204,7 +213,7 @@ def _rendered(manifest: Mapping[str, Any]) -> bytes:
 
 def _read_manifest(place: Path) -> dict[str, Any]:
     try:
-        content = (place / MANIFEST).read_bytes()
+        content = read_within(place / MANIFEST, JSON_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         if (place / RESULT).exists():
             raise _damaged(place, MANIFEST, "it is missing") from None
@@ -219,30 +228,113 @@ def _read_manifest(place: Path) -> dict[str, Any]:
         intact = False
     if not intact:
         raise _damaged(place, MANIFEST, "it is not as simengine wrote it")
-    if manifest["format_version"] > FORMAT_VERSION:
-        writer = manifest["environment"]["simengine"]
-        raise SimengineError(f"{place} was written by a newer simengine, {writer}; upgrade simengine to read it")
-    if manifest["format_version"] < FORMAT_VERSION:
-        raise SimengineError(f"{place} was written by an older simengine, in another format; run its plan again")
+    with _as_written(place):
+        if manifest["format_version"] > FORMAT_VERSION:
+            writer = manifest["environment"]["simengine"]
+            raise SimengineError(f"{place} was written by a newer simengine, {writer}; upgrade simengine to read it")
+        if manifest["format_version"] < FORMAT_VERSION:
+            raise SimengineError(f"{place} was written by an older simengine, in another format; run its plan again")
     return unsealed
 
 
-def _checked(place: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+def _read_files(place: Path, but: str = "") -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest, and the files that it vouches for, by name; without one of them."""
+    manifest = _read_manifest(place)
+    with _as_written(place):
+        files = manifest["files"].items()
+        return manifest, {name: _checked(place, name, entry) for name, entry in files if name != but}
+
+
+@contextmanager
+def _as_written(place: Path) -> Iterator[None]:
+    """Say that a manifest is damaged which carries a right seal, and is no manifest of ours all the same."""
     try:
-        content = (place / name).read_bytes()
+        yield
+    except ClaimError as error:
+        raise _damaged(place, MANIFEST, str(error)) from None
+    except FOREIGN as error:
+        raise _damaged(place, MANIFEST, "it is not as simengine wrote it") from error
+
+
+def _checked(place: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+    path = _inside(place, name)
+    try:
+        size = path.stat().st_size
+        # Before it is read: another file than the one that was written may be of any size.
+        content = path.read_bytes() if path.is_file() and size == entry["size"] else b""
     except (FileNotFoundError, NotADirectoryError):
         raise _damaged(place, name, "it is missing") from None
-    if len(content) != entry["size"]:
-        raise _damaged(place, name, f"it has {len(content):,} bytes in place of {entry['size']:,}")
+    if size != entry["size"]:
+        raise _damaged(place, name, f"it has {size:,} bytes in place of {entry['size']:,}")
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise _damaged(place, name, "its digest is not the one in the manifest")
     return content
+
+
+def _inside(place: Path, name: str) -> Path:
+    """The place of a file of a run, which is in the run's folder, whatever the manifest calls it."""
+    path = place / name
+    try:
+        is_inside = path.resolve().is_relative_to(place.resolve())
+    except (OSError, ValueError, RuntimeError):
+        is_inside = False
+    if not is_inside:
+        raise _damaged(place, MANIFEST, f"it names {name!r}, which is not in the folder")
+    return path
 
 
 def _damaged(place: Path, name: str, how: str) -> MachineError:
     return MachineError(
         f"{place / name} is damaged: {how}; restore the folder from a backup, or delete it and run the plan again"
     )
+
+
+# ---- other processes ----
+
+
+def _settled(place: Path, ask: Callable[[Path], _T]) -> _T:
+    """What `ask` finds at a place; it asks again where another process was putting a newer run there meanwhile."""
+    for _ in range(_PATIENCE):
+        before = _stamp(place)
+        try:
+            return ask(place)
+        except (OSError, SimengineError):
+            if not _has_changed(place, before):
+                raise
+            time.sleep(_PAUSE_S)
+    return ask(place)
+
+
+def _stamp(place: Path) -> tuple[int, int] | None:
+    """What tells the folder at a place from another one of the same name; None where there is none."""
+    try:
+        about = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return about.st_ino, about.st_ctime_ns
+
+
+def _has_changed(place: Path, before: tuple[int, int] | None) -> bool:
+    """Whether a place holds another folder than before, or is about to, for the one that was there was put aside."""
+    if before is not None or _stamp(place) is not None:
+        return _stamp(place) != before
+    place = place.resolve()
+    try:
+        beside = [path.name for path in place.parent.iterdir()]
+    except OSError:
+        return False  # what is there cannot be told, and so there is nothing to wait for
+    return any(name.startswith(REPLACED) and name.endswith(f".{place.name}") for name in beside)
+
+
+def _check_free(place: Path, *, overwrite: bool) -> None:
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+        return
+    if not is_run(place):
+        raise SimengineError(
+            f"{place} is there and is not a run, so it stays as it is; choose another folder, or delete it"
+        )
+    if not overwrite:
+        raise SimengineError(f"{place} holds a run already; choose another folder, or allow to overwrite it")
 
 
 # ---- disk ----
@@ -273,22 +365,30 @@ def _sync_folder(path: Path) -> None:
 
 def _commit(partial: Path, place: Path, *, overwrite: bool) -> None:
     """Give the finished folder its name; what was there before is back if anything fails."""
-    replaced: list[Path] = []
+    aside: list[Path] = []
     try:
-        while not _renamed(partial, place, again=overwrite and len(replaced) < _PATIENCE):
-            old = place.with_name(f"{REPLACED}{uuid.uuid4().hex[:8]}.{place.name}")
+        while not _renamed(partial, place, again=overwrite and len(aside) < _PATIENCE):
+            # Noted before it is there: an interrupt in between would leave the run without its name.
+            aside.append(place.with_name(f"{REPLACED}{uuid.uuid4().hex[:8]}.{place.name}"))
             # Another process that replaces the run may have put it aside.
             with suppress(FileNotFoundError):
-                place.rename(old)
-            replaced.append(old)
+                place.rename(aside[-1])
         _sync_folder(place.parent)
     except BaseException:
         if not partial.exists() and place.exists():
             place.rename(partial)
-        if replaced and replaced[-1].exists():
-            replaced[-1].rename(place)
+        _put_back(aside, place)
         raise
-    for old in replaced:
+    for old in aside:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_back(aside: Iterable[Path], place: Path) -> None:
+    """Give the last run that was put aside its name again, unless another process has put a newer one there."""
+    held = [old for old in aside if old.exists()]
+    if held and not is_run(place):
+        held.pop().rename(place)
+    for old in held:
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -326,6 +426,7 @@ _REMEDIES = {
     errno.ENOTEMPTY: "choose another folder",
     errno.ENOTDIR: "choose another folder",
     errno.EROFS: "choose a folder on a disk that can be written to",
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or choose another folder",
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from simengine.archive import environment
 from simengine.archive.sealed import read_sealed, write_sealed
-from simengine.errors import MachineError
+from simengine.errors import FOREIGN, MachineError
 from simengine.results.outputs import Form
 from simengine.results.reduction import Reduced
 
@@ -54,9 +54,12 @@ class Blocks:
             held = read_sealed(file)
         except MachineError:
             return None
-        if held is None or held.about["of"] != about:
+        if held is None or held.about.get("of") != about:
             return None
-        spans = _taken_apart(held.about, held.arrays)
+        try:
+            spans = _taken_apart(held.about, held.arrays)
+        except FOREIGN:
+            return None  # a right seal around something else
         self._files.append(file)
         self._bytes += sum(array.nbytes for array in held.arrays.values())
         paths = sum(span.paths for span in spans)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simengine.archive.sealed import read_sealed, write_sealed
+from simengine.errors import FOREIGN
 
 Floats = NDArray[np.float64]
 
@@ -59,9 +60,12 @@ def read_columns(path: Path) -> Columns | None:
     found = read_sealed(path)
     if found is None or not {"columns", "digest"} <= found.about.keys():
         return None
-    about = dict(found.about)
-    digest = about.pop("digest")
-    values = {name: found.arrays[f"column_{place}"] for place, name in enumerate(about.pop("columns"))}
+    try:
+        about = dict(found.about)
+        digest = about.pop("digest")
+        values = {name: found.arrays[f"column_{place}"] for place, name in enumerate(about.pop("columns"))}
+    except FOREIGN:
+        return None  # a right seal around something else
     return Columns(about, values, digest)
 
 

@@ -42,43 +42,58 @@ def check_folder(folder: Path) -> None:
 def write_files(files: Mapping[Path, str | bytes], *, overwrite: bool = False) -> None:
     """Write texts (as UTF-8) or bytes beside where they go, and rename them when the last one is on disk.
 
-    What was there is put back where a later one cannot be renamed.
+    The first file is taken to be the one that names the others: it appears last, and is away while several of them
+    change. So a kill leaves what was there, or all that is new, or no first file, but never an old one beside others
+    that are new. What was there is put back where one cannot be renamed.
 
     Parameters
     ----------
     files : where to, and what
-    overwrite : whether files that are there are replaced
+    overwrite : whether files that are there are replaced; others than the first that are there just so are in nobody's
+        way
 
     Raises
     ------
     SimengineError : a file, or a folder or a device of that name, is there already
     MachineError : the disk is full, the folder may not be written to, or the disk fails
     """
+    contents = {path: held.encode() if isinstance(held, str) else held for path, held in files.items()}
+    first, names = next(iter(files)), ", ".join(map(str, files))
+    with in_words(f"cannot write {names}", sum(map(len, contents.values()))):
+        _refuse_others(files)
+        changed = [path for path, content in contents.items() if not _holds(path, content)]
+        if not overwrite:
+            refuse_existing(path for path in files if path == first or path in changed)
+        others = [path for path in changed if path != first]
+        away = len(changed) > 1 and any(path.exists() for path in others)
+        order = [*others, first] if away or first in changed else others
+        partial = {path: partial_of(path) for path in order}
+        before = {path: partial_of(path) for path in order if path.exists()}
+        try:
+            for path, written in partial.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write(written, contents[path])
+            for path, kept in before.items():
+                os.link(path, kept)
+            _rename(partial, before, first if away else None)
+        finally:
+            for path in (*partial.values(), *before.values()):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _refuse_others(files: Iterable[Path]) -> None:
+    """Raise SimengineError, with their names, where something is there that is no file."""
     folders = [str(path) for path in files if path.is_dir()]
     if folders:
         raise SimengineError(f"{', '.join(folders)}: a folder is there; choose another name")
     devices = [str(path) for path in files if path.exists() and not (path.is_dir() or path.is_file())]
     if devices:
         raise SimengineError(f"{', '.join(devices)}: a device or a pipe, which is not replaced; choose another name")
-    if not overwrite:
-        refuse_existing(files)
-    there = [path for path in files if path.exists()]
-    partial = {path: partial_of(path) for path in files}
-    before = {path: partial_of(path) for path in there}
-    contents = {path: held.encode() if isinstance(held, str) else held for path, held in files.items()}
-    size = sum(map(len, contents.values()))
-    try:
-        with in_words(f"cannot write {', '.join(map(str, files))}", size):
-            for path, content in contents.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _write(partial[path], content)
-            for path, kept in before.items():
-                os.link(path, kept)
-            _rename(partial, before)
-    finally:
-        for path in (*partial.values(), *before.values()):
-            with suppress(OSError):
-                path.unlink()
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.exists() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -88,17 +103,18 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _rename(partial: Mapping[Path, Path], before: Mapping[Path, Path]) -> None:
-    done: list[Path] = []
+def _rename(partial: Mapping[Path, Path], before: Mapping[Path, Path], away: Path | None) -> None:
+    """Give every file its name, in order; `away` has none until its turn comes."""
     try:
+        if away is not None:
+            away.unlink(missing_ok=True)
         for path, written in partial.items():
             written.replace(path)
-            done.append(path)
     except BaseException:
-        for path in done:
+        for path, written in partial.items():
             with suppress(OSError):
                 if path in before:
                     before[path].replace(path)
-                else:
+                elif not written.exists():
                     path.unlink()
         raise

@@ -7,6 +7,7 @@ rests, spends a second on three hundred variables, and ends the process when the
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -16,12 +17,11 @@ import numpy as np
 import xarray as xr
 
 from simengine.errors import SimengineError
+from simengine.limits import VARIABLE_BYTES
 
 _MAGIC = b"CDF\x02"
 _NOTHING, _DIMENSIONS, _VARIABLES, _ATTRIBUTES = bytes(8), 10, 11, 12
 _CODES = {"i1": 1, "S1": 2, "i4": 4, "f8": 6}
-_LARGEST = 2**32 - 4
-"""Bytes of one variable."""
 _AT_ONCE = 2**20
 """Numbers turned around at once: they still are in the cache when they are written."""
 _INT32 = np.iinfo(np.int32)
@@ -52,7 +52,7 @@ class Image:
     def __init__(self, ds: xr.Dataset) -> None:
         stored = [_stored(str(name), variable) for name, variable in ds.variables.items() if variable.size]
         for array in stored:
-            if array.size > _LARGEST:
+            if array.size > VARIABLE_BYTES.most:
                 raise SimengineError(
                     f"{array.name} has {array.size / 1e9:.1f} GB, and a run is kept with 4 GB a variable at most; "
                     "simulate fewer draws, or with another --detail"
@@ -79,18 +79,54 @@ class Image:
             yield bytes(-array.size % 4)
 
 
+class ClaimError(Exception):
+    """An array is claimed to be what the file cannot hold."""
+
+
 def read(content: bytes, arrays: Mapping[str, Mapping[str, Any]]) -> dict[str, xr.Variable]:
-    """The variables of a file, from its bytes and `Image.arrays`."""
+    """The variables of a file, from its bytes and `Image.arrays`.
+
+    Raises ClaimError where they are claimed to have more than the file holds: of numbers before any room is taken.
+    """
+    try:
+        for name, entry in arrays.items():
+            _check_claim(name, entry, len(content))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise ClaimError("it describes arrays in a way that no run does") from None
     return {name: xr.Variable(entry["dims"], _values(content, entry), entry["attrs"]) for name, entry in arrays.items()}
 
 
+def _check_claim(name: str, entry: Mapping[str, Any], size: int) -> None:
+    dtype, shape, begin = _type(entry["dtype"]), entry["shape"], entry.get("begin", 0)
+    if dtype.kind not in "biufU" or any(length < 0 for length in shape) or begin < 0:
+        raise ClaimError(f"it claims that {name} is what no run holds")
+    texts = dtype.kind == "U"
+    width = int(entry["bytes"]) if texts else _type(entry["stored"]).itemsize
+    # A character has one byte at least, and takes four in memory; what is empty still has its other lengths.
+    needed = max(width * math.prod(shape), dtype.itemsize // 4 if texts else 0)
+    if (0 not in shape and begin + needed > size) or max(shape, default=0) > max(size, _INT32.max):
+        raise ClaimError(f"it claims {math.prod(shape):,} numbers of {name}, which the file has no room for")
+
+
 def _values(content: bytes, entry: Mapping[str, Any]) -> np.ndarray:
-    dtype, shape = np.dtype(entry["dtype"]), entry["shape"]
+    dtype, shape = _type(entry["dtype"]), entry["shape"]
     if 0 in shape:
         return np.empty(shape, dtype)
     form = f"S{entry['bytes']}" if dtype.kind == "U" else f">{entry['stored']}"
-    found = np.frombuffer(content, form, math.prod(shape), entry["begin"]).reshape(shape)
-    return np.char.decode(found, "utf-8").astype(dtype) if dtype.kind == "U" else found.astype(dtype)
+    found = np.frombuffer(content, _type(form), math.prod(shape), entry["begin"]).reshape(shape)
+    if dtype.kind != "U":
+        return found.astype(dtype)
+    try:
+        return np.char.decode(found, "utf-8").astype(dtype)
+    except MemoryError:  # names are short: no run needs the room
+        raise ClaimError(f"it claims texts of {dtype.itemsize // 4:,} characters, which no run holds") from None
+
+
+def _type(name: str) -> np.dtype[Any]:
+    """The type of that name; NumPy would read a whole record, or a program, where we write one letter."""
+    if not re.fullmatch(r"[<>|]?[a-zA-Z][0-9]{0,9}", name):
+        raise ValueError(f"{name!r} is not the type of an array of ours")
+    return np.dtype(name)
 
 
 def _entry(variable: xr.Variable, begin: int) -> dict[str, Any]:

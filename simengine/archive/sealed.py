@@ -19,7 +19,8 @@ import xarray as xr
 
 from simengine.archive import in_words
 from simengine.archive.files import partial_of
-from simengine.archive.netcdf import Image, read
+from simengine.archive.netcdf import ClaimError, Image, read
+from simengine.errors import FOREIGN
 
 _END = b"simengine columns 1\n"
 _LENGTH, _SEAL = 8, 32
@@ -95,9 +96,14 @@ def read_sealed(path: Path) -> Sealed | None:
         return None
     end = len(sealed) - _LENGTH
     start = end - int.from_bytes(sealed[end:], "big")
-    entries = json.loads(sealed[start:end])
-    found = read(sealed[:start], entries["arrays"])
-    return Sealed(json.loads(entries["about"]), {name: variable.values for name, variable in found.items()})
+    try:
+        entries = json.loads(sealed[start:end])
+        about, found = json.loads(entries["about"]), read(sealed[:start], entries["arrays"])
+    except (ClaimError, *FOREIGN):
+        return None  # a right seal around something else
+    if not isinstance(about, dict):
+        return None
+    return Sealed(about, {name: variable.values for name, variable in found.items()})
 
 
 def _dims(array: np.ndarray) -> tuple[str, ...]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simengine.archive import MANIFEST, PARTIAL, REPLACED, files, in_words, is_run, manifest_of
 from simengine.archive.blocks import UNFINISHED
-from simengine.errors import SimengineError
+from simengine.errors import MachineError, SimengineError
 
 ABANDONED_AFTER = 24 * 3600.0
 """Seconds: what was being written may still be, unless it is older than this."""
@@ -33,7 +35,8 @@ class Stored:
 def stored(folder: str | os.PathLike[str]) -> list[Stored]:
     """Every run in `folder`, or below it, by path; a folder that is a run itself is the only one.
 
-    The manifests are checked, not the arrays: `verify` reads everything.
+    A folder below that cannot be read is listed with its problem, and hides no other. The manifests are checked, not
+    the arrays: `verify` reads everything.
 
     Raises
     ------
@@ -41,10 +44,13 @@ def stored(folder: str | os.PathLike[str]) -> list[Stored]:
     MachineError : if it cannot be read
     """
     place = Path(folder)
-    if not place.is_dir():
-        raise SimengineError(f"{place} is not there; name a folder that holds runs")
     with in_words(f"cannot read {place}"):
-        return [_stored(path) for path in _runs(place, _DEEPEST)]
+        if not place.is_dir():
+            raise SimengineError(f"{place} is not there; name a folder that holds runs")
+        _folders(place)
+    found = _stored_below(place, _DEEPEST)
+    # Another process may have deleted it meanwhile.
+    return [run for run in found if run.manifest is not None or run.path.exists()]
 
 
 def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTER) -> list[Path]:
@@ -57,6 +63,7 @@ def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTE
     """
     place, last = Path(folder), time.time() - older_than
     with in_words(f"cannot read {place}"):
+        _folders(place)
         return [path for path in _left_behind(place, _DEEPEST) if _touched(path) < last]
 
 
@@ -72,9 +79,9 @@ def swept(path: Path) -> Path | None:
             path.rename(before)
             return before
         if path.is_dir():
-            shutil.rmtree(path)
+            _delete(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
     return None
 
 
@@ -85,19 +92,27 @@ def has_others(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Delete a run; it has another name before anything in it goes.
+    """Delete a run; one that is gone already, as when two processes delete, is no error.
 
     Raises
     ------
     SimengineError : if `path` is not a run, or holds another one
     MachineError : if it may not be deleted
     """
-    if not is_run(path) or path.is_symlink():
-        raise SimengineError(f"{path} is not a run, so it stays as it is")
-    if has_others(path):
-        raise SimengineError(f"{path} holds another run, so it stays as it is; move that run elsewhere")
     with in_words(f"cannot delete {path}"):
-        doomed = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
+        if not is_run(path) or path.is_symlink():
+            if not path.exists():  # asked last: another process may delete it at any moment
+                return
+            raise SimengineError(f"{path} is not a run, so it stays as it is")
+        if has_others(path):
+            raise SimengineError(f"{path} holds another run, so it stays as it is; move that run elsewhere")
+        _delete(path)
+
+
+def _delete(path: Path) -> None:
+    """Delete a folder; it has another name before anything in it goes, and what another process deletes is gone."""
+    doomed = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):
         path.rename(doomed)
         shutil.rmtree(doomed)
 
@@ -109,27 +124,41 @@ def _stored(path: Path) -> Stored:
         return Stored(path, None, str(error))
 
 
-def _runs(place: Path, deepest: int) -> Iterator[Path]:
-    if is_run(place):
-        yield place
+def _stored_below(place: Path, deepest: int) -> Iterator[Stored]:
+    try:
+        with in_words(f"cannot read {place}"):
+            below = None if is_run(place) else _folders(place) if deepest else []
+    except MachineError as error:
+        yield Stored(place, None, str(error))
         return
-    for path in _folders(place) if deepest else ():
+    if below is None:
+        yield _stored(place)
+        return
+    for path in below:
         if not _is_left_behind(path):
-            yield from _runs(path, deepest - 1)
+            yield from _stored_below(path, deepest - 1)
 
 
 def _left_behind(place: Path, deepest: int) -> Iterator[Path]:
-    yield from sorted(path for path in place.glob(f".*{files.PARTIAL}") if path.is_file())
-    for path in _folders(place) if deepest else ():
+    try:
+        torn = sorted(path for path in place.glob(f".*{files.PARTIAL}") if path.is_file())
+        below = _folders(place) if deepest and not is_run(place) else []
+    except PermissionError:
+        return  # `stored` tells of it
+    yield from torn
+    for path in below:
         if _is_left_behind(path):
             yield path
-        elif not is_run(path):
+        else:
             yield from _left_behind(path, deepest - 1)
 
 
 def _folders(place: Path) -> list[Path]:
-    """Its folders by name; a link to one could lead anywhere."""
-    return sorted(path for path in place.iterdir() if path.is_dir() and not path.is_symlink())
+    """Its folders by name, but no links, which could lead anywhere; no folder where it is itself gone meanwhile."""
+    try:
+        return sorted(path for path in place.iterdir() if path.is_dir() and not path.is_symlink())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_left_behind(path: Path) -> bool:
@@ -137,5 +166,8 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def _touched(path: Path) -> float:
-    """When a file, or anything in a folder, was last written."""
-    return max((found.stat().st_mtime for found in (path, *path.rglob("*"))), default=0.0)
+    """When a file, or anything in a folder, was last written; never where that cannot be told, or it goes meanwhile."""
+    try:
+        return max(found.stat().st_mtime for found in (path, *path.rglob("*")))
+    except (FileNotFoundError, PermissionError):
+        return math.inf

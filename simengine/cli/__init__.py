@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
-from simengine.cli.output import quiet_option
+from simengine.characters import legible
+from simengine.cli.output import echo, quiet_option
 from simengine.errors import MachineError, SimengineError
 
 INTERRUPTED = 130
@@ -93,6 +95,10 @@ class Commands(click.Group):
                 sys.stdout.flush()
         except SimengineError as error:
             words, code = str(error), error.exit_code
+        except NoArgsIsHelpError:
+            raise  # it is the help of a group
+        except click.UsageError as error:
+            raise click.UsageError(legible(error.format_message()), error.ctx) from None
         except KeyboardInterrupt as error:
             done = f" {error}" if error.args else ""
             words = f"\nStopped{done}. Folders are written whole or not at all: any that is there is complete."
@@ -113,7 +119,7 @@ class Commands(click.Group):
         else:
             return result
         if words:
-            click.echo(words, err=True)
+            echo(words, err=True)
         ctx.exit(code)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simengine.cli.output import json_option, print_json
+from simengine.cli.output import echo, json_option, print_json
 from simengine.errors import PlanError
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def command(ctx: click.Context, plan: str, explain: bool, strict: bool, as_json:
     else:
         for row in rows:
             unit = f" ({row.unit})" if row.unit not in ("", "month") and row.value != "none" else ""
-            click.echo(f"{row.key} = {row.value}{unit}  ← {row.where}")
-        click.echo(in_words(checked, plan))
+            echo(f"{row.key} = {row.value}{unit}  ← {row.where}")
+        echo(in_words(checked, plan))
         for finding in findings:
-            click.echo(f"{finding['subject']}: {finding['found']}; look at {finding['look_at']}", err=True)
+            echo(f"{finding['subject']}: {finding['found']}; look at {finding['look_at']}", err=True)
     if strict and findings:
         ctx.exit(PlanError.exit_code)
 

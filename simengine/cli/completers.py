@@ -14,15 +14,14 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, split_arg_string
 
+from simengine.errors import SimengineError
+from simengine.limits import DEPTH, JSON_BYTES, PLAN_BYTES, read_within
+
 _FILES = re.compile(r"plan|plan_file|plan[12]|files|scenario|history|actuals|against|base")
 _FOLDERS = re.compile(r"runs?|run[12]")
 _TARGETS = {"--target", "--reach", "--require"}
-_DEPTH = 5
+_EXTENDED = 5
 """Files that extend one another; a circle ends here too."""
-
-
-_LARGEST = 5_000_000
-"""Bytes of a plan; a larger file, a device or a pipe would keep the shell waiting."""
 
 
 class _Place(click.ParamType[str]):
@@ -64,21 +63,26 @@ def equip(command: click.Command) -> None:
             parameter.type = _Place("dir")
 
 
-def targets(place: Path, depth: int = 0) -> Iterator[str]:
+def targets(place: Path, extended: int = 0) -> Iterator[str]:
     """Names of the targets of a plan's file, of those that it extends, or of a run's folder; none of all else."""
     import yaml
 
     try:
         file = _of_run(place) if place.is_dir() else place
-        if not file.is_file() or file.stat().st_size > _LARGEST:
-            return
+        # A larger file, a device or a pipe would keep the shell waiting.
+        text = read_within(file, PLAN_BYTES).decode()
         # The fast reader, where libyaml is there; names are all that is taken from it.
-        read = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        reader, level = getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
+        for event in yaml.parse(text, reader):
+            level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if level > DEPTH.most:
+                return  # libyaml would overflow the stack, and the process die
+        read = yaml.load(text, reader)
         declared, extends = read.get("targets") or [], read.get("extends")
-    except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError, yaml.YAMLError, SimengineError):
         return
-    if isinstance(extends, str) and depth < _DEPTH:
-        yield from targets(file.parent / extends, depth + 1)
+    if isinstance(extends, str) and extended < _EXTENDED:
+        yield from targets(file.parent / extends, extended + 1)
     if isinstance(declared, list):
         names = (one.get("name") for one in declared if isinstance(one, dict))
         # A shell reads one name a line.
@@ -87,7 +91,7 @@ def targets(place: Path, depth: int = 0) -> Iterator[str]:
 
 def _of_run(folder: Path) -> Path:
     """The file of the plan that a run was made of."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads(read_within(folder / "manifest.json", JSON_BYTES))
     return folder / "plan" / str(manifest["plan"]["file"])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from simengine.cli.check import in_words
-from simengine.cli.output import json_option, print_json
+from simengine.cli.output import echo, json_option, print_json
 from simengine.cli.steps import (
     draw,
     draws_option,
@@ -42,7 +42,7 @@ def command(draws: int, seed: int, output: Path | None, as_json: bool) -> None:
     file, folder = _plan(), output or FOLDER
     plan = load(file)
     if not as_json:
-        click.echo(in_words(plan, str(file)) + "\n")
+        echo(in_words(plan, str(file)) + "\n")
     ds = kept(plan, draws, seed, folder, overwrite=output is None)
     ranking, reason = ranked(ds)
     told = story(ds, ranking, reason, folder)
@@ -51,7 +51,7 @@ def command(draws: int, seed: int, output: Path | None, as_json: bool) -> None:
         print_json(told)
         return
     print_story(told)
-    click.echo("\nFigures:")
+    echo("\nFigures:")
     print_paths(told["figures"])
     print_next(folder, "rank {} --target NRR, or a plan of your own.")
 

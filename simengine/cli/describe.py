@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from simengine.cli.output import columns, json_option, print_json
+from simengine.cli.output import columns, echo, json_option, print_json
 
 
 @click.command("describe", short_help="Read a plan back in words and tables.")
@@ -31,4 +31,4 @@ def command(plan: str, overrides: tuple[str, ...], form: Literal["text", "md"], 
         print_json({"plan": checked.plan.name, "currency": currency, "sections": document(sections, currency)})
     else:
         written = text(sections, currency, columns()) if form == "text" else markdown(sections, currency)
-        click.echo(written, nl=False)
+        echo(written, nl=False)

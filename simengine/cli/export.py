@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json
+from simengine.cli.output import echo, json_option, print_json
 
 
 @click.command("export", short_help="A run as an Excel workbook, its assumptions to be edited.")
@@ -35,7 +35,7 @@ def command(runs: tuple[str, ...], output: Path, overwrite: bool, as_json: bool)
     if as_json:
         print_json({"path": str(output), "runs": names, "sheets": sheets})
     else:
-        click.echo(f"{output}  {', '.join(sheets)}")
+        echo(f"{output}  {', '.join(sheets)}")
 
 
 def _names(runs: tuple[str, ...]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json
+from simengine.cli.output import echo, json_option, print_json
 from simengine.cli.steps import draw, print_paths, ranked
 
 
@@ -34,4 +34,4 @@ def command(run: Path, output: Path | None, as_json: bool) -> None:
     else:
         print_paths(drawn)
         for name, reason in missing.items():
-            click.echo(f"No {name}: {reason}.", err=True)
+            echo(f"No {name}: {reason}.", err=True)

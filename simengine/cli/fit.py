@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import is_quiet, json_option, print_advice, print_json, print_rich
+from simengine.cli.output import echo, is_quiet, json_option, print_advice, print_json, print_rich
 from simengine.cli.records import as_of_option, records
 from simengine.errors import SimengineError
 
@@ -62,7 +62,7 @@ def command(
 
     def say(words: str) -> None:
         if not is_quiet():
-            click.echo(words, err=True)
+            echo(words, err=True)
 
     found = fit(done, say=say)
     files = {output: assumptions(found)}

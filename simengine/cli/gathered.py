@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from simengine.errors import SimengineError
+from simengine.errors import FOREIGN, SimengineError
+from simengine.limits import JSON_BYTES, read_within
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -331,11 +332,11 @@ def solution(folder: Path) -> Facts:
     with in_words(f"cannot read {folder}"):
         if not file.is_file():
             raise SimengineError(f"{folder} holds no {FOUND}; name a folder that simengine solve -o has written")
-        text = file.read_text(encoding="utf-8")
+        content = read_within(file, JSON_BYTES)
     try:
-        told = json.loads(text)
+        told = json.loads(content)
         told["target"], told["certificate"], told["search"]
-    except (ValueError, KeyError, TypeError):
+    except FOREIGN:
         raise SimengineError(f"{file} is not as simengine wrote it; solve again") from None
     return dict(told)
 
@@ -348,10 +349,10 @@ def past_scores(file: Path) -> list[str]:
     from simengine.report.score import coverage_told
 
     with in_words(f"cannot read {file}"):
-        text = file.read_text(encoding="utf-8")
+        content = read_within(file, JSON_BYTES)
     try:
-        return coverage_told(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return coverage_told(json.loads(content))
+    except FOREIGN:
         raise SimengineError(
             f"{file} is not what simengine score --json or simengine backtest --json writes; write it again"
         ) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import echo, json_option, print_json, print_rich
 
 
 @click.command("handover", short_help="Quotas, territories, requisitions, budget as CSV.")
@@ -41,4 +41,4 @@ def command(plan_file: str, output: Path, against: str | None, overwrite: bool, 
         print_json({**told, "paths": [str(output / file) for file in tables]})
     else:
         print_rich(handover_table(told))
-        click.echo("\n".join(str(output / file) for file in tables))
+        echo("\n".join(str(output / file) for file in tables))

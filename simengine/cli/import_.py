@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import echo, json_option, print_json, print_rich
 from simengine.errors import SimengineError
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def command(workbook: str, output: Path, into: str | None, overwrite: bool, as_j
     if as_json:
         print_json(told)
         return
-    click.echo(sentence(told))
+    echo(sentence(told))
     if found.changes:
         print_rich(import_table(told))
     for notice in found.notices:
-        click.echo(notice, err=True)
+        echo(notice, err=True)
 
 
 def _files(found: Imported, output: Path, overwrite: bool) -> dict[Path, str]:

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simengine.characters import INVISIBLE, legible
+
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from collections.abc import Iterator
+
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
 WIDEST, NARROWEST = 120, 80
 """Columns: longer lines are hard to read, and shorter ones hold no table."""
@@ -39,10 +44,15 @@ def is_quiet() -> bool:
     return context is not None and bool(context.meta.get(_QUIET))
 
 
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print plain text. What a file or a folder is called is shown, never obeyed by the terminal."""
+    click.echo(legible(str(text)), err=err, nl=nl)
+
+
 def print_advice(text: str) -> None:
     """Say where something is, or what to do next; nothing where quiet was asked for."""
     if not is_quiet():
-        click.echo(text)
+        echo(text)
 
 
 def shows_progress(console: Console) -> bool:
@@ -60,7 +70,9 @@ def print_json(document: object) -> None:
 
 def json_text(document: object) -> str:
     """`document` as JSON, with a line end; a number that is not finite becomes null."""
-    return json.dumps(finite(document), allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps(finite(document), allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    # They stand in texts only, where JSON has an escape for each.
+    return INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def finite(value: Any) -> Any:
@@ -77,6 +89,17 @@ def columns() -> int:
     return max(min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST), NARROWEST)
 
 
+class _Legible:
+    """Something to print, whose texts are shown and not obeyed; its colours are."""
+
+    def __init__(self, renderable: RenderableType) -> None:
+        self.renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self.renderable, options):
+            yield segment if segment.control else segment._replace(text=legible(segment.text))
+
+
 def print_rich(renderable: RenderableType) -> None:
     """Print tables and styled text as wide as the terminal, at most 120 columns; elsewhere 80, or as COLUMNS says.
 
@@ -89,5 +112,5 @@ def print_rich(renderable: RenderableType) -> None:
     console.width = min(console.width, WIDEST)
     # Through click: a closed pipe then ends every command in the same way.
     with console.capture() as capture:
-        console.print(renderable)
+        console.print(_Legible(renderable))
     click.echo(capture.get(), nl=False, color=console.is_terminal)

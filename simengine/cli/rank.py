@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import echo, json_option, print_json, print_rich
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -129,4 +129,4 @@ def _misses(
         print_rich(told(facts, ds.attrs["currency"]))
         print_paths(figures)
     if missing:
-        click.echo(f"No figure: {missing}.", err=True)
+        echo(f"No figure: {missing}.", err=True)

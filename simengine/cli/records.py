@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simengine.cli.output import echo
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -45,7 +47,7 @@ def records(path: str, as_of: date | None, plan: Plan | None = None) -> Read:
         left = tally.read - tally.used
         if left:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.dropped.items())
-            click.echo(f"{name}: {left:,} of {tally.read:,} records are not used: {reasons}.", err=True)
+            echo(f"{name}: {left:,} of {tally.read:,} records are not used: {reasons}.", err=True)
     if done.report.findings:
-        click.echo(f"simengine history {path} says what else was found in the records.", err=True)
+        echo(f"simengine history {path} says what else was found in the records.", err=True)
     return done

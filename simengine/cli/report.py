@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json
+from simengine.cli.output import echo, json_option, print_json
 from simengine.errors import SimengineError
 
 KINDS = (".html", ".pdf")
@@ -68,9 +68,9 @@ def command(
     if as_json:
         print_json({"file": str(place), "bytes": size, "left_out": dict(found.missing)})
         return
-    click.echo(f"{place}  {size / 1e6:.1f} MB")
+    echo(f"{place}  {size / 1e6:.1f} MB")
     for part, reason in found.missing.items():
-        click.echo(f"No {_NAMES.get(part, part)}: {reason}.", err=True)
+        echo(f"No {_NAMES.get(part, part)}: {reason}.", err=True)
 
 
 _NAMES = {

@@ -23,6 +23,7 @@ from simengine.cli.steps import (
     story,
     workers_of,
 )
+from simengine.limits import MEMORY
 
 if TYPE_CHECKING:
     from simengine.plan import Plan
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     "--memory",
     "gigabytes",
     type=click.FloatRange(min=0, min_open=True),
-    default=4.0,
+    default=MEMORY.most / 1e9,
     show_default=True,
     metavar="GB",
     help="Refuse a run that would need more memory.",

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import echo, json_option, print_json, print_rich
 from simengine.errors import MachineError, SimengineError
+from simengine.limits import DAYS
 
 if TYPE_CHECKING:
     from simengine.archive.shelf import Stored
 
-_LONGEST = 36_500
-"""Days: a hundred years."""
 _folder = click.argument("folder", type=click.Path(path_type=Path), default="runs", required=False)
 _run = click.argument("run", type=click.Path(path_type=Path))
 
@@ -44,9 +43,9 @@ def list_(folder: Path, as_json: bool) -> None:
     if facts:
         print_rich(stored_table(facts))
     else:
-        click.echo(f"No run is below {folder}.")
+        echo(f"No run is below {folder}.")
     if left:
-        click.echo(f"Left behind when a process was killed: {', '.join(left)}; simengine runs prune clears them away.")
+        echo(f"Left behind when a process was killed: {', '.join(left)}; simengine runs prune clears them away.")
 
 
 @command.command("show", short_help="What a run is.")
@@ -85,10 +84,10 @@ def verify(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"runs": facts})
     elif not facts:
-        click.echo(f"No run is below {folder}.")
+        echo(f"No run is below {folder}.")
     else:
         whole = len(facts) - len(damaged)
-        click.echo(f"{whole:,} of {len(facts):,} {'run is' if len(facts) == 1 else 'runs are'} as written.")
+        echo(f"{whole:,} of {len(facts):,} {'run is' if len(facts) == 1 else 'runs are'} as written.")
     if damaged:
         raise MachineError("\n".join(damaged))
 
@@ -97,27 +96,31 @@ def verify(folder: Path, as_json: bool) -> None:
 @_run
 @json_option
 def reproduce(run: Path, as_json: bool) -> None:
-    """Simulate again what is in the folder RUN, from the plan that is kept with it; exit with 3 if a bit differs."""
+    """Simulate again what is in the folder RUN, from the plan that is kept with it; exit with 3 if a bit differs.
+
+    Bits are promised on one platform with one set of versions. On another, it is said how far the numbers are apart.
+    """
     from simengine.archive import environment, load_plan, load_run
     from simengine.cli.steps import simulated
     from simengine.report.runs import compared, comparison
+    from simengine.results.agreement import agreement
     from simengine.results.dataset import digest
 
-    manifest, plan = load_run(run).manifest, load_plan(run)
-    told = manifest["run"]
+    stored, plan = load_run(run), load_plan(run)
+    told = stored.manifest["run"]
     again = simulated(plan, told["draws"], int(told["seed"]), twins=told["twins"], detail=told["detail"])
     now = {
         "digest": digest(again),
         **{key: again.attrs[key] for key in ("digest_simulated", "stream_version")},
         "environment": environment(),
     }
-    facts = comparison(run, manifest, now)
+    facts = comparison(run, stored.manifest, now, agreement(stored.dataset, again))
     if as_json:
         print_json(facts)
     else:
         print_rich(compared(facts))
     if not facts["same"]:
-        raise MachineError(f"{run} did not come out again")
+        raise MachineError(f"{run} did not come out again, bit for bit")
 
 
 @command.command("prune", short_help="Delete old runs, and what a killed one left behind.")
@@ -140,23 +143,21 @@ def prune(folder: Path, older_than: float | None, keep: int | None, yes: bool, a
     left = abandoned(folder)
     restored = [str(path) for path in map(swept, left) if path is not None] if yes else []
     for path in runs if yes else ():
-        # Another prune may have been here first.
-        if path.exists():
-            remove(path)
+        remove(path)
     for path in full:
-        click.echo(f"{path} holds another run, so it stays; move that run elsewhere.", err=True)
+        echo(f"{path} holds another run, so it stays; move that run elsewhere.", err=True)
     told = {"runs": [*map(str, runs)], "abandoned": [*map(str, left)], "restored": restored, "deleted": yes}
     if as_json:
         print_json(told)
         return
     for path in (*runs, *left):
-        click.echo(path)
+        echo(path)
     for place in restored:
-        click.echo(f"{place} was being replaced when the process was killed; it has its name back.")
+        echo(f"{place} was being replaced when the process was killed; it has its name back.")
     if not (runs or left):
-        click.echo(f"Nothing below {folder} is to be cleared away.")
+        echo(f"Nothing below {folder} is to be cleared away.")
     elif not yes:
-        click.echo("Nothing is deleted yet: add --yes.")
+        echo("Nothing is deleted yet: add --yes.")
 
 
 def _old(runs: list[Stored], older_than: float | None, keep: int | None) -> list[Path]:
@@ -165,8 +166,8 @@ def _old(runs: list[Stored], older_than: float | None, keep: int | None) -> list
     plans: dict[str, list[tuple[str, Path]]] = {}
     for path, manifest in whole:
         plans.setdefault(manifest["run"]["plan"], []).append((manifest["created"], path))
-    if older_than is not None and not older_than <= _LONGEST:
-        raise SimengineError(f"--older-than {older_than:g}: no number of days, or more than {_LONGEST:,}")
+    if older_than is not None and not older_than <= DAYS.most:
+        raise SimengineError(f"--older-than {older_than:g}: no number of days, or more than {DAYS.most:,}")
     newest = {path for made in plans.values() for _, path in sorted(made, reverse=True)[: keep or 0]}
     last = (datetime.now(UTC) - timedelta(days=older_than or 0.0)).isoformat()
     return [path for path, manifest in whole if path not in newest and manifest["created"] < last]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import is_quiet
+from simengine.cli.output import echo, is_quiet
 from simengine.cli.steps import draws_option, seed_option
 from simengine.errors import SimengineError
 
@@ -53,15 +53,15 @@ def command(plan: str, port: int, host: str, draws: int, seed: int, output: Path
     if not is_compiled():
         print_compiling()
     if not is_quiet():
-        click.echo("Simulating the plan as it stands.", err=True)
+        echo("Simulating the plan as it stands.", err=True)
     cockpit = Cockpit(checked, Path(plan), draws=draws, seed=seed, folder=output)
     cockpit.start()
     if not is_loopback(host):
-        click.echo(
+        echo(
             f"Warning: {host} can be reached from other machines. Whoever reaches it sees the plan and can save "
             "scenarios; there is no password.",
             err=True,
         )
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{held.getsockname()[1]}/"
-    serve(cockpit, held, host, lambda: click.echo(f"{checked.title}: {address}  (Ctrl-C ends it)"))
+    serve(cockpit, held, host, lambda: echo(f"{checked.title}: {address}  (Ctrl-C ends it)"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import click
 
-from simengine.cli.output import is_quiet, print_advice, print_rich, shows_progress
+from simengine.cli.output import echo, is_quiet, print_advice, print_rich, shows_progress
 from simengine.errors import SimengineError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def kept(plan: Plan, draws: int, seed: int, folder: Path, *, overwrite: bool, **
             ) from None
         raise
     if blocks.found and not is_quiet():
-        click.echo(f"{blocks.found:,} paths were there already, of a run that was stopped.", err=True)
+        echo(f"{blocks.found:,} paths were there already, of a run that was stopped.", err=True)
     save(ds, plan, folder, overwrite=overwrite)
     blocks.clear()
     return ds
@@ -130,7 +130,7 @@ def counting(what: str, things: str = "spreadsheets") -> Iterator[Callable[[int,
 def print_compiling() -> None:
     """Say why nothing else is said for a while."""
     if not is_quiet():
-        click.echo("Compiling the simulation for this machine; it takes about twenty seconds.", err=True)
+        echo("Compiling the simulation for this machine; it takes about twenty seconds.", err=True)
 
 
 def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:
@@ -188,7 +188,7 @@ def drawn(figure: Figure, folder: Path, name: str) -> dict[str, str]:
 def print_paths(figures: list[dict[str, str]]) -> None:
     """List the figures with what each says."""
     for figure in figures:
-        click.echo(f"{figure['png']}  {figure['title']}")
+        echo(f"{figure['png']}  {figure['title']}")
 
 
 def print_next(folder: Path, command: str) -> None:

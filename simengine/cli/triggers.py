@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simengine.cli.output import json_option, print_json, print_rich
+from simengine.cli.output import echo, json_option, print_json, print_rich
 from simengine.cli.require import probability
 
 
@@ -39,4 +39,4 @@ def command(run: str, target: str | None, confidence: str | None, output: Path |
         print_rich(alarm_tables(told))
         print_paths(figures)
     if missing:
-        click.echo(f"No figure: {missing}.", err=True)
+        echo(f"No figure: {missing}.", err=True)

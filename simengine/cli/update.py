@@ -57,12 +57,13 @@ def command(
     What the company is on that day is the opening state, months past are facts, and beliefs are conditioned on all that
     was recorded. The words, the order and the comments of PLAN stay.
     """
-    from simengine.archive.files import check_folder
-    from simengine.learn.update import refuse_existing, update, write
+    from simengine.archive.files import check_folder, refuse_existing
+    from simengine.learn.update import update
+    from simengine.learn.written import write
 
     check_folder(output.parent)
     if not overwrite:
-        refuse_existing(output)
+        refuse_existing([output], "choose another name with -o")
     updated = update(plan, actuals, as_of=as_of.date(), output=output, assume=assume, draws=draws, seed=seed)
     write(updated, output.parent, overwrite=overwrite)
     if as_json:

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from simengine.cli.output import json_option, print_json
+from simengine.cli.output import echo, json_option, print_json
 from simengine.cli.steps import print_compiling
 from simengine.errors import MachineError
 
@@ -31,6 +31,6 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json({"already": already, "seconds": seconds, "folder": str(folder())})
     elif already:
-        click.echo(f"The simulation was compiled before, and is right. It is kept in {folder()}.")
+        echo(f"The simulation was compiled before, and is right. It is kept in {folder()}.")
     else:
-        click.echo(f"Compiled in {seconds:.0f} s. It is kept in {folder()}.")
+        echo(f"Compiled in {seconds:.0f} s. It is kept in {folder()}.")

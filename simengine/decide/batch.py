@@ -25,6 +25,7 @@ from simengine.decide.beside import basis
 from simengine.decide.compare import MEASURES, compare
 from simengine.errors import MachineError, PlanError, SimengineError
 from simengine.explain.intervals import Floats
+from simengine.limits import DRAWS, JSON_BYTES, SEED, read_within
 from simengine.plan.checks import of_tree
 from simengine.plan.edit import written
 from simengine.plan.scenario import merge
@@ -32,6 +33,7 @@ from simengine.plan.schema import Plan
 from simengine.plan.source import Problems, parse
 from simengine.plan.targets import Target
 from simengine.plan.values import entries
+from simengine.results.arithmetic import arithmetic
 from simengine.simulation import STREAM_VERSION, workers
 from simengine.simulation.reached import target_values
 from simengine.units import fiscal_period, fiscal_quarter
@@ -101,7 +103,8 @@ def batch(
 
     Every scenario that is done is kept in `folder/values`, whole or not at all. A batch that was stopped at any moment
     goes on where it was when it is run again: what is kept of the same plan, targets, seed and draws is taken as it
-    is, and whatever else is there is made anew. One batch at a time works in a folder.
+    is, and whatever else is there is made anew. Two batches of the same scenarios, draws and seed may work in a folder
+    at the same time: both end with the same values. Of two that differ one may be told to run again.
 
     Targets that all scenarios have, with the same bounds, are compared; others are left out (attribute `left_out`).
 
@@ -127,7 +130,7 @@ def batch(
     MachineError
         where the disk is full, or fails
     """
-    if not 1 <= draws < 2**32 or not 0 <= seed < 2**64:
+    if not 1 <= draws <= DRAWS.most or not 0 <= seed <= SEED.most:
         raise SimengineError(f"draws {draws}, seed {seed}: choose 1 to 2^32 - 1 draws, and a seed from 0 to 2^64 - 1")
     if not scenarios:
         raise SimengineError("no scenario is given; name one at least")
@@ -233,6 +236,7 @@ def _identity(name: str, plan: Plan, asked: Sequence[Target], draws: int, seed: 
         "seed": str(seed),
         "stream_version": STREAM_VERSION,
         "engine_version": version("simengine"),
+        "arithmetic": arithmetic(),
     }
 
 
@@ -309,7 +313,7 @@ def _check_place(place: Path) -> None:
         if not held:
             return
         try:
-            manifest = json.loads((place / MANIFEST).read_bytes())
+            manifest = json.loads(read_within(place / MANIFEST, JSON_BYTES))
         except (FileNotFoundError, ValueError, RecursionError):
             manifest = None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

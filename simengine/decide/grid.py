@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from simengine.decide.levers import Further, Levers, people_on_top
 from simengine.errors import PlanError, Problem, SimengineError
+from simengine.limits import SCENARIOS
 from simengine.plan import load
 from simengine.plan.checks import SECTIONS, of_tree
 from simengine.plan.levers import LeverTerritory
@@ -23,8 +24,6 @@ from simengine.plan.schema import Plan
 from simengine.plan.source import Node, Problems
 from simengine.units import month_label
 
-MOST = 10_000
-"""Scenarios of a batch."""
 HIRES, SPEND = "hires.", "spend."
 """How names begin that move people and money without a lever of the plan."""
 _WHOLE, _FACTOR = re.compile(r"[+-]?\d{1,4}"), re.compile(r"x?(\d{1,3}(?:\.\d+)?)")
@@ -83,8 +82,8 @@ def scenarios(files: Sequence[str | PathLike[str]], vary: Sequence[str] = ()) ->
     if faults:
         raise PlanError(faults)
     count = len(plans) * math.prod(map(len, varied.values()))
-    if count > MOST:
-        raise SimengineError(f"these are {count:,} scenarios, and at most {MOST:,} are compared; vary fewer values")
+    if count > SCENARIOS.most:
+        raise SimengineError(f"these are {count:,} scenarios, and {SCENARIOS} are compared; vary fewer values")
     _check(plans, [{name: text} for name, texts in varied.items() for text in texts])
     points: list[Settings] = [dict(zip(varied, texts, strict=True)) for texts in itertools.product(*varied.values())]
     if len(varied) > 1:

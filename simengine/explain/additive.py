@@ -62,9 +62,15 @@ class Slopes(NamedTuple):
         with np.errstate(invalid="ignore", divide="ignore"):
             return two_sided(self.slope / self.error)
 
-    def over(self, distance: Floats) -> Interval:
-        """Effect of moving each input by a distance on the scale of its score, with its interval."""
-        effect, margin = self.slope * distance, Z95 * self.error * np.abs(distance)
+    def over(self, distance: Floats, error: Floats) -> Interval:
+        """Effect of moving each input by a distance on the scale of its score, with its interval.
+
+        Parameters
+        ----------
+        distance : (k,)
+        error : (k,) of the distance: scores are those of ranks, and know where a value lies from n draws only
+        """
+        effect, margin = self.slope * distance, Z95 * np.hypot(self.error * distance, self.slope * error)
         return Interval(effect, effect - margin, effect + margin)
 
 

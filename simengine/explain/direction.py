@@ -108,7 +108,7 @@ def direction(ds: xr.Dataset, target: str) -> xr.Dataset:
         ("hit_marginal_effect", chance.marginal),
     ):
         _put(result, stem, "assumption", effect)
-    _put(result, "plan_worth", "assumption", metric.slopes.over(_planned(inputs, ds["plan_value"].values)))
+    _put(result, "plan_worth", "assumption", metric.slopes.over(*_planned(inputs, ds["plan_value"].values)))
     result["sign"] = "assumption", metric.sign
     result["hit_sign"] = "assumption", chance.sign
     result["marginal_sign"] = "assumption", metric.marginal_sign
@@ -151,13 +151,16 @@ def _drawn_in(ratio: Floats) -> Floats:
     return np.clip(ratio, low - 3 * (high - low), high + 3 * (high - low)) if np.isfinite(high - low) else ratio
 
 
-def _planned(inputs: Floats, planned: Floats) -> Floats:
-    """Plan values as normal scores among the draws; nan outside them."""
+def _planned(inputs: Floats, planned: Floats) -> tuple[Floats, Floats]:
+    """Plan values as normal scores among the draws, and the errors of these scores; nan outside them."""
     from scipy.special import ndtri
 
     ranks = np.array([midranks_among(plan, x).item() for plan, x in zip(planned[:, None], inputs.T, strict=True)])
     told = (ranks > 0) & (ranks < 1) & (np.ptp(inputs, axis=0) > 0)
-    return np.where(told, ndtri(np.where(told, ranks, 0.5)), math.nan)
+    score = np.where(told, ndtri(np.where(told, ranks, 0.5)), math.nan)
+    # That of a share of the draws, over the density of the scores.
+    error = np.sqrt(ranks * (1 - ranks) / len(inputs)) * math.sqrt(2 * math.pi) * np.exp(score**2 / 2)
+    return score, error
 
 
 def _ends(scores: Floats) -> Sequence[tuple[Floats, tuple[NDArray[np.bool_], NDArray[np.bool_]]]]:
@@ -166,13 +169,16 @@ def _ends(scores: Floats) -> Sequence[tuple[Floats, tuple[NDArray[np.bool_], NDA
 
 def _signs(scores: Floats, value: Floats, hit: Floats, reach: Floats) -> tuple[_Effects, _Effects]:
     """Effects on the metric and on reaching the target. Signs are told over both tests of all inputs together."""
+    # Ranks know the standard deviation of an input, and so how far it is from fifth to fifth, as n draws do.
+    of_reach = reach / math.sqrt(2 * len(value))
     own = [own_slopes(scores, y) for y in (value, hit)]
     alone = [marginal_slopes(scores, y) for y in (value, hit)]
     p = holm(np.concatenate([slopes.p for slopes in own])).reshape(2, -1)
     effects = []
     for mine, all_, adjusted in zip(own, alone, p, strict=True):
         sign = _sign(mine.slope, adjusted)
-        effects.append(_Effects(mine.over(reach), all_.over(reach), sign, _sign(all_.slope, holm(all_.p)), mine))
+        told = mine.over(reach, of_reach), all_.over(reach, of_reach)
+        effects.append(_Effects(*told, sign, _sign(all_.slope, holm(all_.p)), mine))
     return effects[0], effects[1]
 
 

@@ -19,6 +19,7 @@ from simengine.explain.intervals import (
     mean,
     median,
     proportion,
+    stacked,
     with_bounds,
 )
 from simengine.explain.question import question_of
@@ -202,7 +203,7 @@ class _Movement:
 
     def to(self, short: float) -> xr.Dataset:
         """The point at which so much is missing."""
-        from scipy.special import ndtr, ndtri
+        from scipy.special import ndtri
 
         n = len(self._missing)
         # Ranks of the first and of the last draw are half a draw from the ends.
@@ -213,16 +214,19 @@ class _Movement:
         way = level - self._f.middle
         z = _around(stress.z, error.z)
         distances = [most_plausible(self._f, -float(ndtri(end))).distance for end in ends]
+        nearer, farther = (
+            math.hypot(stress.distance - end, Z95 * error.distance) for end in (min(distances), max(distances))
+        )
         beside = self._missing[self._beside(stress)]
         of_assumptions = {
             "stress_score": z,
-            "stress_value": Interval(*(_values(self._inputs, ndtr(bound)) for bound in z)),
+            "stress_value": _values_between(self._inputs, z),
             "stress_share": _around(stress.moved / way if way else np.full(len(error.part), math.nan), error.part),
         }
         rest = _around(np.array(stress.moved_by_rest / way if way else math.nan), np.array(error.rest))
         scalars: dict[str, Interval | Bounded] = {
             "stress_random": rest,
-            "distance": (stress.distance, min(distances), max(distances)),
+            "distance": (stress.distance, max(0.0, stress.distance - nearer), stress.distance + farther),
             "as_bad": proportion((self._missing[self._missing > 0] >= short).astype(float)),
             "beside": median(beside),
             "beside_misses": proportion((beside > 0).astype(float)),
@@ -248,6 +252,21 @@ class _Movement:
 
 def _around(estimate: Floats, error: Floats) -> Interval:
     return Interval(estimate, estimate - Z95 * error, estimate + Z95 * error)
+
+
+def _values_between(inputs: Inputs, z: Interval) -> Interval:
+    """Quantiles of the assumptions at scores, (k,) each.
+
+    A score is uncertain, and so is where a quantile lies among n draws: both are added as errors of independent
+    estimates (`intervals.difference`).
+    """
+    from scipy.special import ndtr
+
+    levels, ends = Interval(*map(ndtr, z)), np.array([inputs.values.min(axis=0), inputs.values.max(axis=0)])
+    value, lower, upper = (_values(inputs, level) for level in levels)
+    known = stacked(quantile_interval(*one) for one in zip(inputs.values.T, levels.estimate, strict=True))
+    below, above = value - np.maximum(known.lower, ends[0]), np.minimum(known.upper, ends[1]) - value
+    return Interval(value, value - np.hypot(value - lower, below), value + np.hypot(upper - value, above))
 
 
 def _values(inputs: Inputs, levels: Floats) -> Floats:

@@ -256,20 +256,33 @@ def _sized(
     weights = (left @ inverse) * residuals[:, None]
     freedom = math.sqrt(len(y) / max(1, len(y) - model.columns.shape[1] - len(found)))
     margins = Z95 * freedom * np.sqrt((weights**2).sum(axis=0))
+    of_variance = Z95 * float(((y - y.mean()) ** 2).std()) / float(y.var()) / math.sqrt(len(y))
     for number, (candidate, place, p) in enumerate(found):
         size, margin = float(coefficients[number]), float(margins[number])
         share = float((left[:, number] ** 2).mean() / y.var())
         if candidate.kind == "pair":
             scale = float(reach[candidate.i] * reach[candidate.j])
-            nearest = max(0.0, abs(size) - margin)
-            shares = share * size**2, share * nearest**2, share * (abs(size) + margin) ** 2
+            # Ranks know the standard deviation of either input to 1 / √(2 n) of itself.
+            margin = math.hypot(margin, Z95 * size / math.sqrt(len(y)))
+            shares = _share(share, abs(size), margin, of_variance)
             made.pairs.append(Pair(candidate.i, candidate.j, _around(size, margin, scale), shares, p))
         else:
             top = ranks[candidate.i] >= 0.8
-            scale = 1.0 if candidate.kind == "jump" else float(columns[top, number].mean())
+            scale = 1.0
+            if candidate.kind == "bend":
+                scale = float(columns[top, number].mean())
+                margin = math.hypot(margin, Z95 * size / math.sqrt(2 * len(y)))
             threshold = candidate.i, candidate.kind, place, _around(size, margin, scale), share * size**2, p
             made.thresholds.append(Threshold(*threshold))
     return made
+
+
+def _share(of_one: float, size: float, margin: float, of_variance: float) -> Bounded:
+    """Share of variance of an effect, `of_one · size²`: its size is uncertain, and by a factor the variance."""
+    share, nearest = of_one * size**2, max(0.0, size - margin)
+    below = math.hypot(share - of_one * nearest**2, of_variance * share)
+    above = math.hypot(of_one * (size + margin) ** 2 - share, of_variance * share)
+    return share, max(0.0, share - below), share + above
 
 
 def _around(size: float, margin: float, scale: float) -> Bounded:

@@ -137,11 +137,15 @@ def most_plausible(f: Quadratic, level: float) -> Stress:
 
 
 class Errors(NamedTuple):
-    """Standard errors of a most plausible point: its scores and their parts in the movement, (k,), and of the rest."""
+    """Standard errors of a most plausible point: its scores and their parts in the movement, (k,), and of the rest.
+
+    That of the `distance` is what the coefficients put in, at a level that is known.
+    """
 
     z: Floats
     part: Floats
     rest: float
+    distance: float
 
 
 def errors(f: Quadratic, surrogate: Surrogate, score: Floats, level: float, at: Stress) -> Errors:
@@ -185,11 +189,15 @@ def errors(f: Quadratic, surrogate: Surrogate, score: Floats, level: float, at: 
     moved = by_each * (f.b + f.A @ z)[:, None] + z[:, None] * (b + Az + f.A @ by_each)
     way, way_by_each = level - f.middle, of_level + traces
     part = moved / way - np.outer(at.moved, way_by_each) / way**2 if way else np.zeros_like(moved)
+    # Of a least distance the multiplier says what moving the constraint does (envelope theorem).
+    moved_level = traces - z @ b - z @ Az - at.w * sigma
+    by_level = abs(at.lagrange) / (2 * at.distance) if at.distance > 0 else 0.0
     root = math.sqrt(len(score))
     return Errors(
         (by_each @ contributions).std(axis=1) / root,
         (part @ contributions).std(axis=1) / root,
         float((part.sum(axis=0) @ contributions).std()) / root,
+        by_level * float((moved_level @ contributions).std()) / root,
     )
 
 

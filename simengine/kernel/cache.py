@@ -206,10 +206,10 @@ def _dispatcher(place: Path, function: Callable[..., Any]) -> Any:
 def _answer(place: Path) -> str | None:
     """The answer of the self-test, by a manifest that holds for every file that numba would read; None without."""
     try:
-        manifest = json.loads((place / _MANIFEST).read_bytes())
+        manifest = json.loads(_content(place / _MANIFEST))
         files = _digests(place)
         return str(manifest["answer"]) if files and files == manifest["files"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -221,13 +221,18 @@ def _write_manifest(place: Path, answer: str) -> None:
 
 def _digests(place: Path) -> dict[str, str]:
     """sha256 of each of numba's files by its path; raises OSError for what is no file of ours."""
-    found = {}
-    for file in sorted(place.rglob("*.nb[ic]")):
-        about = file.lstat()
-        if not stat.S_ISREG(about.st_mode) or not _is_ours(about):
-            raise PermissionError(f"{file} is not a file of yours")
-        found[file.relative_to(place).as_posix()] = hashlib.sha256(file.read_bytes()).hexdigest()
-    return found
+    return {
+        file.relative_to(place).as_posix(): hashlib.sha256(_content(file)).hexdigest()
+        for file in sorted(place.rglob("*.nb[ic]"))
+    }
+
+
+def _content(file: Path) -> bytes:
+    """What a file holds; raises OSError for what is no file of ours."""
+    about = file.lstat()
+    if not stat.S_ISREG(about.st_mode) or not _is_ours(about):
+        raise PermissionError(f"{file} is not a file of yours")
+    return file.read_bytes()
 
 
 def _clear(place: Path) -> None:

@@ -233,7 +233,7 @@ def _won_share(deals: pd.DataFrame) -> Bounded:
 
 def _median_days(deals: pd.DataFrame) -> Bounded:
     days = np.asarray((deals["closed"] - deals["created"]).dt.days, np.float64)
-    median, lower, upper = quantile_interval(days, 0.5)
+    median, lower, upper = quantile_interval(days, 0.5, LEVEL)
     known = math.isfinite(lower) and math.isfinite(upper)
     return (median, lower, upper) if known else (median, math.nan, math.nan)
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from simengine.learn.history import REACHED, TABLES, Column
 from simengine.plan.scalars import nearest, shown
-from simengine.plan.source import Mark, Node, Problems, decode, parse
+from simengine.plan.source import Mark, Node, Problems, content, decode, parse
 
 HEAD_KEYS = ("as_of", "currency", "currencies", "time_zone", "tolerate")
 TABLE_KEYS = (
@@ -175,7 +175,7 @@ def read_mapping(path: FilePath, problems: Problems) -> MappingFile | None:
     """Read a mapping file; every mistake goes to `problems`. None where there is no use in going on."""
     name = str(path)
     try:
-        data = path.read_bytes()
+        data = content(path)
     except OSError as error:
         problems.add(Mark(name), "", f"the file cannot be read: {error.strerror}", "check the name")
         return None

@@ -21,15 +21,11 @@ import pandas as pd
 
 from simengine.learn.cells import as_text
 from simengine.learn.mapping import Source
+from simengine.learn.packed import TooMuchError, check_package, damage
+from simengine.limits import DATABASE_BYTES, RECORD_BYTES, RECORD_CELL, RECORD_COLUMNS, RECORD_ROWS, SHEET_CELLS
 from simengine.plan.scalars import nearest
 from simengine.plan.source import Mark, Problems
 
-MOST_BYTES = 500_000_000
-"""Of a file, and of what a compressed file unpacks to."""
-MOST_ROWS = 2_000_000
-MOST_COLUMNS = 1_000
-LONGEST_CELL = 10_000
-"""Characters: in a longer one a quote is missing, or it is a document."""
 CHUNK = 50_000
 """Rows that are held as Python objects at a time."""
 SEPARATORS = (",", ";", "\t")
@@ -114,8 +110,8 @@ def _file(source: Source, folder: FilePath, wanted: Wanted, problems: Problems) 
         if not path.is_file():
             raise _UnusableError(*_absent(path))
         size = path.stat().st_size
-        if size > MOST_BYTES:
-            most = f"at most {MOST_BYTES:,} are read: export the columns and years that are needed, or several files"
+        if size > RECORD_BYTES.most:
+            most = f"{RECORD_BYTES} are read: export the columns and years that are needed, or several files"
             raise _UnusableError(f"has {size:,} bytes", most)
         return readers[suffix](source, path, wanted, problems)
     except OSError as error:
@@ -147,14 +143,14 @@ def _chosen(header: list[str], wanted: Wanted, name: str, problems: Problems) ->
 
 
 def _check_width(columns: int) -> None:
-    if columns > MOST_COLUMNS:
-        raise _UnusableError(f"has {columns:,} columns", f"at most {MOST_COLUMNS:,} are read: export those needed")
+    if columns > RECORD_COLUMNS.most:
+        raise _UnusableError(f"has {columns:,} columns", f"{RECORD_COLUMNS} are read: export those needed")
 
 
 def _check_rows(rows: int) -> None:
-    if rows > MOST_ROWS:
-        most = f"at most {MOST_ROWS:,} are read: leave out older records, or export fewer"
-        raise _UnusableError(f"has more than {MOST_ROWS:,} rows", most)
+    if rows > RECORD_ROWS.most:
+        most = f"{RECORD_ROWS} are read: leave out older records, or export fewer"
+        raise _UnusableError(f"has more than {RECORD_ROWS.most:,} rows", most)
 
 
 def _clean(cell: str) -> str:
@@ -218,7 +214,7 @@ def _checked_text(path: FilePath) -> str:
 def _separator(file: Any, wanted: Wanted) -> tuple[str, int]:
     """The separator under which the header has most of what is wanted, and the lines before it."""
     skipped = 0
-    for text in iter(lambda: file.readline(LONGEST_CELL * 100), ""):
+    for text in iter(lambda: file.readline(RECORD_CELL.most * 100), ""):
         if text.strip():
             break
         skipped += 1
@@ -268,8 +264,9 @@ def _columns(
             continue
         row = [_clean(cells[place]) for place in places.values()]
         for cell in row:
-            if len(cell) > LONGEST_CELL:
-                raise _UnusableError(f"a cell of {len(cell):,} characters", "check the quotes from this line on", line)
+            if len(cell) > RECORD_CELL.most:
+                remedy = f"{RECORD_CELL} are read: check the quotes from this line on"
+                raise _UnusableError(f"a cell of {len(cell):,} characters", remedy, line)
         rows.append(row)
         lines.append(line)
         if len(rows) == CHUNK:
@@ -301,8 +298,8 @@ def _parquet_file(source: Source, path: FilePath, wanted: Wanted, problems: Prob
         groups = [about.row_group(g) for g in range(about.num_row_groups)]
         parts = (group.column(c) for group in groups for c in range(group.num_columns))
         size = sum(p.total_uncompressed_size for p in parts if p.path_in_schema.split(".", maxsplit=1)[0] in places)
-        if size > MOST_BYTES:
-            raise _UnusableError(f"unpacks to {size:,} bytes", f"at most {MOST_BYTES:,} are read: export fewer records")
+        if size > RECORD_BYTES.most:
+            raise _UnusableError(f"unpacks to {size:,} bytes", f"{RECORD_BYTES} are read: export fewer records")
         read = file.read(columns=list(places))
         frame = pd.DataFrame({name: _objects(read.column(name).to_pylist()) for name in places}, dtype="object")
     except (pa.ArrowException, ValueError, OverflowError) as error:
@@ -336,8 +333,8 @@ def _digest(path: FilePath) -> str:
 def _sheet(source: Source, path: FilePath, wanted: Wanted, problems: Problems) -> Raw:
     import python_calamine
 
-    _check_unpacked(path)
     try:
+        _check_unpacked(path)
         book = python_calamine.CalamineWorkbook.from_path(path)
         names = book.sheet_names
         if not source.sheet and len(names) != 1:
@@ -348,9 +345,12 @@ def _sheet(source: Source, path: FilePath, wanted: Wanted, problems: Problems) -
         _check_rows(sheet.height)
         _check_width(sheet.width)
         rows = sheet.to_python(skip_empty_area=False)
-    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
+    except BaseException as error:
+        words = damage(error)
+        if words is None:
+            raise
         raise _UnusableError(
-            f"is not a workbook that can be read: {error}", "save it as .xlsx, without password"
+            f"is not a workbook that can be read: {words}", "save it as .xlsx, without password"
         ) from None
     filled = [(number, row) for number, row in enumerate(rows, start=1) if any(cell != "" for cell in row)]
     if not filled:
@@ -367,10 +367,11 @@ def _sheet(source: Source, path: FilePath, wanted: Wanted, problems: Problems) -
 def _check_unpacked(path: FilePath) -> None:
     """A workbook is a zip archive; a small one may unpack to more than any memory."""
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > MOST_BYTES:
-            raise _UnusableError(f"unpacks to {size:,} bytes", f"at most {MOST_BYTES:,} are read: export it as CSV")
+        try:
+            with zipfile.ZipFile(path) as package:
+                check_package(package, RECORD_BYTES, SHEET_CELLS)
+        except TooMuchError as error:
+            raise _UnusableError(error.message, error.remedy) from None
 
 
 # --- databases --------------------------------------------------------------------------------------------------------
@@ -473,8 +474,10 @@ def _url(source: Source, folder: FilePath) -> Any:
         raise _UnusableError(
             f"is at {url.database or 'no file'}, which is not there", "check the name after sqlite:///"
         )
-    if path.stat().st_size > MOST_BYTES * 4:
-        raise _UnusableError(f"has {path.stat().st_size:,} bytes", "export the table that is needed")
+    size = path.stat().st_size
+    if size > DATABASE_BYTES.most:
+        remedy = f"{DATABASE_BYTES} are read: export the table that is needed"
+        raise _UnusableError(f"is in a file of {size:,} bytes", remedy)
     return sa.make_url("sqlite://").set(database=f"file:{path.resolve()}", query={"mode": "ro", "uri": "true"})
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simengine.errors import MachineError, PlanError, Problem, SimengineError
+from simengine.errors import PlanError, Problem, SimengineError
 from simengine.learn.batches import Batch, batch, beside, earlier, joined, plan_before
 from simengine.learn.beliefs import Beliefs, Spec, beliefs
 from simengine.learn.happened import BY_CHANNEL, happened
@@ -91,7 +89,7 @@ def update(
     draws: int = 4096,
     seed: int = 7,
 ) -> Updated:
-    """Work out a plan with what has happened up to a day; nothing is written (see `write`).
+    """Work out a plan with what has happened up to a day; nothing is written (see `written.write`).
 
     Parameters
     ----------
@@ -417,46 +415,3 @@ def _moved(plan: Plan, posterior: Posterior) -> Iterator[Moved]:
         moved = Moved(name, unit, old, new, posterior.spoken[name], name in posterior.direct, edge)  # type: ignore[arg-type]
         found.append((-distance, name, moved))
     yield from (moved for _, _, moved in sorted(found, key=lambda each: each[:2]))
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-def refuse_existing(*files: FilePath) -> None:
-    """Raise SimengineError where one of these files is there."""
-    for file in files:
-        if file.exists():
-            raise SimengineError(f"{file} is there already: choose another name with -o, or add --overwrite")
-
-
-def write(updated: Updated, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a new plan and what stands beside it, whole or not at all: the plan itself appears last.
-
-    Raises
-    ------
-    SimengineError
-        where a file of one of these names is there already, and is not to be written over
-    MachineError
-        where the folder cannot be written to; what was there is still there
-    """
-    place = FilePath(folder)
-    if not overwrite:
-        refuse_existing(*(place / name for name in updated.files))
-    partial: FilePath | None = None
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        partial = FilePath(tempfile.mkdtemp(prefix=".update-", dir=place))
-        for name, text in updated.files.items():
-            (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            with (partial / name).open("w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        for name in reversed(updated.files):
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (partial / name).replace(place / name)
-    except OSError as error:
-        raise MachineError(f"{place}: the new plan cannot be written: {error.strerror or error}") from None
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)

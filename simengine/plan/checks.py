@@ -33,6 +33,9 @@ UNCERTAIN = ("assumptions", "events", "shocks")
 ACTING = (("events", "effect"), ("shocks", "loadings"))
 """Sections whose entries act on assumptions, and the key under which they name them."""
 
+_LONGEST = 300
+"""Characters of an override that a message repeats."""
+
 HOLDING_NUMBERS = ("team", "funnel", "base", "economics")
 """Sections in which an assumption may stand for a number."""
 
@@ -97,9 +100,13 @@ def _at_overrides(
             before = error.problems
         brought_by |= {problem: assignment for problem in problems if problem not in before}
     return [
-        Problem(f"{SET.file} {brought_by[p]}", 0, 0, p.key, p.message, p.expected) if p in brought_by else p
+        Problem(f"{SET.file} {_short(brought_by[p])}", 0, 0, p.key, p.message, p.expected) if p in brought_by else p
         for p in problems
     ]
+
+
+def _short(assignment: str) -> str:
+    return assignment if len(assignment) <= _LONGEST else f"{assignment[:_LONGEST]}…"
 
 
 def _read(folder: Folder, name: str, overrides: tuple[str, ...]) -> Plan:

@@ -6,10 +6,9 @@ import csv
 import io
 from collections.abc import Collection, Iterator, Sequence
 
+from simengine.limits import CSV_CELL, CSV_COLUMNS, CSV_ROWS
 from simengine.plan.scalars import nearest
 from simengine.plan.source import Key, Mark, Node, Problems, check_characters
-
-MOST_ROWS = 200_000
 
 Row = dict[Key, Node]
 
@@ -42,18 +41,41 @@ def rows(
 def _lines(text: str, file: str, problems: Problems) -> Iterator[list[Node]]:
     """Yield the lines that are not blank, as cells with their places."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    for _ in range(MOST_ROWS):
+    filled = 0
+    while True:
         line = reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            problems.add(Mark(file, line, 1), "", f"this is not CSV: {error}", "save the file as CSV with commas")
+            _add_fault(error, Mark(file, line, 1), problems)
             return
-        if any(cell.strip() for cell in cells):
-            yield [Node(cell.strip(), Mark(file, line, number)) for number, cell in enumerate(cells, start=1)]
-    problems.add(Mark(file), "", f"more than {MOST_ROWS:,} rows", "add rows up, or split the file")
+        longest = max(map(len, cells), default=0)
+        if longest > CSV_CELL.most:
+            words = f"a cell of {longest:,} characters"
+            problems.add(Mark(file, line, 1), "", words, f"{CSV_CELL} are read: check the quotes from this line on")
+            return
+        if len(cells) > CSV_COLUMNS.most:
+            words = f"{len(cells):,} columns"
+            problems.add(Mark(file, line, 1), "", words, f"{CSV_COLUMNS} are read: leave out those not needed")
+            return
+        if not any(cell.strip() for cell in cells):
+            continue
+        if filled > CSV_ROWS.most:
+            words = f"more than {CSV_ROWS.most:,} rows"
+            problems.add(Mark(file, line, 1), "", words, "add rows up, or split the file")
+            return
+        filled += 1
+        yield [Node(cell.strip(), Mark(file, line, number)) for number, cell in enumerate(cells, start=1)]
+
+
+def _add_fault(error: csv.Error, mark: Mark, problems: Problems) -> None:
+    if "field larger" in str(error):
+        words = f"a cell of more than {CSV_CELL.most:,} characters"
+        problems.add(mark, "", words, f"{CSV_CELL} are read: check the quotes from this line on")
+    else:
+        problems.add(mark, "", f"this is not CSV: {error}", "save the file as CSV with commas")
 
 
 def _check_header(

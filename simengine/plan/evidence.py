@@ -14,6 +14,7 @@ from simengine.plan.beliefs import distribution, start_months, widened
 from simengine.plan.entry import Model
 from simengine.plan.fields import (
     ZERO,
+    Citation,
     Correlation,
     Day,
     InMonths,
@@ -24,7 +25,6 @@ from simengine.plan.fields import (
     OrWord,
     Ref,
     Text,
-    Title,
     UncertainRef,
     Unit,
 )
@@ -73,7 +73,7 @@ class Source(Model):
     """Where an assumption comes from."""
 
     kind: Literal["historical", "benchmark", "judgment"]
-    reference: Title
+    reference: Citation
     n: Annotated[int, Constant("count", 1, 1e12, whole=True, example="412")] | None = None
     as_of: Day | None = None
     drift: Annotated[float, Constant("fraction", 0, 2, example="8 %")] | None = None

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from simengine.limits import NAME, TITLE
 from simengine.plan.scalars import Constant, Q, Quantity, is_number, mistake, nearest, shown
 from simengine.units import UNITS, month_number
 
@@ -46,18 +47,26 @@ def _text(raw: object) -> str:
     raise mistake(f"{shown(raw)} is not text", remedy)
 
 
+def _citation(raw: object) -> str:
+    text = _text(raw)
+    if not text.strip() or len(text) > TITLE.most:
+        raise mistake(f"{shown(text)} is no name", f"expected 1 to {TITLE.most} characters")
+    return text
+
+
 def _title(raw: object) -> str:
-    title = _text(raw)
-    if not title.strip() or len(title) > 300:
-        raise mistake(f"{shown(title)} is no name", "expected 1 to 300 characters")
+    title = _citation(raw)
+    if len(title.strip().splitlines()) > 1:
+        raise mistake(f"{shown(title)} is no name", "expected one line")
     return title
 
 
 def checked_name(raw: object) -> str:
     """`raw`, if it can be the name of an entity or label; raises a mistake otherwise."""
     name = _text(raw)
-    if not name or name != name.strip() or len(name) > 100:
-        raise mistake(f"{shown(name)} cannot be a name", "expected 1 to 100 characters without blanks at either end")
+    if not name or name != name.strip() or len(name) > NAME.most:
+        remedy = f"expected 1 to {NAME.most} characters without blanks at either end"
+        raise mistake(f"{shown(name)} cannot be a name", remedy)
     # The kernel addresses chance by channel/segment.
     if "/" in name or not name.isprintable():
         raise mistake(f"{shown(name)} cannot be a name", "expected text without / and line breaks")
@@ -134,7 +143,9 @@ Month = Annotated[int, InMonths()]
 Day = Annotated[date, BeforeValidator(_day)]
 Text = Annotated[str, BeforeValidator(_text)]
 Title = Annotated[str, BeforeValidator(_title)]
-"""What a person calls something; never an address."""
+"""What a person calls something, in one line; never an address."""
+Citation = Annotated[str, BeforeValidator(_citation)]
+"""Where something comes from; of any number of lines."""
 Name = Annotated[str, BeforeValidator(checked_name)]
 """What the plan calls an entity; part of the address of its chance."""
 AssumptionName = Annotated[str, BeforeValidator(_assumption_name)]

@@ -6,8 +6,9 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
+from simengine.limits import PLAN_BYTES_IN_ALL, PLAN_FILES
 from simengine.plan.scalars import likely_file, nearest
-from simengine.plan.source import Mark, Node, Path, Problems, decode, key_of
+from simengine.plan.source import Mark, Node, Path, Problems, content, decode, key_of
 
 
 class Folder:
@@ -22,11 +23,14 @@ class Folder:
     Attributes
     ----------
     texts : the files read so far, path below the folder -> text, the plan itself first
+    rows : of all tables so far, each time that one is named
     """
 
     def __init__(self, folder: FilePath | None, problems: Problems, given: Mapping[str, str] | None = None) -> None:
         self.folder, self.problems, self.given = folder, problems, given or {}
         self.texts: dict[str, str] = {}
+        self.rows = 0
+        self._size = 0
 
     def shown(self, name: str) -> str:
         """Return the name of a file in messages."""
@@ -48,8 +52,17 @@ class Folder:
     def read(self, name: str, where: Mark, key: str) -> str | None:
         """Return the text of a file; None, with a problem noted at `where`, if it cannot be read."""
         if name not in self.texts:
+            if len(self.texts) >= PLAN_FILES.most:
+                words = f"more than {PLAN_FILES.most} files"
+                self.problems.add(where, key, words, "put rows of several tables into one file")
+                return None
             text = self._given(name, where, key) if self.folder is None else self._stored(name, where, key)
             if text is None:
+                return None
+            self._size += len(text.encode(errors="replace"))
+            if self._size > PLAN_BYTES_IN_ALL.most:
+                words = f"with file {name} the plan has more than {PLAN_BYTES_IN_ALL.most:,} bytes"
+                self.problems.add(where, key, words, "add rows up, or leave out what is not needed")
                 return None
             self.texts[name] = text
         return self.texts[name]
@@ -62,7 +75,7 @@ class Folder:
     def _stored(self, name: str, where: Mark, key: str) -> str | None:
         file = self.shown(name)
         try:
-            data = FilePath(file).read_bytes()
+            data = content(FilePath(file))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "its name is impossible"
             looked_for = "check the name: it is sought beside this file" if key else "check the name"

@@ -6,13 +6,14 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from simengine.limits import NUMBER
 from simengine.units import PERIODS, UNITS, conversion, month_label, month_number
 
 if TYPE_CHECKING:
@@ -231,7 +232,13 @@ def number(raw: object, unit: str, *, bare: bool = False) -> float:
     match = _WRITTEN.fullmatch(raw.strip())
     if match is None:
         raise mistake(f"{shown(raw)} is not a number", _remedy(raw) or expected)
-    written = Decimal(match["number"].replace("_", ""))
+    if len(match["number"]) > NUMBER.most:
+        words = f"a number of {len(match['number']):,} characters"
+        raise mistake(words, f"{NUMBER} are read: write it like 1.5e6")
+    try:
+        written = Decimal(match["number"].replace("_", ""))
+    except InvalidOperation:
+        raise mistake(f"{shown(raw)} is too large", expected) from None
     value = float(written.scaleb(-2) if match["percent"] else written)  # 99.9 % is 0.999, not 99.9 / 100
     if not math.isfinite(value):
         raise mistake(f"{shown(raw)} is too large", expected)
@@ -398,4 +405,6 @@ class Key(Constant):
         """Turn a key of the plan into a number."""
         if not isinstance(raw, int) and not (isinstance(raw, str) and raw.isascii() and raw.isdigit()):
             raise mistake(f"{shown(raw)} cannot be a key here", f"expected a whole number of {self.unit} like 12")
+        if len(str(raw)) > NUMBER.most:
+            raise mistake(f"a number of {len(str(raw)):,} characters", f"{NUMBER} are read")
         return int(super().validate(int(raw), info))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from simengine.errors import PlanError, Problem
+from simengine.limits import EXTENDS, NAME, SETTING
 from simengine.plan.edit import written
 from simengine.plan.folder import Folder
 from simengine.plan.scalars import is_month, nearest
@@ -48,6 +49,10 @@ def _extended(folder: Folder, reference: Node, chain: tuple[str, ...]) -> Node |
     if name in chain:
         circle = " → ".join([*chain, name])
         folder.problems.add(reference.mark, "extends", f"files extend each other in a circle: {circle}", "end it")
+        return None
+    if len(chain) >= EXTENDS.most:
+        words = f"more than {EXTENDS.most} files extend one another"
+        folder.problems.add(reference.mark, "extends", words, "put what some of them say into one")
         return None
     base = None if name is None else _tree(folder, name, reference.mark, chain)
     if base is not None and isinstance(base.value, dict):
@@ -167,6 +172,10 @@ def _example(tree: Node, path: Path) -> str:
 
 def _value(name: str, text: str, problems: Problems) -> Node | None:
     """Return the value that an override writes; None, with problems noted, where it is none."""
+    if len(name) + len(text) > SETTING.most:
+        remedy = f"{SETTING} are read: write a file that extends the plan"
+        problems.add(SET, name[: NAME.most], f"{len(name) + len(text):,} characters", remedy)
+        return None
     in_value = Problems()
     value = parse(text, SET.file, in_value) if text else Node(None, SET)
     problems.found += [Problem(SET.file, 0, 0, name, p.message, p.expected) for p in in_value.found]

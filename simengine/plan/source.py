@@ -13,17 +13,15 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from pathlib import Path as FilePath
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
-from simengine.errors import Problem
+from simengine.characters import INVISIBLE
+from simengine.errors import PlanError, Problem
+from simengine.limits import DEPTH, MISTAKES, NODES, NUMBER, PLAN_BYTES, TEXT, Limit
 from simengine.plan.scalars import DIGITS
-
-LARGEST_FILE = 5_000_000
-"""Bytes."""
-DEEPEST = 50
-LONGEST_NUMBER = 40
 
 Key = str | int | float
 Path = tuple[Key, ...]
@@ -99,8 +97,11 @@ class Problems:
         self.settled: set[Mark] = set()
 
     def add(self, mark: Mark, key: str, message: str, expected: str = "") -> None:
-        """Note one mistake."""
+        """Note one mistake; raises PlanError with all of them where there are more than anybody reads."""
         if mark not in self.settled:
+            if len(self.found) >= MISTAKES.most:
+                words = f"more than {MISTAKES.most:,} mistakes, which are told here"
+                raise PlanError([*self.found, Problem(mark.file, 0, 0, "", words, "mend these, then look again")])
             self.found.append(Problem(mark.file, mark.line, mark.column, key, message, expected))
 
     def settle(self, *marks: Mark) -> None:
@@ -122,16 +123,21 @@ def key_of(path: Path, tree: Node | None = None) -> str:
 
 # --- characters -------------------------------------------------------------------------------------------------------
 
-_BAD = re.compile(
-    "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
-)
+
+def content(file: FilePath) -> bytes:
+    """The bytes of a file, of one that is too large as many as `decode` needs to say so: a device never ends.
+
+    Raises OSError, or ValueError where the name is impossible.
+    """
+    with file.open("rb") as opened:
+        return opened.read(PLAN_BYTES.most + 1)
 
 
 def decode(data: bytes, file: str, problems: Problems) -> str | None:
     """The text of a file, which must be UTF-8 (a byte order mark is allowed) and of a sensible size."""
-    if len(data) > LARGEST_FILE:
-        problems.add(Mark(file), "", f"the file has {len(data):,} bytes", f"at most {LARGEST_FILE:,} are read")
+    if len(data) > PLAN_BYTES.most:
+        remedy = f"{PLAN_BYTES} are read: move tables to CSV files, or leave out what is not needed"
+        problems.add(Mark(file), "", f"the file has more than {PLAN_BYTES.most:,} bytes", remedy)
         return None
     try:
         return data.decode("utf-8-sig")
@@ -147,7 +153,7 @@ def decode(data: bytes, file: str, problems: Problems) -> str | None:
 def check_characters(text: str, file: str, problems: Problems) -> None:
     """Refuse tabs, and characters that a reader cannot see or that turn the order of others round."""
     for number, line in enumerate(text.split("\n"), start=1):
-        for match in _BAD.finditer(line):
+        for match in INVISIBLE.finditer(line):
             mark = Mark(file, number, match.start() + 1)
             if match[0] == "\t":
                 problems.add(mark, "", "a tab", "use spaces")
@@ -204,7 +210,7 @@ def _quoted(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_NUMBER else text[:LONGEST_NUMBER] + "…"
+    return text if len(text) <= NUMBER.most else text[: NUMBER.most] + "…"
 
 
 def _check_day(text: str) -> None:
@@ -215,8 +221,8 @@ def _check_day(text: str) -> None:
 
 
 def _number(text: str) -> int | float:
-    if len(text) > LONGEST_NUMBER:
-        raise ScalarError(f"a number of {len(text)} characters", f"at most {LONGEST_NUMBER} are read")
+    if len(text) > NUMBER.most:
+        raise ScalarError(f"a number of {len(text)} characters", f"{NUMBER} are read: write it like 1.5e6")
     if not _NUMBER.fullmatch(text):
         raise ScalarError(f"{text} is not a number", f"write it like 1_000_000 or 1.5e6, or {_quoted(text)}")
     digits = text.replace("_", "")
@@ -253,13 +259,17 @@ _SYNTAX = {
 }
 
 
+class _TooMuchError(Exception):
+    """The file goes beyond a limit, which is noted: nothing more of it is read."""
+
+
 class _Builder:
     """Builds the tree from the parser's events, noting every mistake and going on."""
 
     def __init__(self, text: str, file: str, problems: Problems) -> None:
         self.file, self.problems = file, problems
         self.parser = yaml.CSafeLoader(text)
-        self.is_too_deep = False
+        self.nodes = 0
 
     def _next(self) -> Any:
         """The parser's next event (which events have which attributes, PyYAML's types do not say)."""
@@ -277,7 +287,7 @@ class _Builder:
         event = self._next()
         if not isinstance(event, yaml.StreamEndEvent):
             self._add(event, (), "a second document begins here", "keep one document in a file")
-        return None if self.is_too_deep else root
+        return root
 
     def _mark(self, event: Any) -> Mark:
         return Mark(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
@@ -285,8 +295,16 @@ class _Builder:
     def _add(self, event: Any, path: Path, message: str, expected: str) -> None:
         self.problems.add(self._mark(event), key_of(path), message, expected)
 
+    def _stop(self, event: Any, path: Path, limit: Limit, expected: str) -> NoReturn:
+        """Read no further: the parser itself takes time that grows with the square of the depth."""
+        self._add(event, path, f"more than {limit.most:,} {limit.unit}", expected)
+        raise _TooMuchError
+
     def _node(self, event: Any, path: Path, depth: int) -> Node:
         mark = self._mark(event)
+        self.nodes += 1
+        if self.nodes > NODES.most:
+            self._stop(event, path[:3], NODES, "move tables to CSV files")
         if isinstance(event, yaml.AliasEvent):
             self._add(
                 event,
@@ -302,25 +320,27 @@ class _Builder:
             self._add(event, path, f"{tag} is a tag", "remove it")
         if isinstance(event, yaml.ScalarEvent):
             return Node(self._scalar(event, path), mark)
-        if depth >= DEEPEST:
-            self._add(event, path[:3], f"more than {DEEPEST} levels of nesting", "a plan needs fewer than ten")
-            self.is_too_deep = True
-            self._skip()
-            return Node(None, mark)
+        if depth >= DEPTH.most:
+            self._stop(event, path[:3], DEPTH, "a plan needs fewer than ten")
         if isinstance(event, yaml.SequenceStartEvent):
             return Node(self._list(path, depth), mark)
         return Node(self._mapping(path, depth), mark)
 
-    def _skip(self) -> None:
+    def _skip(self, path: Path) -> None:
         level = 1
         while level:
             event = self._next()
+            if level > DEPTH.most:
+                self._stop(event, path[:3], DEPTH, "a plan needs fewer than ten")
             level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
     def _scalar(self, event: Any, path: Path) -> Scalar:
+        if len(event.value) > TEXT.most:
+            self._add(event, path, f"a text of {len(event.value):,} characters", f"{TEXT} are read: check the quotes")
+            return None
         text = unicodedata.normalize("NFC", event.value)
         if event.style:
-            if _BAD.search(text.replace("\t", " ")):
+            if INVISIBLE.search(text.replace("\t", " ")):
                 self._add(event, path, "an escape makes an invisible character", "remove it")
             return text
         try:
@@ -366,12 +386,12 @@ class _Builder:
                 event, path, "a list or mapping stands where a key is expected", "put text with brackets in quotes"
             )
             if isinstance(event, yaml.CollectionStartEvent):
-                self._skip()
+                self._skip(path)
             return None
         if not event.style and event.value == "<<":
             self._add(event, path, "<< merges another mapping", "write the values out, or use extends: with a file")
             return None
-        node = self._node(event, path, DEEPEST)
+        node = self._node(event, path, 0)
         if isinstance(node.value, bool) or (node.value is None and event.value in _WORDS):
             self._add(event, path, f"{event.value or 'nothing'} cannot be a key", f'put it in quotes: "{event.value}"')
         if isinstance(node.value, bool) or node.value is None:
@@ -396,9 +416,11 @@ def parse(text: str, file: str, problems: Problems) -> Node | None:
     check_characters(text, file, problems)
     is_clean = len(problems.found) == before
     if not is_clean:
-        text = _BAD.sub(lambda match: " " if match[0] == "\t" else "", text)
+        text = INVISIBLE.sub(lambda match: " " if match[0] == "\t" else "", text)
     try:
         return _Builder(text, file, problems).document()
+    except _TooMuchError:
+        return None
     except yaml.YAMLError as error:
         if is_clean:
             _add_syntax_error(error, file, problems)
@@ -406,7 +428,7 @@ def parse(text: str, file: str, problems: Problems) -> Node | None:
 
 
 def _add_syntax_error(error: yaml.YAMLError, file: str, problems: Problems) -> None:
-    message, expected = str(error).splitlines()[0], ""
+    message, expected = str(error).splitlines()[0], "check the quotes, brackets and blanks around this place"
     mark = Mark(file)
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = Mark(file, error.problem_mark.line + 1, error.problem_mark.column + 1)

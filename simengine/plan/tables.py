@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from pydantic_core import PydanticCustomError
 
+from simengine.errors import PlanError
+from simengine.limits import CSV_ROWS_IN_ALL
 from simengine.plan.csvfile import Row, rows
 from simengine.plan.folder import Folder
 from simengine.plan.scalars import faults_of, nearest, number
@@ -141,4 +143,10 @@ def _read(
     text = None if name is None else folder.read(name, reference.mark, key)
     if text is None or name is None:
         return None
-    return rows(text, folder.shown(name), required, optional, folder.problems)
+    table = rows(text, folder.shown(name), required, optional, folder.problems)
+    folder.rows += len(table or ())
+    if folder.rows > CSV_ROWS_IN_ALL.most:
+        words = f"with this one the tables of the plan have more than {CSV_ROWS_IN_ALL.most:,} rows"
+        folder.problems.add(reference.mark, key, words, "give each segment a file of its own, or add rows up")
+        raise PlanError(folder.problems.found)
+    return table

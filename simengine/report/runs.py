@@ -13,6 +13,7 @@ from rich.text import Text
 from simengine.report.statistics import Facts
 from simengine.report.tables import heading, note, table, under
 from simengine.report.words import shortened
+from simengine.results.agreement import TOLERANCE, Agreement
 
 _DIGITS = 12
 """Of a digest, as people read it."""
@@ -78,13 +79,14 @@ def stored_story(facts: Facts) -> RenderableType:
     return Group(Text(facts["folder"], "bold"), made)
 
 
-def comparison(folder: Path, manifest: Mapping[str, Any], now: Facts) -> Facts:
-    """A run beside the same run made again: whether the digests agree, and what is different around it.
+def comparison(folder: Path, manifest: Mapping[str, Any], now: Facts, apart: Agreement) -> Facts:
+    """A run beside the same run made again: whether the digests agree, how far it is apart, what differs around it.
 
     Parameters
     ----------
     manifest : of the stored run
     now : `digest`, `digest_simulated`, `stream_version` and `environment` of the run made again
+    apart : of their datasets
     """
     then = {
         "digest": manifest["digest"],
@@ -102,6 +104,7 @@ def comparison(folder: Path, manifest: Mapping[str, Any], now: Facts) -> Facts:
         "then": {key: value for key, value in then.items() if key != "environment"},
         "now": {key: value for key, value in now.items() if key != "environment"},
         "differs": environment,
+        "apart": {**apart._asdict(), "unlike": list(apart.unlike), "tolerance": TOLERANCE},
     }
 
 
@@ -117,9 +120,31 @@ def compared(facts: Facts) -> RenderableType:
             made.add_row(name.replace("_", " "), then[:_DIGITS], now[:_DIGITS])
     for name, values in facts["differs"].items():
         made.add_row(name, str(values["then"]), str(values["now"]))
-    why = (
-        "The versions above are not those that made it: bits are promised on one platform with one set of versions."
-        if facts["differs"]
-        else "Versions and platform are the same: its plan or its result is not what that run was made of."
+    title = heading(f"{facts['folder']} did not come out again, bit for bit")
+    return Group(title, made, note(_why(facts)), note(_how_far(facts)))
+
+
+def _why(facts: Facts) -> str:
+    if facts["differs"]:
+        return (
+            "The run was made with other versions or on another platform, as the table says: "
+            "bits are promised on one platform with one set of versions."
+        )
+    return "Versions and platform are the same: its plan or its result is not what that run was made of."
+
+
+def _how_far(facts: Facts) -> str:
+    """How far the two are apart, and whether that is rounding."""
+    apart = facts["apart"]
+    if apart["unlike"]:
+        return f"They do not hold the same: {shortened(', '.join(apart['unlike']), 200)}."
+    moved = f"{apart['other_numbers']:,} of {apart['paths']:,} paths have other numbers"
+    if apart["other_course"]:
+        return (
+            f"{moved}, and on {apart['other_course']:,} of them something else happened; means are apart by up to "
+            f"{apart['means']:.1e} of the largest value of their kind."
+        )
+    return (
+        f"{moved}, and on none of them anything else happened: the numbers are apart by rounding, "
+        f"by {max(apart['rounding'], apart['means']):.1e} of the largest value of their kind at most."
     )
-    return Group(heading(f"{facts['folder']} did not come out again"), made, note(why))

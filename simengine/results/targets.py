@@ -337,29 +337,32 @@ def wilson(successes: NDArray[np.int_] | int, trials: int) -> tuple[Array, Array
     return p, np.clip((centre - spread) / scale, 0.0, p), np.clip((centre + spread) / scale, p, 1.0)
 
 
-def quantile_interval(values: Array, level: float) -> tuple[float, float, float]:
-    """A quantile of independent values with its 95 % interval between two of them: estimate, lower, upper.
+def quantile_interval(values: Array, level: float, coverage: float = LEVEL) -> tuple[float, float, float]:
+    """A quantile of independent values with its interval between two of them: estimate, lower, upper.
 
     Of n values a binomial(n, level) number B lies below the quantile; so the l-th and u-th smallest hold it between
-    them with probability `P(l ≤ B ≤ u − 1)`, whatever the law of the values; each side leaves at most 2.5 %.
+    them with probability `P(l ≤ B ≤ u − 1)`, whatever the law of the values; each side leaves at most 2.5 % of 95 %.
 
     Parameters
     ----------
     values : (n,)
     level : probability, between 0 and 1
+    coverage : of the interval
 
     >>> quantile_interval(np.arange(1.0, 101.0), 0.5)
     (50.0, 40.0, 61.0)
     """
-    return quantile_intervals(values, (level,))[0]
+    return quantile_intervals(values, (level,), coverage)[0]
 
 
-def quantile_intervals(values: Array, levels: Sequence[float]) -> list[tuple[float, float, float]]:
+def quantile_intervals(
+    values: Array, levels: Sequence[float], coverage: float = LEVEL
+) -> list[tuple[float, float, float]]:
     """Several quantiles of the same values, each as `quantile_interval`."""
     ordered = np.sort(values)
     found = []
     for level in levels:
-        at, below, above = _places(values.size, level)
+        at, below, above = _places(values.size, level, coverage)
         lower = float(ordered[below]) if below >= 0 else -math.inf
         upper = float(ordered[above]) if above < values.size else math.inf
         found.append((float(ordered[at]), lower, upper))
@@ -367,7 +370,7 @@ def quantile_intervals(values: Array, levels: Sequence[float]) -> list[tuple[flo
 
 
 @lru_cache(maxsize=1024)
-def _places(n: int, level: float) -> tuple[int, int, int]:
+def _places(n: int, level: float, coverage: float) -> tuple[int, int, int]:
     """Places of a quantile and of its bounds among n ordered values, from 0; a bound may lie beyond them."""
     from scipy.special import bdtr
 
@@ -375,7 +378,7 @@ def _places(n: int, level: float) -> tuple[int, int, int]:
     around = 8 * math.sqrt(n * level * (1 - level)) + 8
     least = max(0, math.floor(n * level - around))
     cumulative = bdtr(np.arange(least, min(n, math.ceil(n * level + around))), n, level)
-    tail = (1 - LEVEL) / 2
+    tail = (1 - coverage) / 2
     below = least + int(np.searchsorted(cumulative, tail, side="right"))
     above = least + int(np.searchsorted(cumulative, 1 - tail)) + 1
     return _place(n, level), below - 1, above - 1

@@ -22,13 +22,14 @@ from simengine.baseline import CASES, baseline, spreadsheet_values
 from simengine.errors import SimengineError
 from simengine.kernel.run import STREAM_VERSION, Simulator, folder, in_order, is_compiled, ready
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, Results, SegmentOut
+from simengine.limits import DRAWS, MEMORY, SEED
 from simengine.plan.schema import Plan
 from simengine.plan.values import entries
 from simengine.results.dataset import Collector
 from simengine.results.paths import Outputs
 from simengine.results.reduction import Detail, Drawn, Pass, Reduced, Reduction, Whole
 from simengine.simulation.blocks import Block, Keeper, in_turn, ranges
-from simengine.simulation.memory import MOST_MEMORY, bytes_needed, check_memory
+from simengine.simulation.memory import bytes_needed, check_memory
 from simengine.simulation.pack import Packed, pack
 from simengine.timeline import Timeline, mean_level_sd, shock_columns, shock_levels
 
@@ -135,7 +136,7 @@ def simulate(
     detail: Detail = "headline",
     executor: Executor | None = None,
     block: int | None = None,
-    memory: float = MOST_MEMORY,
+    memory: float = MEMORY.most,
     progress: Progress | None = None,
     keeper: Keeper | None = None,
 ) -> xr.Dataset:
@@ -166,8 +167,8 @@ def simulate(
         if `draws`, `twins`, `block` or `seed` is out of range, the run would need more than `memory`, or more is drawn
         than can be simulated.
     """
-    draws = _whole("draws", draws, 1, 2**32 - 1)
-    seed = _whole("seed", seed, 0, 2**64 - 1)
+    draws = _whole("draws", draws, 1, DRAWS.most)
+    seed = _whole("seed", seed, 0, SEED.most)
     block = None if block is None else _whole("block", block, 1, 2**32 - 1)
     if detail not in get_args(Detail):
         raise SimengineError(f"detail is {detail!r}; choose {', '.join(map(repr, get_args(Detail)))}")

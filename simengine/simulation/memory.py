@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from simengine.errors import SimengineError
 from simengine.results.reduction import Detail, Reduction
 
-MOST_MEMORY = 4e9
-"""Bytes that a run may need unless told otherwise."""
 _PROCESS = 300e6
 """Bytes of Python, its libraries and the compiled kernel."""
 _FIVE_COLUMNS = 5 * 8

@@ -6,7 +6,6 @@ import posixpath
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -15,19 +14,16 @@ from typing import Any
 from xml.etree import ElementTree
 
 from simengine.errors import Problem, SimengineError
+from simengine.learn.packed import TooMuchError, check_package, column_number, damage
+from simengine.limits import WORKBOOK_BYTES, WORKBOOK_CELLS, WORKBOOK_UNPACKED
 from simengine.plan.scalars import shown
 from simengine.workbook.layout import cell_name
 
-LARGEST_FILE, LARGEST_CONTENT, MOST_CELLS = 20_000_000, 200_000_000, 4_000_000
-"""Bytes on disk, bytes unpacked, and cells of a sheet from its first to its last."""
 _INSTALL = "workbooks need another package: pip install 'simengine[excel]'"
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# Cells only: an empty row at the end of a sheet, which spreadsheet programs write, takes no room.
-_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,9})(\d{1,20})""")
 _CELL = re.compile(rb"""<c(\s[^<>]*)(?<!/)>((?:(?!<c[\s>]).)*?)</c>""", re.DOTALL)
 _AT = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,3})(\d{1,7})["']""")
 _ERROR = re.compile(rb"""\st\s*=\s*["']e["']""")
-_CHUNK = 1 << 20
 
 
 class Fault(str):
@@ -101,16 +97,11 @@ def open_book(path: str | Path) -> Book:
             f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the name"
         ) from None
     except BaseException as error:
-        known = (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, ElementTree.ParseError)
-        # The reader's own faults are no Exception: it is written in Rust, and panics.
-        if not isinstance(error, (*known, NotImplementedError, RuntimeError, EOFError)) and not _is_panic(error):
+        words = damage(error)
+        if words is None:
             raise
-        raise SimengineError(f"{path} is damaged: {error}; save it again as .xlsx, or take another copy") from None
+        raise SimengineError(f"{path} is damaged: {words}; save it again as .xlsx, or take another copy") from None
     return Book(str(path), sheets)
-
-
-def _is_panic(error: BaseException) -> bool:
-    return type(error).__name__ == "PanicException"
 
 
 def _mark_faults(file: Path, sheets: dict[str, list[list[Cell]]]) -> None:
@@ -145,7 +136,7 @@ def _faults(text: bytes) -> Iterator[tuple[int, int, str]]:
         found = value[1].decode(errors="replace") if value else ""
         if place is None:
             continue
-        at_row, at_column = int(place[2]) - 1, _column(place[1]) - 1
+        at_row, at_column = int(place[2]) - 1, column_number(place[1]) - 1
         if _ERROR.search(head):
             yield at_row, at_column, f"an error ({found}) stands here"
         elif not found and b"<f" in body:
@@ -164,8 +155,9 @@ def _check(file: Path) -> None:
     if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
         # A pipe would be waited for, and a device never ends.
         raise SimengineError(f"{file} is a device or a pipe; name an .xlsx file")
-    if size > LARGEST_FILE:
-        raise SimengineError(f"{file} has {size:,} bytes; at most {LARGEST_FILE:,} are read")
+    if size > WORKBOOK_BYTES.most:
+        remedy = "name one that simengine export or template has written"
+        raise SimengineError(f"{file} has {size:,} bytes, and {WORKBOOK_BYTES} are read; {remedy}")
     with file.open("rb") as opened:
         start = opened.read(len(_OLD))
     if start == _OLD:
@@ -183,35 +175,10 @@ def _check_package(file: Path, package: zipfile.ZipFile) -> None:
     if "xl/workbook.xml" not in names:
         other = "is a workbook of another kind" if "content.xml" in names else "is not a workbook"
         raise SimengineError(f"{file} {other}; save it as .xlsx (Excel 2007-365)")
-    if sum(entry.file_size for entry in package.infolist()) > LARGEST_CONTENT:
-        raise SimengineError(f"{file} unpacks to more than {LARGEST_CONTENT:,} bytes, which is not read")
-    for entry in package.infolist():
-        # Reading to the end holds the sizes that the package states against what is there.
-        with package.open(entry) as part:
-            _check_part(file, part)
-
-
-def _check_part(file: Path, part: Any) -> None:
-    rows, columns, tail = 0, 0, b""
-    while chunk := part.read(_CHUNK):
-        if b"<!DOCTYPE" in tail + chunk:
-            raise SimengineError(f"{file} defines words of its own (DOCTYPE), which no spreadsheet program does")
-        for letters, digits in _PLACE.findall(tail + chunk):
-            rows = max(rows, int(digits))
-            columns = max(columns, _column(letters))
-        tail = chunk[-32:]
-    if rows * max(columns, 1) > MOST_CELLS:
-        where = f"{rows:,} rows and {columns:,} columns"
-        raise SimengineError(
-            f"{file} has a sheet of {where}, which is not read; delete what stands far below or beside"
-        )
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = 26 * number + letter - ord("A") + 1
-    return number
+    try:
+        check_package(package, WORKBOOK_UNPACKED, WORKBOOK_CELLS)
+    except TooMuchError as error:
+        raise SimengineError(f"{file} {error.message}; {error.remedy}") from None
 
 
 def text_of(cell: Cell) -> str:

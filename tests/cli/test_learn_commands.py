@@ -100,7 +100,7 @@ class TestFit:
         before = (out / "first.yaml").read_text()
         result = call("fit", folder / "history.yaml", *options)
         assert result.exit_code == 2
-        assert "are there already; choose another name, or add --overwrite" in result.stderr
+        assert "is there already; choose another name, or add --overwrite" in result.stderr
         assert (out / "first.yaml").read_text() == before
 
     def test_nothing_is_written_where_no_plan_comes_of_it(self, inside, tmp_path):

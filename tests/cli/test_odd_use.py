@@ -55,6 +55,8 @@ def test_completion_waits_for_nothing_and_breaks_no_line(tmp_path):
     found = {name: list(targets(tmp_path / f"{name}.yaml")) for name in ("pipe", "on", "odd")}
     assert found == {"pipe": [], "on": ["NRR"], "odd": ["é"]}
     assert list(targets(Path("/dev/zero"))) == []
+    (tmp_path / "deep.yaml").write_text("[" * 50_000)
+    assert list(targets(tmp_path / "deep.yaml")) == []
 
 
 @pytest.mark.parametrize("host", ["", "ä" * 100, ".."])
@@ -63,3 +65,10 @@ def test_a_host_that_is_none_is_told(host):
     done = call("serve", TINY, "--host", host)
     assert done.exit_code == 3
     assert f"cannot listen on {host}, port 8321: " in done.stderr
+
+
+def test_a_group_without_a_command_shows_its_help_and_no_error():
+    done = call("runs")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("Usage:")
+    assert "Error" not in done.stderr

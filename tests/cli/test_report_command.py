@@ -38,12 +38,12 @@ def test_what_is_no_run_is_said(tmp_path):
     assert "name a folder that simengine run -o has written" in result.stderr
 
 
-@pytest.mark.parametrize("content", [None, "{", '{"target": "board ARR"}'])
+@pytest.mark.parametrize("content", [None, b"{", b'{"target": "board ARR"}', b"\xff", b"[" * 100_000, b"7"])
 def test_what_was_not_solved_is_said(content, tmp_path):
     from simengine.cli.gathered import solution
 
     if content is not None:
-        (tmp_path / FOUND).write_text(content)
+        (tmp_path / FOUND).write_bytes(content)
     words = "holds no solution.json" if content is None else "is not as simengine wrote it"
     with pytest.raises(printing.SimengineError, match=words):
         solution(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from simengine.archive import shelf as shelf_
 from simengine.cli import cli
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,32 @@ def test_a_run_that_does_not_come_out_again_is_told(tmp_path):
     assert result.exit_code == 3
     assert "Versions and platform are the same" in result.stdout
     assert "did not come out again" in result.stderr
+    assert "something else happened" in " ".join(result.stdout.split())
+
+
+def test_a_run_of_another_platform_is_rounding_away(shelf, monkeypatch):
+    import numpy as np
+
+    from simengine import archive
+    from simengine.cli import steps
+
+    def elsewhere(*arguments, **options):
+        ds = here(*arguments, **options)
+        return ds.assign(cash=(ds["cash"].dims, np.nextafter(ds["cash"].values, np.inf), ds["cash"].attrs))
+
+    here, ours = steps.simulated, archive.environment()
+    monkeypatch.setattr(steps, "simulated", elsewhere)
+    monkeypatch.setattr(archive, "environment", lambda: {**ours, "arithmetic": "other"})
+    result = call("runs", "reproduce", shelf / "one")
+    words = " ".join(result.stdout.split())
+    assert result.exit_code == 3
+    assert "on another platform" in words
+    assert "arithmetic" in words
+    assert "the numbers are apart by rounding" in words
+    facts = told("runs", "reproduce", shelf / "one", code=3)
+    assert facts["differs"]["arithmetic"] == {"then": ours["arithmetic"], "now": "other"}
+    assert facts["apart"]["other_course"] == 0
+    assert 0 < facts["apart"]["rounding"] < facts["apart"]["tolerance"]
 
 
 def test_prune_says_what_would_go_and_then_deletes_just_that(shelf):
@@ -129,6 +156,24 @@ def test_a_run_that_was_being_replaced_gets_its_name_back(shelf):
     assert call("runs", "verify", one).exit_code == 0
 
 
+def test_what_goes_while_it_is_looked_at_is_somebody_elses(tmp_path, monkeypatch):
+    """Another process finishes its run, or prunes, between the listing of a folder and the look at what it lists."""
+    torn = tmp_path / ".partial-0123"
+    torn.mkdir()
+    (torn / "result.nc").write_text("")
+    old = time.time() - 3 * 24 * 3600
+    os.utime(torn / "result.nc", (old, old))
+    os.utime(torn, (old, old))
+    assert shelf_.abandoned(tmp_path) == [torn]
+    monkeypatch.setattr(Path, "rglob", lambda path, _: iter([path / "gone"]))
+    assert shelf_.abandoned(tmp_path) == []
+    monkeypatch.undo()
+    shelf_.swept(torn)
+    shelf_.swept(torn)
+    shelf_.remove(tmp_path / "gone")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_that_holds_another_one_stays(shelf):
     (shelf / "more" / "two").rename(shelf / "one" / "two")
     done = call("runs", "prune", shelf, "--keep", 0, "--yes")
@@ -155,3 +200,49 @@ def test_a_pipe_called_like_a_manifest_is_not_waited_for(tmp_path):
 def test_quiet_may_stand_behind(tmp_path):
     for words in (["-q", "runs", "list"], ["runs", "-q", "list"], ["runs", "list", "-q"]):
         assert call(*words, tmp_path).exit_code == 0
+
+
+def test_a_folder_that_cannot_be_read_hides_no_run(shelf, monkeypatch):
+    locked, listed = shelf / "locked", Path.iterdir
+    locked.mkdir()
+
+    def iterdir(path):
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    found = {run["folder"]: run["problem"] for run in told("runs", "list", shelf)["runs"]}
+    assert [bool(found[str(shelf / name)]) for name in ("locked", "more/two", "one")] == [True, False, False]
+    assert "permission denied; choose a folder" in found[str(locked)]
+    assert len(told("runs", "prune", shelf, "--keep", 1)["runs"]) == 1
+    assert [run["intact"] for run in told("runs", "verify", shelf, code=3)["runs"]] == [False, True, True]
+
+
+CONTROLS = "\x1b]0;owned\x07\x1b[2J\r\x9b\u202e"
+
+
+def test_what_a_folder_or_a_manifest_is_called_is_shown_and_not_obeyed(shelf):
+    from simengine.archive import _rendered
+
+    hostile = (shelf / "one").rename(shelf / f"one{CONTROLS}")
+    manifest = json.loads((hostile / "manifest.json").read_text())
+    del manifest["sha256"]
+    manifest["run"]["plan"] = f"plan{CONTROLS}"
+    (hostile / "manifest.json").write_bytes(_rendered(manifest))
+    half = shelf / f".partial-{CONTROLS}"
+    half.mkdir()
+    (shelf / f"broken{CONTROLS}").mkdir()
+    (shelf / f"broken{CONTROLS}" / "manifest.json").write_text('{"format": "simengine run"}')
+    age(half, 2 * DAY)
+    for asked in (
+        *(("list",), ("verify",), ("prune", "--keep", 1), ("prune", "--older-than", 0, "--keep", 0)),
+        *(("list", "--json"), ("verify", "--json"), ("prune", "--json")),
+    ):
+        result = call("runs", asked[0], shelf, *asked[1:])
+        assert not set(result.stdout + result.stderr) & set(CONTROLS) - set("owned]0;2J["), asked
+    for arguments in (("runs", "show", hostile), ("figures", hostile), ("run", shelf / f"no{CONTROLS}.yaml")):
+        result = call(*arguments)
+        assert not set(result.stdout + result.stderr) & set(CONTROLS) - set("owned]0;2J["), arguments
+    assert "\\x1b]0;owned" in call("runs", "prune", shelf, "--keep", 0).stdout
+    assert told("runs", "list", shelf)["runs"][-1]["folder"] == str(hostile)

@@ -151,6 +151,12 @@ class TestResuming:
         changed = loads(TINY.replace("spend: 20_000", "spend: 25_000"))
         assert batch({"one": loads(TINY), "two": changed}, tmp_path / "b", draws=50).attrs["simulated"] == 1
 
+    def test_what_other_arithmetic_gave_is_simulated(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = {"one": loads(TINY)}
+        batch(asked, tmp_path / "b", draws=50)
+        monkeypatch.setattr("simengine.decide.batch.arithmetic", lambda: "of another processor")
+        assert batch(asked, tmp_path / "b", draws=50).attrs["simulated"] == 1
+
     def test_another_bound_needs_no_simulation(self, tmp_path: Path) -> None:
         first = batch({"one": loads(TINY)}, tmp_path / "b", draws=50)
         again = batch({"one": loads(TINY.replace("6_000_000", "5_500_000"))}, tmp_path / "b", draws=50)

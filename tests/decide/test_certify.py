@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr
 
-from simengine.decide.certify import RISK, Fresh, certify
+from simengine.decide.certify import RISK, Fresh, FreshPaths, certify
 from simengine.decide.findings import Calibration
 from simengine.decide.levers import Levers, Mix
 from simengine.decide.paired import Hits
@@ -201,6 +201,16 @@ class Population:
                 return self._rows[mix][frozen]
 
         return Sampled(self.truth, 400, 0), lambda mix, start, stop: self._rows[mix][fresh[start:stop]]
+
+
+def test_fresh_paths_are_counted_and_do_not_depend_on_how_they_are_asked_for() -> None:
+    plan = plan_with(three(40_000, 40_000))
+    levers = Levers(plan, plan.plan.end)
+    fresh = FreshPaths(levers, plan.targets[0], seed=12)
+    assert fresh.paths == 0
+    parts = [fresh(levers.neutral, start, start + 16) for start in (0, 16)]
+    assert fresh.paths == 32
+    np.testing.assert_array_equal(np.concatenate(parts), fresh(levers.neutral, 0, 32))
 
 
 @pytest.mark.full

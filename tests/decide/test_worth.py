@@ -8,7 +8,7 @@ from scipy import stats
 
 from simengine.decide.levers import Levers
 from simengine.decide.paired import difference_of_shares
-from simengine.decide.worth import ALL, WEEKS_PER_MONTH, change_of, later, over, worth
+from simengine.decide.worth import ALL, WEEKS_PER_MONTH, _ranks, change_of, later, over, worth
 from simengine.errors import SimengineError
 from simengine.simulation.reached import last_month, target_values
 from tests.decide.counted import LEVERS, counted, reached
@@ -145,6 +145,14 @@ class TestLimits:
         found = worth(counted(LEVERS + "limits: {budget: 30_000}\n"), draws=200)
         assert "push" not in found["choice"].values
         assert found.attrs["beyond_limits"] == ["push"]
+
+
+def test_money_is_ranked_by_what_it_buys() -> None:
+    before, hits = np.zeros(1000, bool), np.zeros((1000, 2), bool)
+    hits[:300, 0] = hits[:400, 1] = True
+    found = _ranks(hits, before, np.array([10.0, 1_000.0]))
+    assert found.columns["rank_group"].tolist() == [2, 1]
+    assert found.columns["money_rank_group"].tolist() == [1, 2]
 
 
 class TestBeside:

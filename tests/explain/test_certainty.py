@@ -68,3 +68,14 @@ def test_the_watch_list_is_high_impact_with_low_certainty():
     turned = impact_and_certainty(ds, *(column[::-1] for column in columns))
     assert turned["assumption"].values[turned["watch"].values].tolist() == ["a"]
     assert turned["certainty"].values.tolist() == ["low", "low", "high", "low"]
+
+
+def test_at_the_edge_is_what_could_be_on_the_other_side():
+    names = ["high, could be low", "the least that is high", "low, could be high", "not told", "low"]
+    sources = {name: ("assumption", [""] * 5) for name in ("source_kind", "grade", "source_as_of")}
+    coords = {"assumption": names, **sources, "observations": ("assumption", np.full(5, np.nan))}
+    ds = xr.Dataset(coords=coords, attrs={"plan": "By hand", "as_of": PLAN})
+    columns = [[0.5, 0.4, 0.06, 0.3, 0.04], [0.35, 0.3, 0.01, -0.1, 0.01], [0.6, 0.5, 0.4, 0.9, 0.39]]
+    told = impact_and_certainty(ds, *(xr.DataArray(column, {"assumption": names}) for column in columns))
+    assert told["impact"].values.tolist() == ["high", "high", "low", "not told", "low"]
+    assert told["at_the_edge"].values.tolist() == [True, False, True, False, False]

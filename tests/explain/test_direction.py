@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 from scipy.stats import binom
+from statsmodels.api import OLS, add_constant
 
 from simengine.errors import SimengineError
 from simengine.explain import direction
 from simengine.explain.additive import Additive, holm, marginal_slopes, own_slopes, scores_of
-from simengine.explain.direction import _signs
+from simengine.explain.direction import _planned, _signs
 from simengine.explain.patterns import patterns
 from simengine.explain.ranks import ranks_of
 from simengine.explain.shape import turn
+from simengine.explain.tornado import fifths
 
 LEVEL = 0.05
 INPUTS = 8
@@ -97,6 +99,36 @@ def test_own_slopes_are_mean_derivatives_and_cover_them():
     assert ((low <= covered) & (covered <= high)).all()
     # What moves with the first seems to act like it.
     assert (alone[1:] < low).all()
+
+
+def test_effects_and_plan_values_know_that_ranks_place_a_value_among_few_draws():
+    """Of a result that hangs on the input nearly alone: once half of the intervals of a plan's worth held the truth."""
+    rng, n = np.random.default_rng(17), 500
+    held, as_if_known = np.zeros(2), np.zeros(2)
+    for _ in range(600):
+        x = rng.normal(size=(n, 1))
+        scores = scores_of(x)
+        slopes = own_slopes(scores, x[:, 0] + 0.3 * rng.normal(size=n))
+        low, high = fifths(scores[:, 0])
+        reach = np.array([scores[high].mean() - scores[low].mean()])
+        planned, error = _planned(x, np.array([0.8]))
+        for place, (distance, off, truth) in enumerate(
+            ((reach, reach / np.sqrt(2 * n), 2 * 1.39981), (planned, error, 0.8))
+        ):
+            for count, of_distance in ((held, off), (as_if_known, 0 * off)):
+                found = slopes.over(distance, of_distance)
+                count[place] += found.lower[0] <= truth <= found.upper[0]
+    least = binom.ppf(0.001, 600, 0.95)
+    assert (held >= least).all()
+    assert (as_if_known < least).all()
+
+
+def test_errors_of_own_slopes_are_those_of_statsmodels():
+    rng = np.random.default_rng(11)
+    z = rng.normal(size=(40, 3))
+    y = z[:, 0] + rng.normal(size=40) * np.exp(z[:, 1])
+    judge = OLS(y, add_constant(z)).fit(cov_type="HC3")
+    np.testing.assert_allclose(own_slopes(z, y).error, judge.bse[1:], rtol=1e-9)
 
 
 def test_inputs_that_determine_each_other_have_no_slope_of_their_own():
@@ -215,6 +247,15 @@ def test_a_threshold_is_not_named_for_what_its_companion_does():
     z[:, 1] = 0.9 * z[:, 0] + np.sqrt(1 - 0.81) * z[:, 1]
     told, _ = found(z, with_variation(rng, (z[:, 0] > 0.3).astype(float)))
     assert [one.i for one in told.thresholds] == [0]
+
+
+@pytest.mark.parametrize(("levels", "looked_for"), [(7, []), (8, [2])])
+def test_a_threshold_needs_eight_values_to_lie_between(levels, looked_for):
+    rng = np.random.default_rng(10)
+    x = rng.normal(size=(4000, INPUTS))
+    x[:, 2] = rng.integers(levels, size=4000)
+    told, _ = found(x, with_variation(rng, x[:, 0] + 2.0 * (x[:, 2] >= 3)))
+    assert [one.i for one in told.thresholds] == looked_for
 
 
 def test_an_unknown_target_and_too_few_draws_are_told(surprising, make_run):

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 from scipy.stats import binom
 
 import simengine
 from simengine.errors import SimengineError
 from simengine.explain import rank
+from simengine.explain.forms import _rank_correlation
+from simengine.explain.ranks import ranks_of
 from simengine.results.targets import hit_probability
 
 COEFFICIENTS = np.array([0.3, 1.0, 0.0, 1.0])
@@ -101,6 +104,17 @@ def test_the_unattributed_is_within_its_interval(make_run):
         found = rank(make_run(x, y, twin), "ending_arr")
         missed += not found["unattributed_lower"] <= 0 <= found["unattributed_upper"]
     assert missed <= binom.isf(1e-4, 100, 0.05)
+
+
+def test_rank_correlations_are_spearmans_with_intervals_on_fishers_scale():
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(400, 2))
+    y = np.exp(x[:, 0] + rng.normal(size=400))
+    found = _rank_correlation(ranks_of(x), y)
+    expected = np.array([stats.spearmanr(column, y).statistic for column in x.T])
+    np.testing.assert_allclose(found.estimate, expected, atol=1e-12)
+    margin = stats.norm.ppf(0.975) * np.sqrt((1 + expected**2 / 2) / 397)
+    np.testing.assert_allclose(np.arctanh(found.upper) - np.arctanh(expected), margin, rtol=1e-4)
 
 
 def test_narrowing_is_what_becomes_known_of_a_normal_result(run, ranking):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
+from statsmodels.api import OLS, add_constant
 
 from simengine.explain.attribution import FEWEST_TWINS, attribute
 from simengine.explain.coalitions import MOST_ENUMERATED, coalitions, components
@@ -182,6 +183,23 @@ def test_terms_enter_only_where_they_are():
     found = fit(Inputs(z, np.eye(6), z), y)
     assert (1, 2) in found.terms.pairs
     assert len(found.terms.pairs) <= 2
+
+
+def test_curves_enter_up_to_the_fourth_order():
+    z = np.random.default_rng(7).normal(size=(4000, 1))
+    found = [fit(Inputs(z, np.eye(1), z), hermite(z[:, 0], order)).terms.hermite for order in (4, 5)]
+    assert max(found[0]) == (0, 4)
+    assert max(found[1]) <= (0, 4)
+
+
+def test_errors_of_coefficients_are_those_of_statsmodels():
+    rng = np.random.default_rng(9)
+    z = rng.normal(size=(60, 2))
+    inputs = Inputs(z, np.eye(2), z)
+    found = fit(inputs, z[:, 0] + rng.normal(size=60) * np.exp(z[:, 1]))
+    y = found.fitted + found.residual
+    judge = OLS(y, add_constant(found.terms.columns(inputs))).fit(cov_type="HC3")
+    np.testing.assert_allclose(found.covariance, judge.cov_params()[1:, 1:], rtol=1e-9, atol=1e-12)
 
 
 def test_an_assumption_that_never_varies_has_no_share():

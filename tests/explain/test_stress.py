@@ -73,7 +73,7 @@ def test_errors_of_the_point_hold_the_truth():
     truth = most_plausible(
         Quadratic(model.b / total, np.zeros((4, 4)), model.R, np.sqrt(model.noise) / total), threshold
     )
-    rng, held, repetitions = np.random.default_rng(12), np.zeros(9), 200
+    rng, held, repetitions = np.random.default_rng(12), np.zeros(10), 200
     parts = truth.moved / threshold
     wrong = np.zeros(4)
     for _ in range(repetitions):
@@ -87,6 +87,11 @@ def test_errors_of_the_point_hold_the_truth():
         held[:4] += np.abs(point.z - truth.z) <= 1.96 * error.z
         held[4:8] += np.abs(point.moved / (level - f.middle) - parts) <= 1.96 * error.part
         held[8] += np.abs(point.moved_by_rest / (level - f.middle) - (1 - parts.sum())) <= 1.96 * error.rest
+        at_threshold = most_plausible(f, threshold)
+        held[9] += (
+            abs(at_threshold.distance - truth.distance)
+            <= 1.96 * errors(f, surrogate, score, threshold, at_threshold).distance
+        )
         wrong += np.abs(point.z - truth.z * 1.2) <= 1.96 * error.z
     # Exact binomial at a level of 1e-4 each.
     assert (held >= binom.ppf(1e-4, repetitions, 0.95)).all()

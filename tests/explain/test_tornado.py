@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.special import ndtri
+from scipy.stats import binom
 
 from simengine.explain.intervals import Interval, difference, mean, median, proportion
 from simengine.explain.ranks import midranks, midranks_among, ranks_of
@@ -75,7 +77,27 @@ def test_the_probability_of_a_hit_in_a_fifth():
     assert (found.bottom.estimate[0], found.top.estimate[0], found.swing.estimate[0]) == (0.0, 0.5, 0.5)
     # Wilson's bounds for 0 of 200 and 100 of 200, worked by hand: z² = 3.8415.
     assert found.bottom.upper[0] == pytest.approx(3.8415 / 203.8415, rel=1e-4)
-    assert found.top.lower[0] == pytest.approx(0.5 - 1.95996 / 203.8415 * math.sqrt(50 + 3.8415 / 4), rel=1e-4)
+    # At the edge of the top fifth nothing hits: its variance is 1 + 0.8 · 0.5² / (0.5 · 0.5) = 1.8 times as large.
+    half = math.sqrt(1.8) * 1.95996 / 203.8415 * math.sqrt(50 + 3.8415 / 4)
+    assert found.top.lower[0] == pytest.approx(0.5 - half, rel=1e-4)
+
+
+@pytest.mark.parametrize(("estimate", "seed"), [(mean, 11), (median, 12), (proportion, 13)])
+def test_intervals_know_that_a_fifth_ends_at_a_quantile_of_the_draws(estimate, seed):
+    """Of a result that hangs on the input alone: once 82 % of the intervals of its mean held the truth."""
+    of_all = ndtri((np.arange(100_000) + 0.5) / 100_000)
+    told = (lambda z: (z > 1.1).astype(float)) if estimate is proportion else (lambda z: z)
+    truth = estimate(told(of_all[-20_000:]))[0]
+    rng, held, without = np.random.default_rng(seed), 0, 0
+    for _ in range(1000):
+        z = rng.normal(size=500)
+        _, lower, upper = (float(bound[0]) for bound in tornado(ranks_of(z[:, None]), told(z), estimate).top)
+        _, low, high = estimate(told(np.sort(z)[-100:]))
+        held += lower <= truth <= upper
+        without += low <= truth <= high
+    # Exact binomial at 1e-3; negative control: as if the end of the fifth were known.
+    assert held >= binom.ppf(1e-3, 1000, 0.95)
+    assert without < binom.ppf(1e-3, 1000, 0.95)
 
 
 def test_the_tornado_of_no_input():

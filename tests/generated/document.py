@@ -56,7 +56,7 @@ def header(draft: Draft, currencies: dict[str, str]) -> dict[str, Any]:
     }
     if "growth" in draft.on and draft.later.random() < 0.5:
         body["growth_from"] = month_label(draft.start - draft.later.randint(0, 14))
-    return body | ({"rates": {name: RATES[name] for name in set(currencies.values())}} if currencies else {})
+    return body | ({"rates": {name: RATES[name] for name in sorted(set(currencies.values()))}} if currencies else {})
 
 
 def economics(draft: Draft) -> dict[str, Any]:

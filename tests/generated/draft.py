@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from simengine.units import conversion, month_label
 
@@ -101,13 +101,24 @@ KINDS = {
 }
 
 
+class Chance(Protocol):
+    """What a draft asks of `random.Random`."""
+
+    def random(self) -> float: ...
+    def uniform(self, a: float, b: float) -> float: ...
+    def randint(self, a: int, b: int) -> int: ...
+    def randrange(self, start: int, stop: int | None = None) -> int: ...
+    def choice(self, seq: Sequence[Any], /) -> Any: ...
+    def sample(self, population: Sequence[Any], k: int) -> list[Any]: ...
+
+
 class Draft:
     """The numbers of one plan. `has` decides where a mechanism is used, `sometimes` about details."""
 
-    def __init__(self, i: int) -> None:
-        self.i, self.rng, self.later = i, random.Random(f"plan {i}"), random.Random(f"plan {i}, after an update")
-        self.expecting = random.Random(f"plan {i}, who is expected")
-        self.lining_up = random.Random(f"plan {i}, who waits")
+    def __init__(self, i: int, chance: Callable[[str], Chance] = random.Random) -> None:
+        self.i, self.rng, self.later = i, chance(f"plan {i}"), chance(f"plan {i}, after an update")
+        self.expecting = chance(f"plan {i}, who is expected")
+        self.lining_up = chance(f"plan {i}, who waits")
         self.on = {name for name in SWITCHES if self.sometimes(0.67 if name in OFTEN else 0.5)}
         self.assumptions: dict[str, dict[str, Any]] = {}
         self.kind_of: dict[str, Kind] = {}
@@ -176,14 +187,12 @@ class Draft:
         return value
 
     def _assumption(self, stem: str, kind: Kind) -> str:
-        """Declare an assumption whose distribution stays within 80 to 105 % of its plan value."""
+        """Declare an assumption of a kind."""
         unit = self.rng.choice((kind.unit, *kind.other_units))
         scale = conversion(kind.unit, unit)
         assert scale is not None
         value = float(f"{scale * self.rng.uniform(kind.low / 0.8, kind.high / 1.05):.4g}")
-        ends = {"min": 0.8 * value, "max": 1.05 * value}
-        peaked = {**ends, "mode": value}
-        law = self.rng.choice(({"uniform": ends}, {"pert": peaked}, {"triangular": peaked}))
+        law = self.law(value, kind)
         name = f"{stem}.{len(self.assumptions) + 1}"
         self.assumptions[name] = {
             "plan": value,
@@ -194,6 +203,12 @@ class Draft:
         }
         self.kind_of[name] = Kind(unit, value, 1.05 * value)
         return name
+
+    def law(self, value: float, kind: Kind) -> dict[str, Any]:
+        """A distribution within 80 to 105 % of `value`, of an assumption of a kind."""
+        ends = {"min": 0.8 * value, "max": 1.05 * value}
+        peaked = {**ends, "mode": value}
+        return self.rng.choice(({"uniform": ends}, {"pert": peaked}, {"triangular": peaked}))
 
     def forget_unused(self, document: object) -> None:
         """Drop assumptions that did not find their way into the plan."""

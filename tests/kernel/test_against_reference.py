@@ -5,7 +5,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+import yaml
 
+from simengine.kernel.random import WIDTH
+from simengine.kernel.routing import _PART
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, SegmentOut
 from simengine.plan import loads
 from tests.generated import PLANS, generated_plan, generated_shocks, generated_values
@@ -81,7 +84,10 @@ def entities(plan):
 
 
 def both(number, draw=0, stream=0):
-    plan = loads(generated_plan(number))
+    return compared(loads(generated_plan(number)), draw, stream)
+
+
+def compared(plan, draw, stream):
     values, shocks = generated_values(plan, draw), generated_shocks(plan, draw)
     paths = simulate(plan, 1, values=values, shocks=shocks, seed=SEED, stream=stream, first=draw)
     return plan, paths, reference_path(plan, values, draw, SEED, stream, shocks)
@@ -103,6 +109,30 @@ def test_kernel_and_reference_agree(number):
 @pytest.mark.parametrize("number", range(0, PLANS, 50))
 def test_they_agree_on_other_luck(number):
     assert not differences(*both(number, draw=2**31, stream=1)), f"plan {number}, other luck"
+
+
+def grown(number, times):
+    """A generated plan with so many times the people and the leads."""
+    document = yaml.safe_load(generated_plan(number))
+    for group in document["team"]["seats"]:
+        group["existing"] = times * group.get("existing", 0)
+        if isinstance(group.get("tenure_months"), list):
+            group["tenure_months"] *= times
+    for channel in document["funnel"]["channels"].values():
+        for segment in channel["segments"].values():
+            if isinstance(segment.get("volume"), str):
+                amount, per = segment["volume"].split(" ", 1)
+                segment["volume"] = f"{times * float(amount)} {per}"
+    return loads(yaml.dump(document))
+
+
+@pytest.mark.jit_off
+@pytest.mark.parametrize("number", [18, 57])
+def test_they_agree_where_more_stands_side_by_side_than_is_worked_on_at_once(number):
+    plan, paths, reference = compared(grown(number, times=15), 0, 0)
+    assert paths.cell["opportunities"].max() > WIDTH
+    assert paths.group["headcount"].max() > _PART
+    assert not differences(plan, paths, reference)
 
 
 def test_every_output_is_at_work_in_many_plans():

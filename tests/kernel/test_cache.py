@@ -120,7 +120,9 @@ def test_numba_never_reads_a_damaged_file(double, suffix, damage):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", '{"answer": "2.5"}', '{"answer": "2.5", "files": {}}', "\0\1\2"]
+    "text",
+    ["", "{", "[]", "null", "{}", '{"answer": "2.5"}', '{"answer": "2.5", "files": {}}', "\0\1\2", "[" * 100_000],
+    ids=range(9),
 )
 def test_a_damaged_manifest_holds_for_nothing(double, text):
     (cache.folder_of(double) / "manifest.json").write_text(text)
@@ -177,6 +179,24 @@ def test_a_link_is_no_file_of_ours(double, tmp_path):
     file.symlink_to(tmp_path / "elsewhere")
     assert_compiled_anew_and_kept(double)
     assert (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_pipe_in_place_of_the_manifest_is_not_waited_for(double):
+    manifest = cache.folder_of(double) / "manifest.json"
+    manifest.unlink()
+    os.mkfifo(manifest)
+    assert_compiled_anew_and_kept(double)
+
+
+@pytest.mark.parametrize("name", [".nbi", ".nbc", "manifest.json"])
+def test_a_folder_in_place_of_a_file_costs_only_the_keeping(double, caplog, name):
+    file = only(double, name)
+    file.unlink()
+    file.mkdir()
+    assert not cache.is_kept(double)
+    assert load(double)(21.0) == 42.0
+    assert len(caplog.messages) == 1
 
 
 as_root = pytest.mark.skipif(

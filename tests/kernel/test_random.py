@@ -1,11 +1,14 @@
 """The generator against published vectors, an independent plain one and numpy's; test_variates.py has the variates."""
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
 from scipy import stats
 
 from simengine.kernel import random
+from tests.reference import chance as plain
 
 LEVEL = 1e-6
 """Chance of a false alarm of each statistical test here; seeds are fixed, so a pass stays a pass."""
@@ -138,6 +141,15 @@ def test_normal_quantile_agrees_with_mpmath():
 
 
 @pytest.mark.jit_off
+def test_normal_quantile_agrees_with_mpmath_where_hardly_anything_is_left():
+    # Half a word is the least uniform, but a survival times one is smaller.
+    for u in (1.5e-11, 1.3e-11, 1e-12, 1e-30, 1e-100, 1e-290):
+        with mpmath.workdps(350):
+            exact = mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(u) - 1)
+        assert random.normal_quantile(u) == pytest.approx(float(exact), rel=1e-14)
+
+
+@pytest.mark.jit_off
 def test_lags_keep_their_mean():
     # floor(m + u) over a fine grid of u has mean m to the width of the grid
     u = (np.arange(1000) + 0.5) / 1000
@@ -154,3 +166,50 @@ def test_lognormal_factors_have_mean_one_and_the_stated_spread():
     assert factors.mean() == pytest.approx(1, abs=1e-3)
     assert factors.std() == pytest.approx(spread, abs=1e-2)
     assert random.lognormal_factor(0.0, 0.123) == 1.0
+
+
+@pytest.mark.jit_off
+def test_exp_agrees_with_the_librarys_and_stops_where_it_says():
+    for x in (-707.9, -20.5, -1.0, -0.3, 0.0, 1e-9, 0.34, 0.35, 1.0, 20.5, 700.0):
+        assert random.exp(x) == pytest.approx(math.exp(x), rel=5e-16, abs=0)
+    for x in (-708.0, -709.0, -1e9, math.nan):
+        assert random.exp(x) == pytest.approx(math.exp(-708.0), rel=5e-16, abs=0)
+
+
+COUNTED_AT = (1e-6, 0.004, 0.0064, 0.031, 0.31, 0.499, 0.77, 0.98, 0.9936, 0.9969, 1 - 1e-6)
+"""Uniforms in the middle of a law, where its expansion is used, and in both tails, where probabilities are added up."""
+
+
+@pytest.mark.jit_off
+@pytest.mark.parametrize("mean", [0.3, 4.5, 7.0, 40.0, 101.8, 122.0, 160.0, 900.0])
+def test_counts_are_those_of_plain_python(mean):
+    # of 101.8 and 122 sums begin at one
+    for u in COUNTED_AT:
+        assert random.poisson(mean, u) == plain.poisson(mean, u)
+        for overdispersion in (1.25, 3.0, 40.0):
+            assert random.negative_binomial(mean, overdispersion, u) == plain.negative_binomial(mean, overdispersion, u)
+        for rate in (0.0625, 0.5, 0.875, 1.0):
+            n = round(mean / rate) + 1
+            assert random.binomial(n, rate, u) == plain.binomial(n, rate, u)
+
+
+@pytest.mark.jit_off
+def test_large_counts_are_those_of_plain_python_in_the_tails():
+    for u in (1e-6, 0.004, 0.9969, 1 - 1e-6):
+        assert random.poisson(5000.0, u) == plain.poisson(5000.0, u)
+
+
+@pytest.mark.jit_off
+def test_stirlings_error_agrees_with_mpmath():
+    for n in (0.5, 1.0, 7.25, 15.75, 16.0, 16.25, 40.0, 1e4):
+        with mpmath.workdps(40):
+            exact = mpmath.loggamma(n + 1) - (n + 0.5) * mpmath.log(n) + n - mpmath.log(2 * mpmath.pi) / 2
+        assert random._stirling_error(n) == pytest.approx(float(exact), rel=1e-13, abs=3e-14)
+
+
+@pytest.mark.jit_off
+def test_the_deviance_agrees_with_mpmath_near_and_far():
+    for x, mean in ((100.0, 100.001), (100.0, 119.0), (100.0, 81.0), (100.0, 140.0), (3.0, 50.0), (50.0, 3.0)):
+        with mpmath.workdps(40):
+            exact = x * mpmath.log(mpmath.mpf(x) / mean) + mean - x
+        assert random._deviance(x, mean) == pytest.approx(float(exact), rel=1e-12, abs=0)

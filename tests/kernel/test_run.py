@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from simengine.kernel import run
 from simengine.kernel.run import run_block
 from simengine.kernel.selftest import smallest_plan
+from simengine.kernel.world import Rooms, build
 
 pytestmark = pytest.mark.jit_off
 
@@ -34,3 +36,19 @@ def test_the_kind_of_integer_does_not_matter():
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)
+
+
+PLENTY = 4096
+
+
+@pytest.mark.parametrize("rooms", [Rooms(1, PLENTY, PLENTY), Rooms(PLENTY, 1, PLENTY), Rooms(PLENTY, 128, 1)])
+def test_a_path_that_needs_more_room_gets_it_and_stays_the_same(rooms, monkeypatch):
+    tables, slots, varying = smallest_plan()
+    few = slots[:3], varying[:3], np.arange(3)
+    roomy = run_block(tables, *few)
+    with_room = []
+    monkeypatch.setattr(run, "rooms_of", lambda _: rooms)
+    monkeypatch.setattr(run, "build", lambda *given: with_room.append(given[1]) or build(*given))
+    for one, other in zip(roomy, run_block(tables, *few), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert with_room[:2] == [rooms, rooms.doubled()]

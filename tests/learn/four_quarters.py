@@ -18,8 +18,9 @@ import xarray as xr
 from simengine.learn.actuals import read
 from simengine.learn.posterior import learn
 from simengine.learn.scorecard import Alarm, alarms
-from simengine.learn.update import update, write
+from simengine.learn.update import update
 from simengine.learn.walk import walk
+from simengine.learn.written import write
 from simengine.plan import Plan, load
 from simengine.results.targets import hit_probability
 from simengine.simulation import simulate

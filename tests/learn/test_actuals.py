@@ -4,8 +4,11 @@ import contextlib
 import copy
 import gzip
 import hashlib
+import io
 import sqlite3
+import struct
 import zipfile
+from dataclasses import replace
 from datetime import UTC, date
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +21,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simengine import limits
 from simengine.learn import sources
 from simengine.learn.actuals import Read, read
 from simengine.learn.cells import as_text, days, numbers
@@ -49,6 +53,22 @@ def mapped(source: str, more: str = "", head: str = HEAD) -> str:
 def read_text(folder: Path, mapping: str, **options: object) -> Read:
     (folder / "history.yaml").write_text(mapping, encoding="utf-8")
     return read(folder / "history.yaml", **options)
+
+
+def packed(name: str) -> bytes:
+    """A zip archive of one file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, "")
+    return content.getvalue()
+
+
+def cut_short():
+    """A package that states more bytes of its last part than it has."""
+    data = bytearray(packed("xl/media/image1.png"))
+    at = data.index(b"PK\x01\x02")
+    data[at + 20 : at + 28] = struct.pack("<II", 100_000, 100_000)
+    return bytes(data)
 
 
 def csv_text(separator: str = ",", decimal: str = ".", day: str = "%Y-%m-%d") -> str:
@@ -199,7 +219,7 @@ def test_lines_are_those_of_the_file_also_behind_cells_of_several_lines(tmp_path
 def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path):
     with (tmp_path / "deals.csv").open("wb") as file:
         file.truncate(1_000_000_000)
-    with pytest.raises(HistoryError, match=r"deals.csv has 1,000,000,000 bytes; at most 500,000,000 are read"):
+    with pytest.raises(HistoryError, match=r"deals.csv has 1,000,000,000 bytes; at most 500,000,000 bytes are read"):
         read_text(tmp_path, mapped("deals.csv"))
 
 
@@ -207,15 +227,15 @@ def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path):
 def test_too_many_rows_and_columns_are_refused(tmp_path, write, monkeypatch):
     source = write(tmp_path)
     monkeypatch.setattr(sources, "CHUNK", 2)
-    monkeypatch.setattr(sources, "MOST_ROWS", 4)
-    with pytest.raises(HistoryError, match="has more than 4 rows; at most 4 are read"):
+    monkeypatch.setattr(sources, "RECORD_ROWS", replace(limits.RECORD_ROWS, most=4))
+    with pytest.raises(HistoryError, match="has more than 4 rows; at most 4 rows are read"):
         read_text(tmp_path, mapped(source))
 
 
 @pytest.mark.parametrize("write", [write_csv, write_parquet, write_excel], ids=lambda w: w.__name__)
 def test_too_many_columns_are_refused(tmp_path, write, monkeypatch):
-    monkeypatch.setattr(sources, "MOST_COLUMNS", 5)
-    with pytest.raises(HistoryError, match="has 7 columns; at most 5 are read"):
+    monkeypatch.setattr(sources, "RECORD_COLUMNS", replace(limits.RECORD_COLUMNS, most=5))
+    with pytest.raises(HistoryError, match="has 7 columns; at most 5 columns are read"):
         read_text(tmp_path, mapped(write(tmp_path)))
 
 
@@ -230,16 +250,19 @@ def test_a_small_workbook_that_unpacks_to_much_is_refused(tmp_path, monkeypatch)
     source = write_excel(tmp_path)
     with zipfile.ZipFile(tmp_path / "deals.xlsx", "a", zipfile.ZIP_DEFLATED) as book:
         book.writestr("xl/media/image1.bin", bytes(3_000_000))
-    monkeypatch.setattr(sources, "MOST_BYTES", 2_000_000)
+    monkeypatch.setattr(sources, "RECORD_BYTES", replace(limits.RECORD_BYTES, most=2_000_000))
     assert (tmp_path / "deals.xlsx").stat().st_size < 20_000
-    with pytest.raises(HistoryError, match=r"unpacks to 3,00\d,\d{3} bytes; at most 2,000,000 are read"):
+    with pytest.raises(HistoryError, match=r"unpacks to 3,00\d,\d{3} bytes, and at most 2,000,000 bytes are read"):
         read_text(tmp_path, mapped(source))
 
 
 def test_a_cell_that_swallows_lines_is_refused(tmp_path):
     lines = csv_text().replace("bob", '"' + "x" * 20_000 + '"', 1)
     (tmp_path / "deals.csv").write_text(lines, encoding="utf-8")
-    with pytest.raises(HistoryError, match=r"deals.csv:3:1 .* a cell of 20,000 characters; check the quotes"):
+    with pytest.raises(
+        HistoryError,
+        match=r"deals.csv:3:1 .* a cell of 20,000 characters; at most 10,000 characters",
+    ):
         read_text(tmp_path, mapped("deals.csv"))
 
 
@@ -254,6 +277,8 @@ def test_a_cell_that_swallows_lines_is_refused(tmp_path):
         ("deals.parquet", b"PAR1 and nothing more", "is not a Parquet file that can be read"),
         ("deals.xlsx", b"PK\x03\x04 and nothing more", "is not a workbook that can be read"),
         ("deals.xlsx", csv_text().encode(), "is not a workbook that can be read"),
+        ("deals.xlsx", packed("xl/é.xml").replace("é".encode(), b"\xc1\xc1"), "is not a workbook that can be read"),
+        ("deals.xlsx", cut_short(), "is not a workbook that can be read"),
     ],
 )
 def test_files_that_are_not_what_they_seem(tmp_path, name, data, words):

@@ -2,12 +2,13 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from simengine.errors import SimengineError
 from simengine.learn.history import History, table
-from simengine.learn.lookback import Row, Section, lookback, ratio
+from simengine.learn.lookback import Row, Section, _median_days, lookback, ratio
 
 PEOPLE = table(
     "people",
@@ -122,6 +123,16 @@ def test_intervals_of_ratios_cover_as_they_say_and_those_of_a_third_of_the_peopl
         narrow += abs(r - 0.7) <= (upper - lower) / 2 / np.sqrt(3)
     assert stats.binomtest(covered, 1000, 0.9).pvalue > 0.001
     assert stats.binomtest(narrow, 1000, 0.9).pvalue < 0.001
+
+
+def test_the_median_of_days_has_the_interval_that_is_said() -> None:
+    """Once it was one of 95 %: 40 to 61 of the whole numbers to 100."""
+    days = pd.Series(np.arange(1, 101))
+    created = pd.Timestamp("2026-01-01")
+    deals = pd.DataFrame({"created": created, "closed": created + pd.to_timedelta(days, "D")})
+    low, high = (int(stats.binom.ppf(q, 100, 0.5)) for q in (0.05, 0.95))
+    assert _median_days(deals) == (50, low, high + 1)
+    assert (low, high + 1) != (40, 61)
 
 
 def test_few_people_have_no_interval() -> None:

@@ -257,3 +257,10 @@ def test_lost_deals_make_room_for_others_when_they_are_lost() -> None:
     # Not as if every deal took as long as a won one.
     alike = ramp.flow(carried, ramp.Cycle(5.0, CYCLE_SPREAD))[1]
     assert not np.all(np.abs(won.mean(axis=0) - 400 / cycle.held * 0.4 * alike) < 1 + 4 * error)
+
+
+def test_the_top_of_a_profile_lies_between_its_points_but_for_the_first_and_the_last() -> None:
+    x = np.arange(4.0)
+    assert ramp._vertex(x, 5 - (x - 1.25) ** 2, 1) == pytest.approx(1.25)
+    assert ramp._vertex(x, -x, 0) == 0.0
+    assert ramp._vertex(x, x, 3) == 3.0

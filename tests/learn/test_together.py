@@ -57,6 +57,9 @@ def test_a_strong_correlation_is_found_and_short_or_constant_series_are_left_out
     assert found.between == ("leads", "win_rate")
     assert found.quarters == 20
     assert 0 < found.lower < found.rho < found.upper < 1
+    eight, seven = ({name: np.arange(float(n)) for name in ("a", "b")} for n in (8, 7))
+    assert [one.quarters for one in together.correlations(eight)] == [8]
+    assert not together.correlations(seven)
 
 
 @pytest.mark.parametrize("repetitions", TIERS)
@@ -98,6 +101,13 @@ def test_drift_of_shares_is_relative() -> None:
     share = 0.3 * (1 + 0.2 * rng.standard_normal(2000))
     k = rng.binomial(400, np.clip(share, 0, 1)).astype(float)
     assert together.drift_of_shares(k, np.full(2000, 400.0)).value == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_share_is_that_of_all_periods_and_half_a_success_more() -> None:
+    k, n = np.array([1.0, 9.0, 2.0]), np.full(3, 10.0)
+    overall = 12.5 / 31
+    absolute, relative = together.drift(k / n, overall * (1 - overall) / n), together.drift_of_shares(k, n)
+    assert relative.value == pytest.approx(absolute.value / overall, rel=1e-12)
 
 
 def test_one_period_tells_no_drift() -> None:

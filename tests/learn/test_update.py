@@ -3,14 +3,17 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 from simengine.cli import cli
 from simengine.cli.update import KINDS
@@ -18,7 +21,8 @@ from simengine.errors import MachineError, SimengineError
 from simengine.learn.batches import Batch, digest_of, joined
 from simengine.learn.history import History, table
 from simengine.learn.standing import ASSUMED
-from simengine.learn.update import Updated, as_written, update, write
+from simengine.learn.update import Updated, _moved, as_written, update
+from simengine.learn.written import write
 from simengine.plan import load
 from simengine.report.update import facts
 from simengine.units import month_label
@@ -307,21 +311,55 @@ def test_a_folder_that_cannot_be_written_to(updated: tuple[Path, Updated]) -> No
     folder, found = updated
     closed = folder / "closed"
     closed.mkdir(mode=0o500)
-    with pytest.raises(MachineError, match="cannot be written"):
+    with pytest.raises(MachineError, match="cannot write"):
         write(found, closed)
 
 
 def test_what_fails_half_way_leaves_nothing(updated: tuple[Path, Updated], monkeypatch: pytest.MonkeyPatch) -> None:
     folder, found = updated
-    before = sorted(folder.iterdir())
+    (folder / "small-q1.yaml").write_text("plan: {}\n", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(MachineError, match="No space left"):
+    with pytest.raises(MachineError, match="no space left"):
         write(found, folder, overwrite=True)
-    assert sorted(folder.iterdir()) == before
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_files_of_a_kill_before_the_plan_appeared_are_in_nobodys_way(updated: tuple[Path, Updated]) -> None:
+    folder, found = updated
+    plan = folder / "small-q1.yaml"
+    plan.unlink()
+    write(found, folder)
+    assert plan.read_text(encoding="utf-8") == found.files[plan.name]
+    plan.unlink()
+    (folder / "small-q1.facts.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(SimengineError, match=r"small-q1\.facts\.csv is there already"):
+        write(found, folder)
+
+
+def test_where_the_last_file_fails_the_others_are_as_they_were(
+    updated: tuple[Path, Updated], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, found = updated
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    newer = replace(found, files={name: text + "\n" for name, text in found.files.items()})
+    whole, calls = os.replace, []
+
+    def fails_at_the_last(source: str, target: str) -> None:
+        calls.append(target)
+        if len(calls) == len(found.files):
+            raise OSError(28, "No space left on device")
+        whole(source, target)
+
+    monkeypatch.setattr("os.replace", fails_at_the_last)
+    assert len(found.files) > 1
+    with pytest.raises(MachineError, match="no space left"):
+        write(newer, folder, overwrite=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_plan_that_extends_another_is_refused_with_what_to_do(folder: Path) -> None:
@@ -364,6 +402,21 @@ def test_another_folder_gets_what_the_plan_needs(folder: Path) -> None:
 )
 def test_fractions_are_written_in_per_cent(spec: dict[str, Any], unit: str, written: object) -> None:
     assert next(iter(as_written(spec, unit).values())) == written
+
+
+def test_what_moved_most_in_widths_of_its_own_belief_is_told_first() -> None:
+    laws = {"even": stats.norm(), "skewed": stats.lognorm(1.5)}
+    plan = SimpleNamespace(
+        widened=lambda: laws, assumptions={name: SimpleNamespace(unit="") for name in (*laws, "of a model")}
+    )
+    # By their medians, the skewed one has moved by more, and by less of what lies between its tenths.
+    at = {"even": 0.5, "skewed": 2.0}
+    posterior = SimpleNamespace(
+        names=list(at), values=np.tile(list(at.values()), (5, 1)), direct={"even"},
+        spoken={"of a model": "no column", "skewed": "one", "even": "other"},
+    )  # fmt: skip
+    found = list(_moved(plan, posterior))  # type: ignore[arg-type]
+    assert [(one.name, one.direct) for one in found] == [("even", True), ("skewed", False)]
 
 
 def test_the_command_says_where_the_company_stands_what_moved_and_what_is_next(

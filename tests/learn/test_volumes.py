@@ -160,6 +160,18 @@ def test_less_than_two_years_tell_neither_growth_nor_seasons_and_a_rise_is_said(
     assert any("It rose meanwhile: 110 a month" in note for note in found[0].notes)
 
 
+def test_a_season_is_that_of_its_months_wherever_the_records_begin() -> None:
+    days = [
+        day
+        for day in pd.date_range("2023-06-01", "2026-12-31", freq="MS")
+        for _ in range(400 if day.month == 3 else 100)
+    ]
+    known = History(date(2026, 12, 31), {"leads": leads(pd.DatetimeIndex(days))}, since={"leads": date(2023, 6, 1)})
+    (found,) = volumes.pictures(known).values()
+    assert found.fit.season is not None
+    assert int(found.fit.season.argmax()) == 2
+
+
 def test_opportunities_count_where_there_are_no_leads() -> None:
     days = pd.date_range("2024-01-01", "2026-12-31", freq="D")
     n = len(days)
@@ -214,6 +226,7 @@ def test_nothing_arrived_is_half_an_arrival() -> None:
     fitted = volumes.fit(np.zeros(10), np.ones(10), np.arange(10))
     assert fitted.level == pytest.approx(0.05)
     assert fitted.mean == pytest.approx(np.full(10, 0.05))
+    assert fitted.dof == 9
 
 
 def test_no_table_is_no_estimate() -> None:

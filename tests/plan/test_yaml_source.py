@@ -2,7 +2,8 @@
 
 import pytest
 
-from simengine.plan.source import DEEPEST, LARGEST_FILE, Node, Problems, ScalarError, decode, key_of, parse, resolve
+from simengine.limits import DEPTH
+from simengine.plan.source import Node, Problems, ScalarError, decode, key_of, parse, resolve
 
 
 def tree(text: str) -> Node:
@@ -104,12 +105,6 @@ def test_other_encodings_are_refused_at_the_byte() -> None:
     assert [(p.line, p.column) for p in problems.found] == [(1, 1), (2, 9)]
 
 
-def test_a_large_file_is_refused_before_it_is_read() -> None:
-    problems = Problems()
-    assert decode(b"a" * (LARGEST_FILE + 1), "plan.yaml", problems) is None
-    assert "5,000,001 bytes" in str(problems.found[0])
-
-
 def test_names_are_compared_as_they_look() -> None:
     decomposed, composed = "Gro\u0308\u00dfe", "Gr\u00f6\u00dfe"
     assert decomposed != composed
@@ -132,6 +127,13 @@ def test_a_syntax_error_does_not_hide_what_came_before() -> None:
     assert "NO is read as false" in found[0]
 
 
+@pytest.mark.parametrize("text", ["a: 1\n%\n", "%YAML 9.9\n---\na: 1", "a: !<", "a: |99", "a: &", 'a: "\\uZZZZ"'])
+def test_every_error_of_syntax_says_what_to_do(text: str) -> None:
+    found = complaints(text)
+    assert found
+    assert all("; " in line for line in found)
+
+
 @pytest.mark.parametrize("character", ["\x00", "\x07", "\x85", "\u200b", "\u202e", "\u2028", "\ufeff", "\ud800"])
 def test_invisible_characters_are_refused(character: str) -> None:
     assert complaints(f"a: b{character}c\n") == [
@@ -140,7 +142,7 @@ def test_invisible_characters_are_refused(character: str) -> None:
 
 
 def test_nesting_has_a_limit() -> None:
-    assert tree("a: " + "[" * (DEEPEST - 1) + "]" * (DEEPEST - 1)).plain()
+    assert tree("a: " + "[" * (DEPTH.most - 1) + "]" * (DEPTH.most - 1)).plain()
     assert complaints("a: " + "[" * 2000 + "]" * 2000)[0].startswith("plan.yaml:1:53  a.1.1: more than 50 levels")
 
 

@@ -12,7 +12,7 @@ from simengine.report.charts.board import board_charts
 from simengine.report.charts.capacity import capacity_chart, capacity_facts
 from simengine.report.charts.exceedance import exceedance_chart
 from simengine.report.charts.fan import fan_chart
-from simengine.report.charts.runtime import script_json, static_svg
+from simengine.report.charts.runtime import bundle, script_json, static_svg
 from simengine.report.charts.scenarios import scenarios_chart
 from simengine.report.charts.steps import bridge_chart, composition_chart
 from simengine.report.charts.tornado import tornado_chart
@@ -198,3 +198,12 @@ def test_a_chart_is_drawn_without_a_browser(theme):
     drawn = set(re.findall(r'(?:fill|stroke)="(?:var\(--[a-z]+, )?(#[0-9a-f]{6})', svg))
     assert drawn
     assert drawn <= set(table.values())
+
+
+def test_the_notices_of_what_a_page_holds_go_with_it():
+    notice, end, script = bundle().partition("*/")
+    assert notice.startswith("/*!")
+    assert end
+    assert script.startswith("\n(() => {")
+    for holder in ("Interactive Data Lab", "Mike Bostock", "BSD-3-Clause: Redistribution", "ISC: Permission"):
+        assert holder in notice

@@ -20,6 +20,7 @@ UNITS = {
     "x.leave": "fraction per year",
     "x.met": "count per year",
     "x.cycle": "months",
+    "x.stale": "fraction per month",
 }
 
 
@@ -175,6 +176,15 @@ def test_those_who_leave_of_a_role_are_shown_by_year() -> None:
     np.testing.assert_allclose(years[0], 2 * 100 * np.arange(1, MONTHS + 1) / 12)  # of two groups
     by_year, _ = observed(only(plan, "x.leave"), flat_block(plan, working=0.0))
     assert np.isnan(by_year).all()
+
+
+def test_who_goes_stale_is_shown_by_those_who_wait_in_all_segments() -> None:
+    cells = {"sold_by": "nobody", "segments": {"smb-na": DEMAND, "ent-emea": DEMAND}}
+    funnel = {"stages": ["lead", "opportunity"], "stale": "x.stale", "channels": {"inbound": cells}}
+    plan = plan_with(funnel=funnel)
+    value, waited = observed(only(plan, "x.stale"), flat_block(plan, stale=2.0, waiting=6.0))
+    np.testing.assert_allclose(value, 0.25)
+    assert (waited > 0).all()
 
 
 def test_of_what_nothing_is_observed_the_reason_is_said() -> None:

@@ -30,6 +30,15 @@ def with_cell(source, target, title, cell):
     return target
 
 
+def test_a_package_whose_names_are_no_text_is_damaged(tmp_path):
+    with zipfile.ZipFile(tmp_path / "names.xlsx", "w") as package:
+        package.writestr("xl/é.xml", "")
+    content = (tmp_path / "names.xlsx").read_bytes().replace("é".encode(), b"\xc1\xc1")
+    (tmp_path / "names.xlsx").write_bytes(content)
+    with pytest.raises(SimengineError, match=r"is damaged: .* can't decode"):
+        read(tmp_path / "names.xlsx")
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
@@ -56,7 +65,7 @@ def test_a_formula_with_its_value_is_that_value(exported, tmp_path):
 @pytest.mark.parametrize("at", ["ZZZZZZ99999999999", "XFD1048576", "B99999999999999999999"])
 def test_a_cell_beyond_every_sheet_is_refused_before_it_is_read(exported, tmp_path, at):
     path = with_cell(exported, tmp_path / "a.xlsx", PLAN, f'<c r="{at}"><v>1</v></c>')
-    with pytest.raises(SimengineError, match=r"has a sheet of .* rows and .* columns, which is not read"):
+    with pytest.raises(SimengineError, match=r"has a sheet of .* rows and .* columns, and at most .* cells are read"):
         read(path)
 
 

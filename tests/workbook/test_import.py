@@ -1,11 +1,13 @@
 """An edited register read back: what was edited changes, nothing else, and every mistake has its cell."""
 
 import zipfile
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
+from simengine import limits
 from simengine.errors import PlanError, SimengineError
 from simengine.plan import load, loads
 from simengine.simulation import simulate
@@ -307,9 +309,9 @@ def test_packages_of_another_kind_or_damaged(tmp_path, exported):
 
 
 def test_few_bytes_that_stand_for_gigabytes_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(cells, "LARGEST_CONTENT", 1_000_000)
+    monkeypatch.setattr(cells, "WORKBOOK_UNPACKED", replace(limits.WORKBOOK_UNPACKED, most=1_000_000))
     bomb = {"xl/workbook.xml": "<workbook/>", "xl/worksheets/sheet1.xml": bytes(1_000_001)}
-    with pytest.raises(SimengineError, match="unpacks to more than 1,000,000 bytes"):
+    with pytest.raises(SimengineError, match=r"unpacks to 1,000,0.. bytes, and at most 1,000,000 bytes are read"):
         read(package(tmp_path / "a.xlsx", bomb))
     wide = {"xl/workbook.xml": "<workbook/>", "xl/worksheets/sheet1.xml": '<c r="A1"/><c s="1" r="XFD1048576"/>'}
     with pytest.raises(SimengineError, match="has a sheet of 1,048,576 rows and 16,384 columns"):
@@ -317,5 +319,5 @@ def test_few_bytes_that_stand_for_gigabytes_are_refused(tmp_path, monkeypatch):
     large = tmp_path / "c.xlsx"
     with large.open("wb") as file:
         file.truncate(20_000_001)
-    with pytest.raises(SimengineError, match="has 20,000,001 bytes; at most 20,000,000 are read"):
+    with pytest.raises(SimengineError, match="has 20,000,001 bytes, and at most 20,000,000 bytes are read"):
         read(large)

@@ -51,14 +51,17 @@ def _vega() -> Any:
 def bundle() -> str:
     """JavaScript that defines `window.simengine`, with Vega in it: for a script element, asks for nothing.
 
+    The notices of those whose work it holds stand before it, as their licences ask of every copy.
+
     Raises
     ------
     SimengineError
         where the package that has Vega is not installed
     """
-    ours = (resources.files(__package__) / "charts.js").read_text(encoding="utf-8")
+    here = resources.files(__package__)
+    ours, notices = ((here / name).read_text(encoding="utf-8") for name in ("charts.js", "notices.txt"))
     script: str = _vega().javascript_bundle(ours)
-    return "(() => {" + _END.sub(r"<\\/", script).replace("<!--", r"<\!--") + "})();\n"
+    return f"/*!\n{notices}*/\n" + "(() => {" + _END.sub(r"<\\/", script).replace("<!--", r"<\!--") + "})();\n"
 
 
 def static_svg(chart: Chart, theme: Theme | None = "light", *, width: int = STATIC_WIDTH) -> str:
