@@ -374,24 +374,31 @@ def judged(mutant, stratum, patience=PATIENCE_S):
     return {**about, **found, "seconds": round(time.monotonic() - began, 1)}
 
 
-def campaign(stratum, mutants, patience=PATIENCE_S, *, again=False, passed=()):
+def campaign(stratum, mutants, patience=PATIENCE_S, *, again=False, passed=(), tests=()):
     """Every verdict on each mutant of a stratum, in order; those on record are not tried.
 
-    `again`: survivors of less patience are, except those that are known to change nothing (`passed`).
+    `again`: survivors of less patience are, except those that are known to change nothing (`passed`); with `tests`
+    all other survivors too, on these files only.
     """
     keep = WORK / "verdicts.jsonl"
     kept = {}
     for line in keep.read_text("utf-8").splitlines() if keep.exists() else ():
         verdict = json.loads(line)
         kept.setdefault(verdict["key"], []).append(verdict)
+    where, waited = STRATA[stratum], patience
+    if tests:
+        where, waited = where._replace(tests=tuple(tests)), 0.0
     found = []
     for number, mutant in enumerate(mutants):
-        key = f"{mutant.name} {_digest(mutant.file)}"
+        key = f"{mutant.name} {mutant.site.before} {_digest(mutant.file)}"
         verdicts = kept.setdefault(key, [])
-        last = verdicts[-1] if verdicts else {}
-        longer = again and last.get("verdict") == "survived" and last.get("patience", 0.0) < patience
-        if not verdicts or (longer and mutant.name not in passed):
-            verdicts.append({"key": key, "patience": patience, **judged(mutant, STRATA[stratum], patience)})
+        survived = again and verdicts and verdicts[-1]["verdict"] == "survived" and mutant.name not in passed
+        if tests:
+            try_it = survived and tests_of(mutant.file, where.tests)
+        else:
+            try_it = not verdicts or (survived and max(each.get("patience", 0.0) for each in verdicts) < patience)
+        if try_it:
+            verdicts.append({"key": key, "patience": waited, **judged(mutant, where, patience)})
             with keep.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(verdicts[-1], ensure_ascii=False) + "\n")
             print(number + 1, *(verdicts[-1][name] for name in ("verdict", "seconds", "name", "after")), sep=" | ")
@@ -451,6 +458,7 @@ def main():
         "--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="every Nth from the Ith on"
     )
     parser.add_argument("--again", action="store_true", help="try survivors of less patience anew")
+    parser.add_argument("--tests", nargs="*", default=(), metavar="FILE", help="only on these files")
     options = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     warm_up()
@@ -458,7 +466,12 @@ def main():
     known = json.loads((HERE / "survivors.json").read_text("utf-8"))
     sample, fresh, controls = {}, {}, {}
     for stratum in options.strata:
-        how = {"patience": options.patience, "again": options.again, "passed": known["equivalent"]}
+        how = {
+            "patience": options.patience,
+            "again": options.again,
+            "passed": known["equivalent"],
+            "tests": options.tests,
+        }
         sample[stratum] = campaign(stratum, drawn(stratum, options.count, SEED)[first::step], **how)
         fresh[stratum] = campaign(stratum, drawn(stratum, options.fresh, SEED + 1)[first::step], **how)
         unchanged = [mutant._replace(change=None) for mutant in drawn(stratum, CONTROLS, SEED + 2)]

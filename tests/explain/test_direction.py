@@ -249,6 +249,13 @@ def test_a_threshold_is_not_named_for_what_its_companion_does():
     assert [one.i for one in told.thresholds] == [0]
 
 
+def test_of_two_thresholds_of_an_input_the_clearer_is_named():
+    rng = np.random.default_rng(13)
+    x = rng.normal(size=(8000, INPUTS))
+    told, _ = found(x, with_variation(rng, x[:, 0] + 3.0 * (x[:, 2] > -0.8) - 2.0 * (x[:, 2] > 0.8)))
+    assert [one.i for one in told.thresholds] == [2]
+
+
 @pytest.mark.parametrize(("levels", "looked_for"), [(7, []), (8, [2])])
 def test_a_threshold_needs_eight_values_to_lie_between(levels, looked_for):
     rng = np.random.default_rng(10)

@@ -111,28 +111,35 @@ def test_they_agree_on_other_luck(number):
     assert not differences(*both(number, draw=2**31, stream=1)), f"plan {number}, other luck"
 
 
-def grown(number, times):
+def grown(number, people, leads):
     """A generated plan with so many times the people and the leads."""
     document = yaml.safe_load(generated_plan(number))
     for group in document["team"]["seats"]:
-        group["existing"] = times * group.get("existing", 0)
+        group["existing"] = people * group.get("existing", 0)
         if isinstance(group.get("tenure_months"), list):
-            group["tenure_months"] *= times
+            group["tenure_months"] *= people
     for channel in document["funnel"]["channels"].values():
         for segment in channel["segments"].values():
             if isinstance(segment.get("volume"), str):
                 amount, per = segment["volume"].split(" ", 1)
-                segment["volume"] = f"{times * float(amount)} {per}"
+                segment["volume"] = f"{leads * float(amount)} {per}"
     return loads(yaml.dump(document))
 
 
 @pytest.mark.jit_off
-@pytest.mark.parametrize("number", [18, 57])
-def test_they_agree_where_more_stands_side_by_side_than_is_worked_on_at_once(number):
-    plan, paths, reference = compared(grown(number, times=15), 0, 0)
-    assert paths.cell["opportunities"].max() > WIDTH
-    assert paths.group["headcount"].max() > _PART
+@pytest.mark.parametrize(("number", "side_by_side"), [(51, _PART), (57, WIDTH)])
+def test_they_agree_where_more_stands_side_by_side_than_is_worked_on_at_once(number, side_by_side):
+    plan, paths, reference = compared(grown(number, people=40, leads=12), 0, 0)
+    assert max(paths.cell["opportunities"].max(), paths.group["headcount"].max()) > side_by_side
     assert not differences(plan, paths, reference)
+
+
+@pytest.mark.jit_off
+def test_they_agree_where_a_ramp_ends_in_the_middle_of_a_month():
+    document = yaml.safe_load(generated_plan(2))
+    for role in document["team"]["roles"].values():
+        role["ramp"] = {"workload": "2.5 months", "shape": "step"}
+    assert not differences(*compared(loads(yaml.dump(document)), 0, 0))
 
 
 def test_every_output_is_at_work_in_many_plans():

@@ -200,6 +200,17 @@ def test_large_counts_are_those_of_plain_python_in_the_tails():
 
 
 @pytest.mark.jit_off
+def test_overdispersed_counts_near_a_step_are_those_of_plain_python():
+    # Of these the expansion is wrong, and its bound on the error says so.
+    for mean, overdispersion, u in (
+        (156.65267301924223, 24.217418450028237, 0.013007673318497837),
+        (1198.253276705504, 126.4374529390766, 0.9894622451392934),
+        (1603.7834851507178, 135.31146834181712, 0.026867772336117923),
+    ):
+        assert random.negative_binomial(mean, overdispersion, u) == plain.negative_binomial(mean, overdispersion, u)
+
+
+@pytest.mark.jit_off
 def test_stirlings_error_agrees_with_mpmath():
     for n in (0.5, 1.0, 7.25, 15.75, 16.0, 16.25, 40.0, 1e4):
         with mpmath.workdps(40):
