@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
-from simengine.explain.evppi import evpi, evppi, known
+from simengine.explain.evppi import _columns, evpi, evppi, known
 from simengine.explain.intervals import Z95
 
 LEVEL = 1e-4  # of each acceptance test of a coverage
@@ -299,3 +299,9 @@ def test_a_shuffled_input_is_worth_nothing(chemotherapy):
         _, lower, upper = evppi(treatments(chemotherapy), rng.permutation(chemotherapy[name]))
         assert lower == 0
         assert upper < 0.1 * 262.1
+
+
+@pytest.mark.parametrize(("draws", "columns"), [(300, 5 * 3), (100, 5)])
+def test_curves_of_several_inputs_need_ten_draws_for_a_column(draws, columns):
+    inputs = np.random.default_rng(14).normal(size=(draws, 5))
+    assert _columns(inputs).shape == (draws, columns + 5 * 4 / 2)

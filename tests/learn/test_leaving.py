@@ -453,3 +453,9 @@ def test_the_shape_over_tenure_of_employees_is_told(shared_data) -> None:
     assert found.multiples[2] == found.multiples.max()
     drawn = leaving.picture("employees", spells)
     assert np.mean((drawn.fitted >= drawn.lower) & (drawn.fitted <= drawn.upper)) > 0.8
+
+
+def test_the_constant_hazard_beside_the_fit_is_of_the_time_that_was_seen() -> None:
+    spells = leaving.Spells(np.array([1.0, 0.0, 2.0]), np.array([4.0, 5.0, 6.0]), np.array([True, True, False]))
+    drawn = leaving.picture("employees", spells)
+    np.testing.assert_allclose(drawn.constant, np.exp(-2 / 12 * drawn.tenure))

@@ -88,3 +88,10 @@ def test_renewals_are_a_ladder():
     ends = np.eye(3)
     chances = [np.exp(ll.renewals(rate, contracted, tuple(end[k : k + 1] for k in range(3))))[0] for end in ends]
     assert chances == pytest.approx([0.8, 0.1, 0.1])
+
+
+def test_a_number_that_is_always_the_same_is_one_of_every_month() -> None:
+    pairs = ll.Closings.of(PAIRS[:, 0], PAIRS[:, 1], CLOCK)
+    mean, spread = np.full((1, MONTHS), 2.5), np.linspace(0.3, 0.9, MONTHS)[None]
+    for one, other in zip(pairs.ends(mean[:, :1], spread), pairs.ends(mean, spread), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)

@@ -264,3 +264,13 @@ def test_the_top_of_a_profile_lies_between_its_points_but_for_the_first_and_the_
     assert ramp._vertex(x, 5 - (x - 1.25) ** 2, 1) == pytest.approx(1.25)
     assert ramp._vertex(x, -x, 0) == 0.0
     assert ramp._vertex(x, x, 3) == 3.0
+
+
+def test_the_ends_of_an_interval_are_as_likely_as_is_said() -> None:
+    data = months(worked(np.random.default_rng(5), people=40), "started")
+    curve = ramp.started_curve(CYCLE_OF, int(data.tenure.max()) + 1)
+    found = ramp.fit(data, curve, "linear")
+    for length in (found.lower, found.upper):
+        height = ramp.best_rate(ramp.sums(data, curve("linear", length)))[2]
+        assert height == pytest.approx(found.log_likelihood - ramp.PROFILE, abs=0.15)
+    assert found.months % 0.125 > 1e-6  # the top of the parabola, not a point of the grid

@@ -155,3 +155,10 @@ def test_rates_are_of_the_same_whole_quarters() -> None:
 
 def test_no_tables_are_no_rates() -> None:
     assert together.quarterly_rates(History(date(2026, 7, 15), {})) == {}
+
+
+def test_a_trend_and_with_three_years_the_quarters_are_taken_out() -> None:
+    quarters, trend = np.tile([1.0, 2.0, 3.0, 5.0], 3), 0.5 * np.arange(12)
+    np.testing.assert_allclose(together.detrended(quarters + trend), 0.0, atol=1e-12)
+    np.testing.assert_allclose(together.detrended(trend[:11]), 0.0, atol=1e-12)
+    assert np.abs(together.detrended(quarters[:11])).max() > 1

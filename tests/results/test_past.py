@@ -19,8 +19,10 @@ from simengine.results.targets import (
     inside_values,
     months_of,
     period_values,
+    since_start,
     told_values,
     values_so_far,
+    whole_plan,
 )
 from tests.results.blocks import Block, collected, random_block, small_plan
 
@@ -211,3 +213,9 @@ def test_stated_bookings_stand_for_what_they_are_made_of(plan: Plan) -> None:
     assert Past(plan).of("bookings", {}).tolist() == [51.25, 102, 204.5]
     assert Past(stated).of("bookings", {}).tolist() == [1, 2, 4]
     assert Past(stated).of("bookings", {"channel": "partner"}).tolist() == [0, 0, 0]
+
+
+def test_a_period_is_called_by_what_of_it_is_inside_the_plan(ds: xr.Dataset) -> None:
+    assert since_start(ds, "FY2027") == "FY2027 from 2027-04"
+    assert since_start(ds, "FY2027-Q2") == "FY2027-Q2"
+    assert since_start(ds, None) == whole_plan(ds)
