@@ -475,7 +475,7 @@ def main():
         sample[stratum] = campaign(stratum, drawn(stratum, options.count, SEED)[first::step], **how)
         fresh[stratum] = campaign(stratum, drawn(stratum, options.fresh, SEED + 1)[first::step], **how)
         unchanged = [mutant._replace(change=None) for mutant in drawn(stratum, CONTROLS, SEED + 2)]
-        controls[stratum] = campaign(stratum, unchanged[first::step], options.patience)
+        controls[stratum] = [] if options.tests else campaign(stratum, unchanged[first::step], options.patience)
     tidy()
     if set(options.strata) == set(STRATA) and step == 1:
         keep(sample, fresh, controls, known)

@@ -302,3 +302,13 @@ def test_a_ratio_keeps_its_unit_and_what_is_far_out_is_drawn_in(make_run):
     infinite["target_value"] = ("draw", "target"), np.full((2000, 2), np.inf)
     with pytest.raises(SimengineError, match="infinite"):
         direction(infinite, "board ARR")
+
+
+def test_what_rises_far_and_falls_a_little_has_a_peak():
+    rng = np.random.default_rng(15)
+    x = rng.normal(size=(8000, 2))
+    u = ranks_of(x)[0]
+    found = turn(Additive(scores_of(x)), 0, u, -10 * (u - 0.7) ** 2 + 0.1 * rng.normal(size=8000))
+    assert found.p < LEVEL
+    assert found.peak
+    assert 0.5 < u[found.place].mean() < 0.9

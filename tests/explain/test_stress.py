@@ -95,6 +95,7 @@ def test_errors_of_the_point_hold_the_truth():
         wrong += np.abs(point.z - truth.z * 1.2) <= 1.96 * error.z
     # Exact binomial at a level of 1e-4 each.
     assert (held >= binom.ppf(1e-4, repetitions, 0.95)).all()
+    assert (held <= binom.ppf(1 - 1e-4, repetitions, 0.95)).all()  # they are no wider than they say
     assert wrong.min() < binom.ppf(1e-4, repetitions, 0.95)
 
 

@@ -274,3 +274,18 @@ def test_the_ends_of_an_interval_are_as_likely_as_is_said() -> None:
         height = ramp.best_rate(ramp.sums(data, curve("linear", length)))[2]
         assert height == pytest.approx(found.log_likelihood - ramp.PROFILE, abs=0.15)
     assert found.months % 0.125 > 1e-6  # the top of the parabola, not a point of the grid
+
+
+def test_a_profile_that_does_not_fall_before_its_first_point_ends_there() -> None:
+    x, y = np.arange(3.0), np.array([5.0, 4.0, 0.0])
+    assert ramp._crossing(x, y, 0, -1, 4.5) == 0.0
+    assert ramp._crossing(x, y, 0, 1, 4.5) == pytest.approx(0.5)
+    assert ramp._crossing(x, y[::-1], 2, 1, 4.5) == 2.0
+
+
+def test_beyond_the_curve_a_share_is_that_of_its_end() -> None:
+    person, counts = np.zeros(2, np.int64), np.array([1.0, 2.0])
+    one, other = (
+        ramp.sums(ramp.Months(person, np.array([1, tenure]), counts), np.array([0.2, 0.5, 0.8])) for tenure in (2, 7)
+    )
+    assert one.alone == other.alone

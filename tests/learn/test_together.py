@@ -57,6 +57,9 @@ def test_a_strong_correlation_is_found_and_short_or_constant_series_are_left_out
     assert found.between == ("leads", "win_rate")
     assert found.quarters == 20
     assert 0 < found.lower < found.rho < found.upper < 1
+    gaps = {"win_rate": np.where(np.arange(20) == 3, np.nan, x), "leads": np.where(np.arange(20) == 9, np.nan, y)}
+    (of_both,) = together.correlations(gaps)
+    assert of_both.quarters == 18
     eight, seven = ({name: np.arange(float(n)) for name in ("a", "b")} for n in (8, 7))
     assert [one.quarters for one in together.correlations(eight)] == [8]
     assert not together.correlations(seven)
