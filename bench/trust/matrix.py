@@ -157,7 +157,7 @@ def lines_of(found):
             "The same with every supported Python and every allowed package",
             f"Python {each.combination.python}, {each.combination.packages} packages: "
             + ", ".join(f"{name} {version}" for name, version in each.versions.items()),
-            f"{each.tests:,} tests, {each.seen.runs:,} runs, {each.seen.paths:,} paths",
+            f"{each.tests:,} tests, {each.seen.runs:,} runs, {each.seen.apart.paths:,} paths",
             f"{each.failed:,} tests failed; {result_of(each.seen)}",
         )
         for each in found

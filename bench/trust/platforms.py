@@ -17,7 +17,7 @@ import numpy as np
 import simengine as se
 from bench.inputs import NORTHSTAR, ROOT
 from bench.trust.record import Line, record
-from simengine.results.agreement import TOLERANCE, agreement
+from simengine.results.agreement import TOLERANCE, Agreement, agreement
 from tests.generated import generated_plan
 
 PLANS = ROOT / "tests" / "plans"
@@ -51,19 +51,13 @@ class Seen(NamedTuple):
     Attributes
     ----------
     runs, same : how many, and how many with the same digest
-    paths, other_numbers, other_course, rounding, means : as in `Agreement`, in all, or the largest
-    unlike : names that are not in both
+    apart : how far they are apart, in all: sums of paths, and the largest differences
     told : whether the fingerprint of the arithmetic is another one
     """
 
     runs: int
     same: int
-    paths: int
-    other_numbers: int
-    other_course: int
-    rounding: float
-    means: float
-    unlike: tuple[str, ...]
+    apart: Agreement
     told: bool
 
 
@@ -98,12 +92,14 @@ def beside(one, other, count):
     return Seen(
         runs=count,
         same=sum(then.manifest["digest"] == now.manifest["digest"] for then, now in kept),
-        paths=sum(each.paths for each in found),
-        other_numbers=sum(each.other_numbers for each in found),
-        other_course=sum(each.other_course for each in found),
-        rounding=max(each.rounding for each in found),
-        means=max(each.means for each in found),
-        unlike=tuple(sorted({name for each in found for name in each.unlike})),
+        apart=Agreement(
+            paths=sum(each.paths for each in found),
+            other_numbers=sum(each.other_numbers for each in found),
+            other_course=sum(each.other_course for each in found),
+            rounding=max(each.rounding for each in found),
+            means=max(each.means for each in found),
+            unlike=tuple(sorted({name for each in found for name in each.unlike})),
+        ),
         told=len({run.manifest["environment"]["arithmetic"] for pair in kept for run in pair}) > 1,
     )
 
@@ -132,7 +128,8 @@ def under_settings(jobs, folder, settings):
 
 def holds(seen):
     """Whether the promise holds: no path takes another course, and what is not the same bits is told."""
-    alike = not seen.other_course and not seen.unlike and max(seen.rounding, seen.means) < TOLERANCE
+    apart = seen.apart
+    alike = not apart.other_course and not apart.unlike and max(apart.rounding, apart.means) < TOLERANCE
     return alike and (seen.told or seen.same == seen.runs)
 
 
@@ -144,7 +141,7 @@ def lines_of(found):
             Line(
                 f"On another platform the same things happen, and numbers are apart by less than {TOLERANCE:.0e}",
                 name,
-                f"{seen.runs:,} runs, {seen.paths:,} paths",
+                f"{seen.runs:,} runs, {seen.apart.paths:,} paths",
                 result_of(seen),
             )
             for name, seen in found.items()
@@ -162,10 +159,11 @@ def result_of(seen):
     """What was seen, in words."""
     if seen.same == seen.runs:
         return "every digest the same"
-    far = f"{max(seen.rounding, seen.means):.0e} of the largest value of their kind"
+    apart = seen.apart
+    far = f"{max(apart.rounding, apart.means):.0e} of the largest value of their kind"
     return (
-        f"{seen.same:,} digests the same; {seen.other_numbers:,} paths with other numbers, apart by {far} at most; "
-        f"on {seen.other_course:,} something else happened"
+        f"{seen.same:,} digests the same; {apart.other_numbers:,} paths with other numbers, apart by {far} at most; "
+        f"on {apart.other_course:,} something else happened"
     )
 
 

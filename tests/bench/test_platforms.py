@@ -33,7 +33,7 @@ def test_a_c_library_without_fma_changes_last_bits_only(usual, tmp_path):
     make_elsewhere(JOBS, tmp_path, SETTINGS[FMA])
     seen = beside(usual, tmp_path, len(JOBS))
     assert seen.told
-    assert 0 < seen.other_numbers < seen.paths
+    assert 0 < seen.apart.other_numbers < seen.apart.paths
     assert holds(seen)
 
 
