@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
+from simengine.baseline import baseline, spreadsheet_values
 from simengine.errors import SimengineError
 from simengine.explain import averages
 from simengine.explain.additive import Additive, scores_of
 from simengine.explain.averages import FLOWS, _curves, _walk
 from simengine.plan import load
+from simengine.results.books import Chart, Ledger
 from simengine.results.targets import period_values
 from simengine.simulation import simulate
 
@@ -32,6 +34,11 @@ def run(plan):
 @pytest.fixture(scope="module")
 def walked(run, plan):
     return averages(run, plan, "board ARR", spreadsheets=60)
+
+
+@pytest.fixture(scope="module")
+def every(run, plan):
+    return averages(run, plan, "board ARR", spreadsheets=DRAWS)
 
 
 def test_steps_add_up_from_the_plan_to_the_simulated_mean(run, walked):
@@ -55,13 +62,29 @@ def test_what_is_known_exactly_has_no_interval(walked):
     assert (walked["effect_upper"] > walked["effect"]).sel(step="chance", flow="total")
 
 
-def test_a_few_spreadsheets_tell_what_all_of_them_say(run, plan, walked):
-    every = averages(run, plan, "board ARR", spreadsheets=DRAWS)
+def test_a_few_spreadsheets_tell_what_all_of_them_say(walked, every):
     assert every.attrs["spreadsheets"] == DRAWS
     width = walked["effect_upper"] - walked["effect_lower"]
     # At twice the 95 % half-width, six steps: level 5e-4.
     assert (np.abs(every["effect"] - walked["effect"]) <= width + 1e-6).all()
     assert every["step"].values.tolist() == ["plan values", "skew", "people", "funnel", "base", "together", "chance"]
+
+
+def test_in_a_part_its_own_assumptions_vary_and_the_others_keep_their_means(run, plan, every):
+    told = every["effect"].sel(flow="total")
+    means, chart = spreadsheet_values(plan, "means"), Chart(plan)
+
+    def worked(values):
+        return Ledger(plan, baseline(plan, {**means, **values}), chart).books({})["ending_arr"][..., 11].item()
+
+    for part, its_own in (
+        ("people", ["attrition.ae", "ramp_months.ae"]),
+        ("funnel", ["leads.inbound", "win_rate.smb"]),
+    ):
+        drawn = run["assumption_value"].sel(assumption=its_own).values
+        varied = [worked(dict(zip(its_own, row, strict=True))) for row in drawn]
+        # All draws are worked out: nothing is left to be corrected.
+        assert told.sel(step=part).item() == pytest.approx(float(np.mean(varied) - worked({})))
 
 
 def test_any_metric_and_group_can_be_walked(run, plan):

@@ -5,7 +5,8 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import binom, norm
 
-from simengine.explain.stress import Quadratic, errors, most_plausible
+from simengine.explain.shapley import Expansion
+from simengine.explain.stress import Quadratic, _linear, errors, most_plausible
 from simengine.explain.surrogate import Inputs, fit
 from simengine.explain.target import scores
 from tests.explain.gaussian import in_blocks
@@ -118,3 +119,42 @@ def test_a_result_that_hangs_on_nothing_stays():
     assert not found.z.any()
     nothing = most_plausible(Quadratic(np.zeros(2), np.zeros((2, 2)), np.eye(2), 0.0), -1.0)
     assert nothing.distance == 0.0
+
+
+def test_everything_has_variance_one():
+    model = in_blocks(4, 2, 0.6, quadratic=True, random_share=0.3, seed=2)
+    z, y, _ = model.draws(np.random.default_rng(1), 800, 0)
+    f = Quadratic.of(fit(Inputs(z, model.R, z), 3 * scores(y, at_least=True)))
+    assert f.explained + f.sigma**2 == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("level", [-1.5, 0.8])
+def test_errors_of_a_bent_point_are_those_of_moving_what_it_is_made_of(level):
+    """The point is solved for anew with each coefficient, the variance of the rest and the level moved by a little."""
+    model = in_blocks(4, 2, 0.6, quadratic=True, random_share=0.3, seed=2)
+    z, y, _ = model.draws(np.random.default_rng(4), 600, 0)
+    score = scores(y, at_least=True)
+    surrogate = fit(Inputs(z, model.R, z), score)
+    f = Quadratic.of(surrogate)
+    assert np.abs(f.A).max() > 0.05
+    told = errors(f, surrogate, score, level, most_plausible(f, level))
+
+    left = f.left(surrogate)
+    below = (score <= level) - norm.cdf(level)
+    contributions = np.vstack([surrogate.influence, left**2 - left.var(), below / norm.pdf(level)])
+    straight, bent = _linear(surrogate), Expansion.of(surrogate.inputs, surrogate.terms).quadratic
+
+    def point(moved):
+        beta = surrogate.coefficients + moved[:-2]
+        unscaled = Quadratic(straight @ beta, bent @ beta, f.R, np.sqrt(left.var() + moved[-2]))
+        scale = np.sqrt(unscaled.explained + unscaled.sigma**2)
+        here = Quadratic(unscaled.b / scale, unscaled.A / scale, f.R, unscaled.sigma / scale)
+        at, way = most_plausible(here, level + moved[-1]), level + moved[-1] - here.middle
+        # How far it is to a level that is known.
+        distance = most_plausible(here, level).distance
+        return np.array([*at.z, *at.moved / way, at.moved_by_rest / way, distance])
+
+    h = 1e-5 * np.eye(len(contributions))
+    slopes = np.column_stack([(point(step) - point(-step)) / 2e-5 for step in h])
+    expected = (slopes @ contributions).std(axis=1) / np.sqrt(len(score))
+    np.testing.assert_allclose([*told.z, *told.part, told.rest, told.distance], expected, rtol=1e-3)

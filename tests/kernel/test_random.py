@@ -211,6 +211,17 @@ def test_overdispersed_counts_near_a_step_are_those_of_plain_python():
 
 
 @pytest.mark.jit_off
+def test_the_expansion_counts_in_the_middle_and_is_left_alone_where_it_cannot_be_trusted():
+    for mean in (7.0, 40.0, 900.0):
+        assert random._expanded(mean, 0.0, 0.31) == stats.poisson.ppf(0.31, mean)
+    assert random._expanded(40.0, 1.0 - 1.25, 0.31) == stats.nbinom.ppf(0.31, 160, 0.8)
+    assert random._expanded(40.0, 0.0625, 0.31) == stats.binom.ppf(0.31, 640, 0.0625)
+    small, skewed, below, above = (5.9, 0.0, 0.31), (7.0, 1.0 - 40.0, 0.31), (40.0, 0.0, 0.006), (40.0, 0.0, 0.994)
+    for untrusted in (small, skewed, below, above):
+        assert random._expanded(*untrusted) == -1
+
+
+@pytest.mark.jit_off
 def test_stirlings_error_agrees_with_mpmath():
     for n in (0.5, 1.0, 7.25, 15.75, 16.0, 16.25, 40.0, 1e4):
         with mpmath.workdps(40):

@@ -5,7 +5,7 @@ import pytest
 
 from simengine.kernel import run
 from simengine.kernel.run import run_block
-from simengine.kernel.selftest import smallest_plan
+from simengine.kernel.selftest import digest, smallest_plan
 from simengine.kernel.world import Rooms, build
 
 pytestmark = pytest.mark.jit_off
@@ -52,3 +52,15 @@ def test_a_path_that_needs_more_room_gets_it_and_stays_the_same(rooms, monkeypat
     for one, other in zip(roomy, run_block(tables, *few), strict=True):
         np.testing.assert_array_equal(one, other)
     assert with_room[:2] == [rooms, rooms.doubled()]
+
+
+def test_another_law_gives_the_smallest_plan_another_answer():
+    """What is asked of machine code that was kept before it is trusted."""
+    tables, slots, varying = smallest_plan()
+    kernel = run.ready()
+
+    def wrong(world, slots, varying, draws, results):
+        return kernel(world, slots + 1e-9, varying, draws, results)
+
+    assert run._answer(kernel) == digest(run_block(tables, slots, varying, np.arange(len(slots))))
+    assert run._answer(wrong) != run._answer(kernel)
