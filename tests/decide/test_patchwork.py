@@ -43,6 +43,15 @@ def test_without_any_part_it_is_the_old_plan_and_with_all_the_new_one() -> None:
     assert patchwork.plan([]).levers == {}
 
 
+@pytest.mark.parametrize("before", ["2026-11-30", ""])
+def test_what_is_known_is_as_of_the_new_plan(before: str) -> None:
+    stated = ", as_of: 2026-12-31"
+    assert stated in TINY
+    old, new = loads(TINY.replace(stated, f", as_of: {before}" if before else "")), loads(TINY)
+    assert str(Patchwork(old, new, "board ARR").plan([]).plan.as_of) == "2026-12-31"
+    assert Patchwork(new, old, "board ARR").plan([]).plan.as_of == (old.plan.as_of or new.plan.as_of)
+
+
 def test_what_one_plan_alone_declares_acts_through_what_refers_to_it() -> None:
     text = TINY.replace("dependence:\n", NEW_BELIEF, 1).replace(
         "renewal_rate: renewal.smb", "renewal_rate: {start: renewal.smb, 2027-06: renewal.new}"

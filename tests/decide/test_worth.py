@@ -8,13 +8,15 @@ from scipy import stats
 
 from simengine.decide.levers import Levers
 from simengine.decide.paired import difference_of_shares
-from simengine.decide.worth import ALL, WEEKS_PER_MONTH, _ranks, change_of, later, over, worth
+from simengine.decide.worth import ALL, _ranks, change_of, later, over, worth
 from simengine.errors import SimengineError
 from simengine.simulation.reached import last_month, target_values
 from tests.decide.counted import LEVERS, counted, reached
 
 LEVEL = 0.001
 DRAWS = 2_000
+WEEKS = 4.34821429
+"""In a month, a year having 365.25 days."""
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +56,10 @@ class TestClosedForm:
 
     def test_a_month_of_delay(self, found) -> None:
         lost = reached(6 + 6 * 1.2) - reached(7 + 5 * 1.2)
-        assert within(told(found, "per_week", "push"), lost / WEEKS_PER_MONTH)
+        assert within(told(found, "per_week", "push"), lost / WEEKS)
         assert not within(told(found, "per_week", "push"), lost)
         # 5,000 a month for each of four steps.
-        assert float(found["saved_per_week"].sel(choice="push")) == pytest.approx(20_000 / WEEKS_PER_MONTH)
+        assert float(found["saved_per_week"].sel(choice="push")) == pytest.approx(20_000 / WEEKS)
 
     def test_what_money_buys(self, found) -> None:
         cost = 4 * (10_000 + 6 * 5_000)

@@ -9,7 +9,7 @@ from simengine.errors import SimengineError
 from simengine.explain import direction
 from simengine.explain.additive import Additive, holm, marginal_slopes, own_slopes, scores_of
 from simengine.explain.direction import _planned, _signs
-from simengine.explain.patterns import patterns
+from simengine.explain.patterns import HANSEN, patterns
 from simengine.explain.ranks import ranks_of
 from simengine.explain.shape import turn
 from simengine.explain.tornado import fifths
@@ -247,6 +247,11 @@ def test_a_threshold_is_not_named_for_what_its_companion_does():
     z[:, 1] = 0.9 * z[:, 0] + np.sqrt(1 - 0.81) * z[:, 1]
     told, _ = found(z, with_variation(rng, (z[:, 0] > 0.3).astype(float)))
     assert [one.i for one in told.thresholds] == [0]
+
+
+def test_the_place_of_a_threshold_lies_within_hansens_95_percent():
+    # The likelihood ratio of the place has the distribution (1 - exp(-x/2))^2, Hansen, Econometrica 68, 2000.
+    assert (1 - np.exp(-HANSEN / 2)) ** 2 == pytest.approx(0.95, abs=2e-4)
 
 
 def test_of_two_thresholds_of_an_input_the_clearer_is_named():
