@@ -165,3 +165,15 @@ def test_a_trend_and_with_three_years_the_quarters_are_taken_out() -> None:
     np.testing.assert_allclose(together.detrended(quarters + trend), 0.0, atol=1e-12)
     np.testing.assert_allclose(together.detrended(trend[:11]), 0.0, atol=1e-12)
     assert np.abs(together.detrended(quarters[:11])).max() > 1
+
+
+@pytest.mark.parametrize(("quarters", "taken_out"), [(10, 1), (16, 4)])
+def test_the_interval_of_a_rank_correlation_is_bonett_and_wrights(quarters: int, taken_out: int) -> None:
+    rng = np.random.default_rng(3)
+    common = rng.normal(size=quarters)
+    x, y = common + 0.3 * rng.normal(size=quarters), common + 0.3 * rng.normal(size=quarters)
+    r, low, high = together.spearman(x, y, level=0.9)
+    assert r == pytest.approx(stats.spearmanr(together.detrended(x), together.detrended(y)).statistic)
+    assert r > 0.6
+    half = 1.6448536 * math.sqrt((1 + r**2 / 2) / (quarters - 3 - taken_out))
+    assert (math.atanh(low), math.atanh(high)) == pytest.approx((math.atanh(r) - half, math.atanh(r) + half))
