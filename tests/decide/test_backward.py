@@ -210,6 +210,23 @@ def test_who_looks_after_customers_is_counted_by_what_they_carry():
     assert max(quarter for _, quarter in rows) == "FY2027-Q4"
 
 
+def test_who_serves_a_segment_is_counted_by_its_customers_alone():
+    plan = load(NORTHSTAR.parents[2] / "tests" / "plans" / "full.yaml")
+    csms = next(group for group in plan.team.seats if group.role == "csm")
+    one, two = {"existing": 1, "tenure_months": csms.tenure_months[:1]}, {}
+    groups = [
+        csms.model_copy(update={"name": f"csms {segment}", "segment": segment, **people})
+        for segment, people in (("mid-emea", one), ("Größe L", two))
+    ]
+    seats = (*(group for group in plan.team.seats if group is not csms), *groups)
+    plan = plan.model_copy(update={"team": plan.team.model_copy(update={"seats": seats})})
+    customers = OperatingPlan(plan).segment("customers")
+    rows = [row for row in Needs(plan, 1.0, plan.plan.end).all() if row.role == "csm" and row.quarter == "FY2027-Q2"]
+    assert [(row.segment, row.planned) for row in rows] == [("Größe L", 2), ("mid-emea", 1)]
+    for row in rows:
+        assert row.needed == pytest.approx(customers[row.segment][3:6].mean() / 40)
+
+
 # --- questions ---
 
 

@@ -249,6 +249,14 @@ def test_a_threshold_is_not_named_for_what_its_companion_does():
     assert [one.i for one in told.thresholds] == [0]
 
 
+def test_an_input_alone_has_no_partner_but_its_threshold():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(2000, 1))
+    made, _ = found(x, 0.5 * x[:, 0] + (x[:, 0] > 0.6) + 0.3 * rng.normal(size=2000))
+    assert made.pairs == []
+    assert [(threshold.i, threshold.kind) for threshold in made.thresholds] == [(0, "jump")]
+
+
 def test_the_place_of_a_threshold_lies_within_hansens_95_percent():
     # The likelihood ratio of the place has the distribution (1 - exp(-x/2))^2, Hansen, Econometrica 68, 2000.
     assert (1 - np.exp(-HANSEN / 2)) ** 2 == pytest.approx(0.95, abs=2e-4)

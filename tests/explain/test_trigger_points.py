@@ -128,6 +128,7 @@ def test_one_of_several_triggers_trips_more_often_than_each(ds: xr.Dataset, foun
 
 
 def test_p_hit_is_read_where_it_is_as_planned_and_at_the_declared_trigger(found: xr.Dataset) -> None:
+    assert found.attrs["level"] == 0.95
     one = found.sel(assumption="tells")
     assert float(one["declared"]) == -0.5
     for month, noise in enumerate(NOISE):

@@ -317,6 +317,10 @@ def test_prices_and_expansion_come_from_bookings() -> None:
     assert found["price_increase.smb"].value == pytest.approx(0.04)
     assert found["expansion.smb"].value == pytest.approx(0.2, rel=0.01)
     assert found["expansion.smb"].also["expansion.size"] == 250.0
+    # What was sold where no contract is known tells no rate.
+    without = bookings.assign(segment="mid")
+    both = History(date(2025, 12, 31), {"contracts": rows, "bookings": pd.concat([bookings, without])})
+    assert by_name(leaving.movements(both)) == by_name(leaving.movements(history))
 
 
 def evergreen(rng: np.random.Generator, n: int = 3000, yearly: float = 0.9) -> History:

@@ -276,6 +276,20 @@ def test_the_ends_of_an_interval_are_as_likely_as_is_said() -> None:
     assert found.months % 0.125 > 1e-6  # the top of the parabola, not a point of the grid
 
 
+def test_the_best_rate_and_spread_are_more_likely_than_those_beside_them() -> None:
+    rng = np.random.default_rng(6)
+    person = np.repeat(np.arange(60), 24)
+    tenure, rates = np.tile(np.arange(24), 60), rng.gamma(4.0, 0.25, 60)
+    share = np.minimum(1.0, np.arange(1, 25) / 6)
+    given = ramp.sums(ramp.Months(person, tenure, rng.poisson(2.5 * rates[person] * share[tenure])), share)
+    rate, spread, highest = ramp.best_rate(given)
+    assert rate == pytest.approx(2.5, rel=0.3)
+    assert spread == pytest.approx(0.5, rel=0.3)
+    assert highest == ramp.log_likelihood(given, rate, spread)
+    for other in ((rate * 1.01, spread), (rate / 1.01, spread), (rate, spread * 1.02), (rate, spread / 1.02)):
+        assert ramp.log_likelihood(given, *other) < highest
+
+
 def test_a_profile_that_does_not_fall_before_its_first_point_ends_there() -> None:
     x, y = np.arange(3.0), np.array([5.0, 4.0, 0.0])
     assert ramp._crossing(x, y, 0, -1, 4.5) == 0.0

@@ -116,6 +116,34 @@ def test_the_likelihood_is_that_of_pascals_law(mean: float, overdispersion: floa
     assert volumes.log_likelihood(k, np.full(30, mean), 1.0) == pytest.approx(stats.poisson.logpmf(k, mean), rel=1e-9)
 
 
+def test_bands_of_counts_are_quantiles_of_pascals_law() -> None:
+    mean = np.array([0.4, 3.0, 20.0])
+    low, high = volumes.band(mean, 1.5)
+    assert low == pytest.approx(stats.nbinom.ppf(0.05, mean / 0.5, 1 / 1.5))
+    assert high == pytest.approx(stats.nbinom.ppf(0.95, mean / 0.5, 1 / 1.5))
+
+
+def test_the_error_of_a_level_with_seasons_is_that_of_the_mean_of_all_months() -> None:
+    """The delta method with numerical slopes, on the regression of statsmodels."""
+    rng, n = np.random.default_rng(8), 36
+    weights = np.array([0.3, 2.5, 1, 1, 1, 0.5, 1, 1, 1.6, 1, 0.4, 0.7])
+    y = rng.poisson(60 * np.tile(weights, 3)).astype(np.float64)
+    calendar = np.tile(np.arange(12), 3)
+    found = volumes.fit(y, np.ones(n), calendar)
+    assert found.season is not None
+    months = np.column_stack([(calendar == m).astype(float) - (calendar == 11) for m in range(11)])
+    design = np.column_stack([np.ones(n), (np.arange(n) - n) / 12, months])
+    theirs = sm.GLM(y, design, family=sm.families.Poisson()).fit()
+
+    def log_level(c: np.ndarray) -> float:
+        return float(c[0] + np.log(np.exp(np.append(c[2:], -c[2:].sum())).mean()))
+
+    h = 1e-6 * np.eye(13)
+    slopes = np.array([(log_level(theirs.params + e) - log_level(theirs.params - e)) / 2e-6 for e in h])
+    error = np.sqrt(found.overdispersion * slopes @ theirs.cov_params() @ slopes)
+    assert (found.level, found.level_error) == pytest.approx((np.exp(log_level(theirs.params)), error), rel=1e-5)
+
+
 def leads(days: pd.DatetimeIndex, **columns: object) -> pd.DataFrame:
     n = len(days)
     return table("leads", id=range(n), channel=["inbound"] * n, segment=["smb"] * n, created=days, **columns)
