@@ -108,6 +108,15 @@ def test_the_test_of_tenure_seldom_alarms_where_there_is_nothing(repetitions: in
     assert at_most_as_often(alarms, repetitions, leaving.SIGNIFICANCE)
 
 
+def test_the_test_of_tenure_is_the_score_test_with_a_degree_of_freedom_less_than_bands() -> None:
+    people, _ = staff(np.random.default_rng(13), n=1500)
+    found = leaving.by_tenure(leaving.spells_of_people(people, history(people)))
+    expected = found.months * found.events.sum() / found.months.sum()
+    statistic = ((found.events - expected) ** 2 / expected).sum()
+    assert len(found.bands) > 2
+    assert found.p == pytest.approx(stats.chi2.sf(statistic, len(found.bands) - 1))
+
+
 def test_multiples_by_tenure_are_found_where_early_months_are_worse() -> None:
     people, _ = staff(np.random.default_rng(3), n=6000, early=2.5)
     found = leaving.attrition("ae", people, history(people))[0]

@@ -148,6 +148,10 @@ def test_products_that_explain_the_size_are_named() -> None:
     (found,) = sizes.estimates(history(amounts, product=product))
     assert any("plan it by product" in note for note in found.notes)
     assert any("No law fits" in note for note in found.notes)
+    # What was hoped of lost ones says nothing of a product.
+    hoped = rng.uniform(10, 90_000, 120)
+    (also_lost,) = sizes.estimates(history(amounts, lost=hoped, product=product * 2))
+    assert any("plan it by product" in note for note in also_lost.notes)
 
 
 def test_too_few_deals_are_no_estimate() -> None:
