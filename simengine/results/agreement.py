@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 TOLERANCE = 1e-9
 """Of the largest value of its kind: far more than rounding brings about on a path, far less than one deal does."""
 _PASSES = ("draw", "draw_streamed", "draw_unwidened", "twin")
+_EACH_ITS_UNIT = ("assumption", "target")
+"""Along these, values next to each other may be in other units; along all others they are in one."""
 
 Floats = NDArray[np.float64]
 
@@ -18,7 +20,8 @@ Floats = NDArray[np.float64]
 class Agreement(NamedTuple):
     """Two datasets of one run beside each other.
 
-    A difference is told as part of the largest magnitude that its quantity has, in the same month or of the same name.
+    A difference is told as part of the largest magnitude that its quantity has, in any month and part of the plan: what
+    a sum leaves in a month of nothing is rounding. Assumptions and targets are quantities each by itself.
 
     Attributes
     ----------
@@ -77,12 +80,13 @@ def _alike(then: xr.Dataset, now: xr.Dataset, name: str) -> bool:
 def _difference(then: xr.Variable, now: xr.Variable) -> tuple[Floats | None, float]:
     """The largest difference on each path, (path,), where it is by path, and the largest of a mean over paths."""
     old, new = (np.atleast_1d(np.asarray(one.values, float)) for one in (then, now))
-    scale = np.abs(np.where(np.isfinite(old), old, 0.0)).max(axis=0)
+    alike = tuple(axis for axis, name in enumerate(then.dims) if name not in _EACH_ITS_UNIT)
+    scale = np.abs(np.where(np.isfinite(old), old, 0.0)).max(axis=alike, keepdims=True)
     scale = np.where(scale > 0.0, scale, 1.0)
     apart = _apart(old, new) / scale
     if not then.dims or then.dims[0] not in _PASSES:
         return None, float(apart.max())
-    of_means = np.where((apart > 0.0).any(axis=0), _apart(_mean(old), _mean(new)) / scale, 0.0)
+    of_means = np.where((apart > 0.0).any(axis=0), _apart(_mean(old), _mean(new)) / scale[0], 0.0)
     return apart.reshape(len(old), -1).max(axis=1), float(of_means.max())
 
 

@@ -41,12 +41,36 @@ def test_a_last_bit_is_rounding(run):
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_both_sides_of_the_tolerance(run, factor):
-    largest = np.abs(run["ending_arr"].values).max(axis=0)
+    largest = np.abs(run["ending_arr"].values).max()
 
     def moved(values):
         values[4] += factor * TOLERANCE * largest
 
     assert agreement(run, changed(run, "ending_arr", moved)).other_course == (factor > 1.0)
+
+
+def test_what_a_sum_leaves_in_a_month_of_nothing_is_rounding(run):
+    def dust(size):
+        def edit(values):
+            values[:, 2] = size * np.arange(len(values))
+
+        return edit
+
+    found = agreement(changed(run, "ending_arr", dust(1e-11)), changed(run, "ending_arr", dust(2e-11)))
+    assert (found.other_numbers, found.other_course) == (len(run["draw"]) - 1, 0)
+    assert 0.0 < found.means < TOLERANCE
+
+
+def test_each_target_and_assumption_is_measured_in_its_own_unit(run):
+    def moved(values):
+        values[3] *= 1 + 10 * TOLERANCE
+
+    rates = run["assumption_value"].sel(assumption="win_rate.smb").values
+    ramps = run["assumption_value"].sel(assumption="ramp_months.ae").values
+    assert rates.max() < 0.1 * ramps.max()
+    column = run["assumption"].values.tolist().index("win_rate.smb")
+    found = agreement(run, changed(run, "assumption_value", lambda values: moved(values[:, column])))
+    assert found.other_course == 1
 
 
 def test_one_customer_more_is_another_course(run):
