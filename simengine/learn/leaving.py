@@ -509,10 +509,39 @@ def lapse(segment: str, contracts: pd.DataFrame, history: History, window: float
     )
 
 
-def _dollars_lapsed(segment: str, contracts: pd.DataFrame, history: History, logos: Estimate) -> list[Estimate]:
-    """The same of ARR, where large customers leave more, or less, often: `r^(h$/h)`, h$ the hazard weighted by ARR.
+class _YearAhead(NamedTuple):
+    """Who ended in which band of tenure, and time in it: of spells, and in the next year of those that `stay`."""
 
-    Its error is that of a ratio, `sqrt(Σ (x (D − h$ T))²)/Σ x D`, in ln(−ln r).
+    ended: NDArray[np.bool_]
+    at_risk: Array
+    stays: NDArray[np.bool_]
+    ahead: Array
+
+    @staticmethod
+    def of(spells: Spells, stays: NDArray[np.bool_]) -> _YearAhead:
+        """In bands that are joined as `by_tenure` joins them."""
+        bands = by_tenure(spells, YEARS).bands
+        ended = spells.event[:, None] & (band_of(spells.exit, bands)[:, None] == np.arange(len(bands)))
+        ages = spells.exit[stays]
+        at_risk, ahead = (time_at_risk(*each, bands) for each in ((spells.entry, spells.exit), (ages, ages + 12.0)))
+        return _YearAhead(ended, at_risk, stays, ahead)
+
+    def hazard(self, weights: Array) -> tuple[float, float]:
+        """H where `e^−H` is the mean chance to stay the year, by weighted hazards; and the error of ln H."""
+        spent = np.maximum(weights @ self.at_risk, 1e-9)
+        hazards = weights @ self.ended / spent
+        chances = weights[self.stays] / weights[self.stays].sum() * np.exp(-(self.ahead @ hazards))
+        mean = float(chances.sum())
+        by_spell = weights[:, None] * (self.ended - hazards * self.at_risk) @ (chances @ self.ahead / mean / spent)
+        return -math.log(mean), math.sqrt(float((by_spell**2).sum())) / -math.log(mean)
+
+
+def _dollars_lapsed(segment: str, contracts: pd.DataFrame, history: History, logos: Estimate) -> list[Estimate]:
+    """The same of ARR, where large customers leave more, or less, often: `r^(H$/H)`.
+
+    `e^−H` is the mean chance of those in force to stay for a year, by the hazards of their tenures; for `e^−H$` hazards
+    and mean are weighted by ARR. The error is that of ln H$ by the delta method: a spell puts `x (D − h T)/Σ x T` into
+    the hazard of each band.
     """
     gone = ((contracts["outcome"] == CHURNED) & contracts["decided"].notna()).to_numpy()
     stop = contracts["decided"].where(gone, history.last) + pd.Timedelta(days=1)
@@ -522,12 +551,14 @@ def _dollars_lapsed(segment: str, contracts: pd.DataFrame, history: History, log
     arr = contracts["arr"].to_numpy(np.float64)
     seen = (stop > since).to_numpy() & np.isfinite(arr) & (arr > 0)
     begin = contracts["start"].where(contracts["start"] > since, since)
-    months, left, x = np.maximum(0.0, months_between(begin, stop))[seen], gone[seen], arr[seen]
-    lost, spent = float(x @ left), float(x @ months)
-    if left.sum() < FEWEST_EXPECTED or not 0 < logos.value < 1:
+    entry, exit_ = (months_between(contracts["start"], day)[seen] for day in (begin, stop))
+    spells, x, stays = Spells(entry, exit_, gone[seen]), arr[seen], (contracts["outcome"] == IN_FORCE).to_numpy()[seen]
+    if spells.event.sum() < FEWEST_EXPECTED or not stays.any() or not 0 < logos.value < 1:
         return []
-    error = math.sqrt(float(((x * (left - lost / spent * months)) ** 2).sum())) / lost
-    yearly = -math.log(logos.value) * (lost / spent) / (float(left.sum()) / float(months.sum()))
+    ahead = _YearAhead.of(spells, stays)
+    of_customers, _ = ahead.hazard(np.ones(len(x)))
+    of_dollars, error = ahead.hazard(x)
+    yearly = -math.log(logos.value) * of_dollars / of_customers
     value, low, high = (math.exp(-yearly * math.exp(s * Z90 * error)) for s in (0, 1, -1))
     return [
         Estimate(
@@ -537,7 +568,7 @@ def _dollars_lapsed(segment: str, contracts: pd.DataFrame, history: History, log
             lower=low,
             upper=high,
             distribution={"beta": {"mean": rounded(value), "sd": rounded(value * yearly * error)}},
-            n=int(left.sum()),
+            n=int(spells.event.sum()),
             method=f"Hazard weighted by ARR over the last {logos.window:.0f} months, beside that of customers.",
             naive=float(1 - np.nansum(arr * gone) / np.nansum(arr)),
             drift=logos.drift,

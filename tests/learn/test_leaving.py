@@ -364,6 +364,27 @@ def test_the_share_that_is_still_there_is_no_yearly_renewal() -> None:
     assert found.naive < found.lower
 
 
+def test_without_a_term_dollars_leave_as_often_as_customers_where_all_pay_the_same() -> None:
+    logos, dollars = leaving.estimates(evergreen(np.random.default_rng(14)))
+    assert (logos.name, dollars.name) == ("renewal.all", "dollar_renewal.all")
+    assert dollars.value == pytest.approx(logos.value)
+    assert dollars.upper - dollars.lower == pytest.approx(logos.upper - logos.lower, rel=0.15)
+
+
+@pytest.mark.parametrize("repetitions", TIERS)
+def test_intervals_of_dollars_without_a_term_contain_the_renewal_of_those_who_pay_them(repetitions: int) -> None:
+    """Nearly all ARR is that of customers who leave more often: of those in force the more, the younger they are."""
+
+    def make(rng: np.random.Generator) -> Interval:
+        small, large = (evergreen(rng, 3000, yearly).table("contracts") for yearly in (0.95, 0.7))
+        rows = pd.concat([small, large.assign(arr=1e6, customer=large["customer"] + " large")], ignore_index=True)
+        logos, dollars = leaving.estimates(History(AS_OF.date(), {"contracts": rows}))
+        assert not logos.lower < 0.7 < logos.upper
+        return Interval(dollars.lower, dollars.upper)
+
+    assert as_often_as_said(covered(make, 0.7, repetitions), repetitions)
+
+
 @pytest.mark.parametrize("repetitions", TIERS)
 def test_forecasts_of_the_next_quarter_contain_it_as_often_as_they_say(repetitions: int) -> None:
     hits = 0
