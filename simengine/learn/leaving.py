@@ -72,11 +72,6 @@ class Picture:
     events: int
 
 
-def log_likelihood(hazards: Array, events: Array, months: Array) -> float:
-    """`Σ D ln h − h T` over bands."""
-    return float((events * np.log(np.maximum(hazards, 1e-300)) - hazards * months).sum())
-
-
 def rate_interval(events: float, months: float) -> tuple[float, float]:
     """90 % interval of a hazard: quantiles of its posterior, gamma of shape D + 1/2 and rate T."""
     from scipy.special import gammaincinv

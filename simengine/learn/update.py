@@ -384,7 +384,7 @@ def _believed(plan: Plan, before: Plan, as_of: date, posterior: Posterior, held:
         reference = _SAID.sub("", source.reference)
         changes[*at, "source", "reference"] = f"{reference[: _LONGEST - min(len(evidence), 200)]}{evidence[:200]}"
         if name in posterior.direct:
-            changes[*at, "source", "n"] = (source.n or 0) + posterior.records.get(name, 0)
+            changes[*at, "source", "n"] = (source.n or 0) + posterior.records[name]
             changes[*at, "source", "as_of"] = str(as_of)
     for name in plan.assumptions.keys() - held.beliefs.keys():
         if plan.assumptions[name].before is not None:

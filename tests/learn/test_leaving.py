@@ -332,6 +332,18 @@ def test_prices_and_expansion_come_from_bookings() -> None:
     assert by_name(leaving.movements(both)) == by_name(leaving.movements(history))
 
 
+def test_a_price_that_is_booked_once_for_two_renewals_of_a_month_is_shared_by_them() -> None:
+    renewed = pd.DataFrame(
+        {"customer": ["a", "a", "b"], "decided": pd.to_datetime(["2025-05-02", "2025-05-30"] * 2)[:3]}
+    )
+    bookings = table(
+        "bookings", date=["2025-05-31", "2025-05-01"], segment=["smb"] * 2, kind=["price"] * 2, amount=[60.0, 7.0],
+        customer=["a", "b"],
+    )  # fmt: skip
+    raised = leaving.raises(renewed, History(date(2025, 12, 31), {"bookings": bookings}))
+    assert raised.tolist() == [30.0, 30.0, 7.0]
+
+
 def evergreen(rng: np.random.Generator, n: int = 3000, yearly: float = 0.9) -> History:
     start = AS_OF - pd.to_timedelta(rng.integers(0, 365 * 6, n), unit="D")
     months = rng.exponential(-12 / np.log(yearly), n)

@@ -159,6 +159,12 @@ def test_part_months_count_by_their_days_and_the_shortcut_is_too_low() -> None:
     assert volume.naive < volume.lower
 
 
+def test_of_less_than_two_years_no_growth_is_told() -> None:
+    found = volumes.fit(np.array([10.0, 12.0, 9.0, 30.0]), np.ones(4), np.arange(4))
+    assert (found.growth, found.growth_error, found.season) == (0.0, 0.0, None)
+    assert found.level == pytest.approx(15.25)
+
+
 def test_records_that_stand_for_many_count_as_many() -> None:
     days = pd.date_range("2026-01-31", periods=8, freq="ME")
     history = History(date(2026, 8, 31), {"leads": leads(days, count=[50.0] * 8)}, since={"leads": date(2026, 1, 1)})
