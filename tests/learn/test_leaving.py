@@ -409,6 +409,11 @@ def test_forecasts_of_the_next_quarter_contain_it_as_often_as_they_say(repetitio
     assert at_least_as_often(hits, repetitions, 0.88)
 
 
+def drift_of_hazard(found: Estimate) -> float:
+    """A forecast wants the drift of the hazard; that of an estimate is of the share that stays."""
+    return (found.drift or 0.0) / -float(np.log(found.value))
+
+
 def next_quarter(known: History, drift: float = 0.0) -> np.ndarray:
     """Draws of how many of those in force leave within three months."""
     rows = known.table("contracts")
@@ -464,8 +469,7 @@ def test_the_quarter_after_an_earlier_day_is_forecast(
     known = lapses.cut(day)
     found, *_ = leaving.estimates(known)
     assert left(lapses, known) == actual
-    # The drift of an estimate is that of the share that stays; a forecast wants that of the hazard.
-    drawn = next_quarter(known, (found.drift or 0.0) / -np.log(found.value))
+    drawn = next_quarter(known, drift_of_hazard(found))
     low, high = np.quantile(drawn, [0.1, 0.9])
     assert (low <= actual <= high) == within_80
     low, high = np.quantile(drawn, [0.05, 0.95])
@@ -480,7 +484,7 @@ def test_seven_years_of_quarters_are_forecast_better_than_by_the_last_one(lapses
     for day in days:
         known = lapses.cut(day.date())
         found, *_ = leaving.estimates(known)
-        drawn, actual = np.sort(next_quarter(known, found.drift or 0.0)), left(lapses, known)
+        drawn, actual = np.sort(next_quarter(known, drift_of_hazard(found))), left(lapses, known)
         low, high = np.quantile(drawn, [0.1, 0.9])
         inside += low <= actual <= high
         weights = 2 * np.arange(1, len(drawn) + 1) - len(drawn) - 1
