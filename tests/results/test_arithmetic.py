@@ -4,6 +4,8 @@ import math
 import os
 import subprocess
 import sys
+from functools import reduce
+from operator import add
 
 import pytest
 
@@ -33,3 +35,11 @@ def test_it_sees_a_c_library_without_fused_multiply_add():
     if not takes_effect(setting):
         pytest.skip("this C library has one exponential for all processors")
     assert fingerprint(**setting) != arithmetic.arithmetic()
+
+
+def test_it_tells_a_sum_that_carries_what_it_loses_from_one_that_does_not(monkeypatch):
+    seen = set()
+    for total in (math.fsum, lambda numbers: reduce(add, numbers)):
+        monkeypatch.setattr(arithmetic, "sum", total, raising=False)
+        seen.add(arithmetic.arithmetic.__wrapped__())
+    assert len(seen) == 2
