@@ -522,13 +522,13 @@ class _YearAhead(NamedTuple):
         return _YearAhead(ended, at_risk, stays, ahead)
 
     def hazard(self, weights: Array) -> tuple[float, float]:
-        """H where `e^−H` is the mean chance to stay the year, by weighted hazards; and the error of ln H."""
+        """H where `e^−H` is the mean chance to stay the year, by weighted hazards; and its error."""
         spent = np.maximum(weights @ self.at_risk, 1e-9)
         hazards = weights @ self.ended / spent
         chances = weights[self.stays] / weights[self.stays].sum() * np.exp(-(self.ahead @ hazards))
         mean = float(chances.sum())
         by_spell = weights[:, None] * (self.ended - hazards * self.at_risk) @ (chances @ self.ahead / mean / spent)
-        return -math.log(mean), math.sqrt(float((by_spell**2).sum())) / -math.log(mean)
+        return -math.log(mean), math.sqrt(float((by_spell**2).sum()))
 
 
 def _dollars_lapsed(segment: str, contracts: pd.DataFrame, history: History, logos: Estimate) -> list[Estimate]:
@@ -552,7 +552,10 @@ def _dollars_lapsed(segment: str, contracts: pd.DataFrame, history: History, log
         return []
     ahead = _YearAhead.of(spells, stays)
     of_customers, _ = ahead.hazard(np.ones(len(x)))
-    of_dollars, error = ahead.hazard(x)
+    of_dollars, error_of_dollars = ahead.hazard(x)
+    if min(of_customers, of_dollars) < 1e-9:  # nobody left at the tenures that are ahead
+        return []
+    error = error_of_dollars / of_dollars
     yearly = -math.log(logos.value) * of_dollars / of_customers
     value, low, high = (math.exp(-yearly * math.exp(s * Z90 * error)) for s in (0, 1, -1))
     return [

@@ -383,6 +383,21 @@ def test_without_a_term_dollars_leave_as_often_as_customers_where_all_pay_the_sa
     assert dollars.upper - dollars.lower == pytest.approx(logos.upper - logos.lower, rel=0.15)
 
 
+def test_without_a_term_of_tenures_that_nobody_was_seen_to_leave_no_dollars_are_told() -> None:
+    old, new = AS_OF - pd.DateOffset(months=50), AS_OF - pd.DateOffset(months=12)
+    rows = table(
+        "contracts",
+        customer=range(260),
+        segment=["all"] * 260,
+        start=[old] * 200 + [new] * 60,
+        arr=[100.0] * 260,
+        outcome=[IN_FORCE] * 200 + [CHURNED] * 60,
+        decided=[None] * 200 + [new + pd.DateOffset(months=3)] * 60,
+    )
+    (logos,) = leaving.estimates(History(AS_OF.date(), {"contracts": rows}))
+    assert 0.98 < logos.value < 1
+
+
 @pytest.mark.parametrize("repetitions", TIERS)
 def test_intervals_of_dollars_without_a_term_contain_the_renewal_of_those_who_pay_them(repetitions: int) -> None:
     """Nearly all ARR is that of customers who leave more often: the more of those in force, the younger they are.
