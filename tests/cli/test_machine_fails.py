@@ -153,8 +153,17 @@ def test_standard_output_on_a_full_disk():
     assert done.returncode == 3
 
 
+@pytest.fixture
+def heeded():
+    """Processes that a test starts heed Ctrl-C, also where the shell has put all of it into the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.full
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.usefixtures("heeded")
 def test_ctrl_c(tmp_path):
     line = [*COMMAND, "run", TINY, "-n", "2000000", "--detail", "stream", "-o", "run"]
     running = subprocess.Popen(line, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
