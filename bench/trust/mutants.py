@@ -69,10 +69,9 @@ LEARN = (
 DECIDE = ("bridge", "capacity", "certify", "paired", "patchwork", "worth")
 
 
-PREFACE = """
+PREFACE = """\
 A mutant survives where no test tells the change. Some changes cannot be told: they are listed with the reason, and
 count as survivors all the same. The others are what the tests do not see, or not within a mutant's time.
-
 """
 
 
@@ -483,8 +482,8 @@ def main():
 
 def keep(sample, fresh, controls, known):
     """The lines for the record, and the page of survivors."""
-    from bench.report import heading
-    from bench.trust.record import FOLDER, Line, record
+    from bench.report import heading, write
+    from bench.trust.record import Line, record
 
     lines = []
     for name, found in (*sample.items(), ("kernel and estimators", both(sample))):
@@ -497,9 +496,8 @@ def keep(sample, fresh, controls, known):
     test = "the same tests on unchanged modules, put in place in the same way"
     lines.append(Line("only a mistake does", test, f"{len(both(controls))} modules", f"{passed} pass"))
     record("mutants", lines)
-    page = heading("Mutants that survive", "python -m bench.trust.mutants") + PREFACE
-    page += survivors([*both(sample), *both(fresh)], known)
-    (FOLDER / "mutants.md").write_text(page, encoding="utf-8")
+    listed = survivors([*both(sample), *both(fresh)], known)
+    write("mutants.md", heading("Mutants that survive", "python -m bench.trust.mutants"), PREFACE, listed)
 
 
 def both(strata):
