@@ -233,7 +233,7 @@ def main():
     tried = sum(one["tried"] for one in told.values())
     found = sum(len(one["faults"]) + (not one["is_whole"]) for one in told.values())
     corpus = sum(len(kept(name)) for name in told)
-    each = ", ".join(f"{name} {one['tried']:,} ({one['edges']:,} edges)" for name, one in told.items())
+    fewest, most = (by(one["tried"] for one in told.values()) for by in (min, max))
     limits = f"{SECONDS} s each, at most {MOST_MEMORY / 1000:g} GB and {LONGEST:g} s an input"
     record(
         "readers",
@@ -241,7 +241,7 @@ def main():
             Line(
                 "whatever bytes a file holds, a reader returns what stands there or says what is wrong",
                 f"{len(told)} readers fuzzed by coverage, {limits}",
-                f"{tried:,} inputs; {each}; {corpus} kept",
+                f"{tried:,} inputs, {fewest:,} to {most:,} for each reader; {corpus} kept",
                 f"{found} tracebacks, warnings, or inputs beyond the limits",
             )
         ],

@@ -15,25 +15,25 @@ from bench.report import table
 
 FOLDER = ROOT / "bench" / "trust"
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- table: python -m bench.trust.record -->", "<!-- end of table -->"
-CAMPAIGNS = (
-    "plans",
-    "readers",
-    "kills",
-    "faults",
-    "flips",
-    "cache",
-    "mutants",
-    "intervals",
-    "platforms",
-    "matrix",
-    "resumed",
-)
-"""Modules of this folder, in the order of the page. Each has `main()`."""
+BEGIN, END = "<!-- tables: python -m bench.trust.record -->", "<!-- end of tables -->"
+CAMPAIGNS = {
+    "plans": "Plans, right and wrong",
+    "readers": "Whatever bytes a file holds",
+    "kills": "Processes that are killed",
+    "faults": "Disks that fail, processes that share a place",
+    "flips": "Bytes that are not as they were written",
+    "cache": "The cache of compiled code",
+    "mutants": "Mistakes in the code",
+    "intervals": "Intervals",
+    "platforms": "Other arithmetic",
+    "matrix": "Other Pythons and packages",
+    "resumed": "Ten million paths",
+}
+"""Modules of this folder and what they are about, in the order of the page. Each has `main()`."""
 
 
 class Line(NamedTuple):
-    """One line of the table; `count` and `result` are what was seen in this campaign."""
+    """One line of a campaign's table; `count` and `result` are what was seen in it."""
 
     promise: str
     test: str
@@ -53,24 +53,25 @@ def record(campaign, lines):
     for line in lines:
         print(*line, sep=" | ")
     if PAGE.exists():
-        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def with_table(text):
-    """The page with the table of what is on record."""
+def with_tables(text):
+    """The page with what is on record, campaign by campaign."""
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{_table()}{END}{rest.partition(END)[2]}"
+    return f"{before}{BEGIN}\n\n{_tables()}\n{END}{rest.partition(END)[2]}"
 
 
-def _table():
-    rows = []
-    for campaign in CAMPAIGNS:
+def _tables():
+    parts = []
+    for campaign, about in CAMPAIGNS.items():
         file = FOLDER / f"{campaign}.json"
         if file.exists():
             kept = json.loads(file.read_text(encoding="utf-8"))
-            rows += [[*line.values(), f"`python -m bench.trust.{campaign}`, {kept['date']}"] for line in kept["lines"]]
-    return table(["promise", "test", "count", "result", "command and day"], rows)
+            made = f"### {about}\n\n`python -m bench.trust.{campaign}`, {kept['date']}\n"
+            parts += [made, table(Line._fields, [line.values() for line in kept["lines"]])]
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
