@@ -49,8 +49,7 @@ def stored(folder: str | os.PathLike[str]) -> list[Stored]:
             raise SimengineError(f"{place} is not there; name a folder that holds runs")
         _folders(place)
     found = _stored_below(place, _DEEPEST)
-    # Another process may have deleted it meanwhile.
-    return [run for run in found if run.manifest is not None or run.path.exists()]
+    return [run for run in found if run.manifest is not None or not _is_gone(run.path)]
 
 
 def abandoned(folder: str | os.PathLike[str], older_than: float = ABANDONED_AFTER) -> list[Path]:
@@ -87,8 +86,14 @@ def swept(path: Path) -> Path | None:
 
 def has_others(path: Path) -> bool:
     """Whether another run is somewhere in the folder of a run: it would go with it."""
+
+    def unless_gone(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # which another process has deleted meanwhile
+            raise error
+
     with in_words(f"cannot read {path}"):
-        return any(is_run(found.parent) for found in path.glob(f"*/**/{MANIFEST}"))
+        below = (Path(place) for place, _, names in os.walk(path, onerror=unless_gone) if MANIFEST in names)
+        return any(is_run(place) for place in below if place != path)
 
 
 def remove(path: Path) -> None:
@@ -115,6 +120,14 @@ def _delete(path: Path) -> None:
     with suppress(FileNotFoundError):
         path.rename(doomed)
         shutil.rmtree(doomed)
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether another process has deleted it meanwhile; where that cannot be told, it has not."""
+    try:
+        return not path.exists()
+    except OSError:
+        return False
 
 
 def _stored(path: Path) -> Stored:

@@ -160,8 +160,9 @@ class Pools:
         needed = (queue * room[:, None]).sum(axis=1)
         free = np.maximum(0.0, self.capacity[:, t] - taken)[:, None]
         before = np.cumsum(needed, axis=1) - needed
-        part = np.divide(np.maximum(0.0, free - before), needed, out=np.ones_like(needed), where=needed > 0)
-        part = np.where(self.capacity[:, t, None] > 0, np.minimum(1.0, part), 0.0)
+        left = np.maximum(0.0, free - before)
+        part = np.divide(left, needed, out=np.ones_like(needed), where=needed > left)
+        part = np.where(self.capacity[:, t, None] > 0, part, 0.0)
         fitting = queue * part[:, None]
         queue -= fitting
         return fitting.sum(axis=2), (needed * part).sum(axis=1)

@@ -28,6 +28,16 @@ def test_deals_close_after_the_cycle_and_some_are_whales() -> None:
     assert all(math.isinf(c) for c in by_month(found, "capacity"))
 
 
+def test_next_to_nothing_is_begun_without_a_warning() -> None:
+    """Of less than the smallest normal number what is free has no share that can be told: all of it begins."""
+    sold = {**SOLD, "volume": "1e-310 per month"}
+    funnel = {"channels": {"outbound": {"segments": {"smb": sold}}}}
+    people = selling([{"existing": 1}], capacity={"open_opportunities": 1.2})
+    found = baseline(plan_of(4, funnel=funnel, team=people), {})
+    assert by_month(found, "won") == pytest.approx([0, 0, 0, 0])
+    assert by_month(found, "waiting") == pytest.approx([0, 0, 0, 0])
+
+
 def test_a_queue_is_first_come_first_served_and_goes_stale() -> None:
     sold = {"win_rate": "25 %", "cycle": "2 months"}
     funnel = {

@@ -1,15 +1,19 @@
 """Stored runs are listed, verified, reproduced and pruned; nothing else is ever touched."""
 
+import errno
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from simengine.archive import files
 from simengine.archive import shelf as shelf_
 from simengine.cli import cli
+from simengine.errors import MachineError
 
 ROOT = Path(__file__).parents[2]
 TINY = str(ROOT / "tests" / "plans" / "tiny.yaml")
@@ -56,6 +60,41 @@ def test_a_folder_without_runs_and_one_that_is_not_there(tmp_path):
     assert call("runs", "list", tmp_path).stdout == f"No run is below {tmp_path}.\n"
     assert call("runs", "list", tmp_path / "no").exit_code == 2
     assert "name a folder that simengine run -o has written" in call("runs", "show", tmp_path).stderr
+
+
+def test_runs_that_cannot_be_looked_at_are_listed_with_their_problem(shelf, monkeypatch):
+    def broken(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    def unread(path):
+        with files.in_words(f"cannot read the run {path}"):
+            broken(path)
+
+    monkeypatch.setattr(shelf_, "manifest_of", unread)
+    monkeypatch.setattr(Path, "exists", broken)
+    found = shelf_.stored(shelf)
+    assert [run.path for run in found] == [shelf / "more" / "two", shelf / "one"]
+    assert all("input/output error" in run.problem.lower() for run in found)
+
+
+def test_what_goes_while_it_is_looked_at_is_no_run_below_another(shelf, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    def late(path):
+        if str(path).endswith("plan"):
+            shutil.rmtree(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert not shelf_.has_others(shelf / "one")
+    monkeypatch.undo()
+    assert shelf_.has_others(shelf)
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(MachineError, match="cannot read"):
+        shelf_.has_others(shelf)
 
 
 def test_verify_finds_the_one_bit_that_is_wrong(shelf):

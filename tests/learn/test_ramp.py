@@ -9,7 +9,7 @@ from simengine.learn import ramp
 from simengine.learn.history import History, table
 from simengine.plan import loads
 from tests.kernel.support import simulate
-from tests.learn.repeated import Interval, as_often_as_said, at_least_as_often, covered
+from tests.learn.repeated import Interval, as_often_as_said, at_least_as_often, at_most_as_often, covered
 
 LENGTH, CYCLE, CYCLE_SPREAD, PLACES, WIN_RATE, SPREAD = 6.0, 3.0, 0.5, 12, 0.3, 0.4
 CYCLE_OF = ramp.Cycle(CYCLE, CYCLE_SPREAD)
@@ -66,12 +66,15 @@ def fitted(rows: pd.DataFrame, how: str) -> ramp.Fit:
 
 
 @pytest.mark.parametrize("repetitions", TIERS)
-def test_intervals_from_bookings_contain_the_ramp_as_often_as_they_say(repetitions: int) -> None:
+def test_intervals_from_bookings_contain_the_ramp_at_least_as_often_as_they_say(repetitions: int) -> None:
     def make(rng: np.random.Generator) -> Interval:
         found = fitted(worked(rng), "bookings")
         return Interval(found.lower, found.upper)
 
-    assert as_often_as_said(covered(make, LENGTH, repetitions), repetitions)
+    # Wins follow what is taken up, which varies less than Poisson counts: a little too often, no more than that.
+    hits = covered(make, LENGTH, repetitions)
+    assert at_least_as_often(hits, repetitions)
+    assert at_most_as_often(hits, repetitions, 0.95)
 
 
 @pytest.mark.parametrize("repetitions", [pytest.param(10, id="10"), pytest.param(300, marks=pytest.mark.full)])
