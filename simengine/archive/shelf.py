@@ -156,8 +156,8 @@ def _left_behind(place: Path, deepest: int) -> Iterator[Path]:
     try:
         torn = sorted(path for path in place.glob(f".*{files.PARTIAL}") if path.is_file())
         below = _folders(place) if deepest and not is_run(place) else []
-    except PermissionError:
-        return  # `stored` tells of it
+    except (PermissionError, FileNotFoundError):
+        return  # `stored` tells of what may not be read; what is gone leaves nothing behind
     yield from torn
     for path in below:
         if _is_left_behind(path):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,21 +78,32 @@ def test_runs_that_cannot_be_looked_at_are_listed_with_their_problem(shelf, monk
     assert all("input/output error" in run.problem.lower() for run in found)
 
 
-def test_what_goes_while_it_is_looked_at_is_no_run_below_another(shelf, monkeypatch):
+@pytest.fixture
+def goes(monkeypatch):
+    """`goes(name)`: another process deletes a folder of this name at the moment in which it is to be listed."""
     scandir = os.scandir
 
-    def refuse(path):
-        raise OSError(errno.EIO, "Input/output error", path)
-
-    def late(path):
-        if str(path).endswith("plan"):
+    def late(name, path):
+        if str(path).endswith(name):
             shutil.rmtree(path)
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", late)
+    return lambda name: monkeypatch.setattr(os, "scandir", partial(late, name))
+
+
+def test_what_goes_while_it_is_looked_at_is_gone(shelf, goes):
+    goes("plan")
     assert not shelf_.has_others(shelf / "one")
-    monkeypatch.undo()
     assert shelf_.has_others(shelf)
+    goes("more")
+    assert shelf_.abandoned(shelf, older_than=0) == []
+    assert not (shelf / "more").exists()
+
+
+def test_what_cannot_be_listed_may_hold_a_run(shelf, monkeypatch):
+    def refuse(path):
+        raise OSError(errno.EIO, "Input/output error", path)
+
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(MachineError, match="cannot read"):
         shelf_.has_others(shelf)
