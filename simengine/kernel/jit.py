@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from simengine.kernel.parts import Part
+
 _HOW = {"nogil": True, "_nrt": False, "error_model": "numpy"}
 variate = njit(**_HOW)
 """A function of numbers."""
@@ -14,15 +16,16 @@ variate = njit(**_HOW)
 spread = njit(**_HOW, forceinline=True)
 """The same where it stands in a loop over neighbours: the processor works on several at once only without a call."""
 
-step = njit(**_HOW, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_AS_PART = {**_HOW, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": Part}
+step = njit(**_AS_PART)
 """A function that reads and writes the records of a path. Only compiled functions may call it: Python would crash.
 
 Without numba's reference counting: handing a dozen arrays to a small function costs some fifty atomic operations
-otherwise, many times the work that it does. And without the code that takes arrays out of Python objects, for which
-numba would take as long as for all the rest (both measured; docs/decisions.md).
+otherwise, many times the work that it does. Without the code that takes arrays out of Python objects, for which numba
+would take as long as for all the rest. And as a part of whoever calls it (all measured; docs/decisions.md).
 """
 
-inlined = njit(**_HOW, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+inlined = njit(**_AS_PART, forceinline=True)
 """A step of an inner loop: a call would hand over more than the step does."""
 
 

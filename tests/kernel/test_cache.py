@@ -1,17 +1,19 @@
 """What is kept of a compiled function is used only where it is whole, ours, and gives the answer that it gave."""
 
 import errno
+import gc
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numba import types
+from numba import TypingError, types
 
 from simengine.kernel import cache, random, run
 from simengine.kernel.selftest import digest, published_words, smallest_plan
@@ -383,6 +385,19 @@ def test_a_wrong_answer_is_no_result(functions):
 
 
 @pytest.mark.jit_off
+@pytest.mark.parametrize("collects", [True, False])
+@pytest.mark.parametrize("signature", [SIGNATURE, (types.unicode_type,)], ids=["compiles", "fails"])
+def test_garbage_is_searched_for_again_after_compiling(double, signature, collects):
+    if not collects:
+        gc.disable()
+    try:
+        with suppress(TypingError):
+            cache.load_or_compile(double, signature, answer)
+        assert gc.isenabled() is collects
+    finally:
+        gc.enable()
+
+
 def test_the_generator_is_held_against_published_words():
     assert published_words(random.philox) == "d16cfe09 94fdcceb 5001e420 24126ea1"
 
