@@ -7,9 +7,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from simengine.kernel.jit import ZERO
+from simengine.kernel.jit import ZERO, outermost
 from simengine.kernel.random import (
     DEAL,
     WIDTH,
@@ -192,7 +191,7 @@ def replay(found, draw=0, together=True):
     return _replay(together, *counts, found.kinds, found.first, found.second, draw)
 
 
-@njit(nogil=True)
+@outermost
 def _replay(together, blocks, lognormals, exponentials, kinds, first, second, draw):
     luck, key, total = np.empty((5, WIDTH)), np.uint64(1), 0.0
     done = factors = waits = discrete = 0
@@ -226,7 +225,7 @@ def _replay(together, blocks, lognormals, exponentials, kinds, first, second, dr
     return total
 
 
-@njit(nogil=True)
+@outermost
 def _quantile(kind, a, b, u):
     if kind == POISSON:
         return poisson(a, u)

@@ -29,6 +29,8 @@ import numba
 import numpy as np
 from numba import config, njit
 
+from simengine.kernel.parts import Whole
+
 if sys.platform != "win32":
     import fcntl
 
@@ -79,7 +81,7 @@ def load_or_compile(function: Callable[..., Any], signature: Any, self_test: Sel
     except (_NotKeptError, OSError) as error:
         _say_once(_in_words(error))
     with _uncollected():
-        compiled = njit(signature, nogil=True)(function)
+        compiled = njit(signature, nogil=True, pipeline_class=Whole)(function)
     self_test(compiled)
     return compiled
 
@@ -207,7 +209,7 @@ def _dispatcher(place: Path, function: Callable[..., Any]) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(place)
     try:
-        dispatcher = njit(nogil=True, cache=True)(function)
+        dispatcher = njit(nogil=True, cache=True, pipeline_class=Whole)(function)
     except RuntimeError as error:
         raise _NotKeptError(f"numba cannot write {place}") from error
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from simengine.kernel.parts import Part
+from simengine.kernel.parts import Part, Whole
 
 _HOW = {"nogil": True, "_nrt": False, "error_model": "numpy"}
 variate = njit(**_HOW)
@@ -27,6 +27,10 @@ would take as long as for all the rest. And as a part of whoever calls it (all m
 
 inlined = njit(**_AS_PART, forceinline=True)
 """A step of an inner loop: a call would hand over more than the step does."""
+
+
+outermost = njit(nogil=True, pipeline_class=Whole)
+"""A function that Python calls and that calls steps: it holds all of them (simengine/kernel/parts.py)."""
 
 
 def integer(value: int) -> Any:

@@ -299,7 +299,7 @@ def months_until(t, left):
 @variate
 def whole_months(mean, sigma, u_size, u_round):
     """A lag in whole months whose mean is exactly `mean`: floor(mean · factor + u); at most NEVER."""
-    return months_until(0, mean * lognormal_factor(sigma, u_size) + u_round)
+    return months_until(ZERO, mean * lognormal_factor(sigma, u_size) + u_round)
 
 
 @variate

@@ -114,7 +114,7 @@ def own_among(t, opportunity, load, group, staying, pool, owners, seats):
 @step
 def _orphans(t, firm, opportunities, seats, order, n_cells):
     """Pick what leavers own, in order of seat, cell, arrival and ordinal; returns how many."""
-    n_picked = 0
+    n_picked = ZERO
     for n in range(firm.used):
         opportunity = opportunities[n]
         if opportunity.owner != NONE and opportunity.closes > t and seats[opportunity.owner].leaves == t:

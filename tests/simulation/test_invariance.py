@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numba import njit
 
 from simengine.baseline import CASES, baseline
 from simengine.errors import SimengineError
 from simengine.kernel import seats
+from simengine.kernel.jit import outermost
 from simengine.kernel.records import SEAT, outputs
 from simengine.kernel.tables import GroupOut, SegmentOut
 from simengine.kernel.world import build, rooms_of
@@ -95,7 +95,7 @@ def test_a_new_assumption_moves_no_other_column(run):
     np.testing.assert_array_equal(other.ending_arr, run.ending_arr)
 
 
-@njit
+@outermost
 def work_seats(world, values, draw, history, out_group, out_segment):
     """Only the seats of one path: their records in every month, (month, seat)."""
     for k in range(world.wiring.shape[0]):
