@@ -193,7 +193,7 @@ def replay(found, draw=0, together=True):
 
 @outermost
 def _replay(together, blocks, lognormals, exponentials, kinds, first, second, draw):
-    luck, key, total = np.empty((5, WIDTH)), np.uint64(1), 0.0
+    luck, key, total = np.empty((8, WIDTH)), np.uint64(1), 0.0
     done = factors = waits = discrete = 0
     while done < blocks:
         n = min(WIDTH, blocks - done)
@@ -215,7 +215,7 @@ def _replay(together, blocks, lognormals, exponentials, kinds, first, second, dr
             some = min(n, until - factors)
             factors += some
             if together:
-                lognormal_factors(SIGMA, some, luck[row], luck[4])
+                lognormal_factors(SIGMA, some, luck[row], luck[4:])
             else:
                 for i in range(some):
                     luck[row, i] = lognormal_factor(SIGMA, luck[row, i])

@@ -129,11 +129,10 @@ def decide(n, customer, segment, u_timing, earliest, due):
 @inlined
 def term_length(segment, u, terms):
     """Length of a term: the shortest of the segment's whose cumulated share exceeds u."""
-    i = segment.first_term
-    last = i + segment.terms - 1
-    while i < last and terms[i].share <= u:
-        i += 1
-    return terms[i].months
+    longer, first = 0, segment.first_term
+    for i in range(first, first + segment.terms - 1):
+        longer += 1 if terms[i].share <= u else 0
+    return terms[first + longer].months
 
 
 @step
@@ -171,9 +170,9 @@ def admit_base(firm, customers, opening, segments, due, phases, upsells, luck, d
     firm.settled = opening
 
 
-@step
-def admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, events, draw, out_segment):
-    """A deal won in month t is a new customer: first term from the month in which it goes live."""
+@inlined
+def admit(t, opportunity, cell, firm, customers, segments, phases, events):
+    """A deal won in month t is a new customer, whose terms are still to be begun."""
     n, s = firm.customers, cell.segment
     firm.customers += 1
     customer, segment = customers[n], segments[s]
@@ -189,16 +188,38 @@ def admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, e
     customer.rank = opportunity.rank
     customer.arr = 0.0
     customer.then = 0.0
-    u_end, u_timing, u_length, u_live = uniforms(k0, k1, draw, customer.ordinal, customer.period, TERM, ONCE)
-    customer.luck = u_end
-    live = months_until(t, segment.go_live + u_live)
-    if live < due.shape[0]:
-        out_segment[live, s].went_live += opportunity.amount
-    customer.ends = live + term_length(segment, u_length, terms)
-    decide(n, customer, segment, u_timing, t + 1, due)
     customer.there = 1
     segment.there += 1
     change_arr(n, opportunity.amount, firm, customers, segment, phases[s], events)
+
+
+@inlined
+def address(k, customer, purpose, number, addresses):
+    """Put what a customer draws for a purpose in place k of what is drawn in one go."""
+    addresses[0, k] = customer.k0
+    addresses[1, k] = customer.k1
+    addresses[2, k] = word(customer.ordinal)
+    addresses[3, k] = word(customer.period)
+    addresses[4, k] = purpose_and_number(purpose, number)
+
+
+@step
+def begin_terms(t, firm, customers, segments, terms, due, addresses, luck, draw, out_segment):
+    """Begin the first terms of the customers won in month t, from the month in which each goes live."""
+    for first in range(firm.settled, firm.customers, luck.shape[1]):
+        count = min(luck.shape[1], firm.customers - first)
+        for k in range(count):
+            address(k, customers[first + k], TERM, ONCE, addresses)
+        anywhere(draw, count, addresses, luck)
+        for k in range(count):
+            customer = customers[first + k]
+            segment = segments[customer.segment]
+            customer.luck = luck[0, k]
+            live = months_until(t, segment.go_live + luck[3, k])
+            if live < due.shape[0]:
+                out_segment[live, customer.segment].went_live += customer.arr
+            customer.ends = live + term_length(segment, luck[2, k], terms)
+            decide(first + k, customer, segment, luck[1, k], t + 1, due)
 
 
 @inlined
@@ -316,11 +337,7 @@ def renew(t, count, picked, customers, segments, terms, due, addresses, luck, dr
     for k in range(count):
         customer = customers[picked[k]]
         customer.term += 1
-        addresses[0, k] = customer.k0
-        addresses[1, k] = customer.k1
-        addresses[2, k] = word(customer.ordinal)
-        addresses[3, k] = word(customer.period)
-        addresses[4, k] = purpose_and_number(TERM, customer.term)
+        address(k, customer, TERM, customer.term, addresses)
     anywhere(draw, count, addresses, luck)
     for k in range(count):
         n = picked[k]
@@ -389,15 +406,20 @@ def expand_segment(t, s, firm, customers, segment, phases, events, upsells, draw
 
 
 @step
-def settle(firm, customers, segments, upsells, draw):
+def settle(firm, customers, segments, upsells, addresses, luck, draw):
     """The new customers of the month are open to expansion from the next one on."""
-    for n in range(firm.settled, firm.customers):
-        customer = customers[n]
-        segment = segments[customer.segment]
-        segment.standing += 1
-        customer.upsells = 0
-        u, u_size, _, _ = uniforms(customer.k0, customer.k1, draw, customer.ordinal, customer.period, EXPANSION, ONCE)
-        await_upsell(n, customer, won_at(segment.spent, u, segment), u_size, segment, upsells[customer.segment])
+    for first in range(firm.settled, firm.customers, luck.shape[1]):
+        count = min(luck.shape[1], firm.customers - first)
+        for k in range(count):
+            address(k, customers[first + k], EXPANSION, ONCE, addresses)
+        anywhere(draw, count, addresses, luck)
+        for k in range(count):
+            customer = customers[first + k]
+            segment = segments[customer.segment]
+            segment.standing += 1
+            customer.upsells = 0
+            at = won_at(segment.spent, luck[0, k], segment)
+            await_upsell(first + k, customer, at, luck[1, k], segment, upsells[customer.segment])
     firm.settled = firm.customers
 
 

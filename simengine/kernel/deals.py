@@ -35,7 +35,7 @@ _STATED_RANK = 0.5
 _YEAR = 12
 _NOTHING = -1.0
 _LUCK, _PACE, _SIZE, _ROUNDING, _PLACE, _PATIENCE, _TERRITORY = range(7)
-_RANK, _TIMES, _ROOM, _KNOWN = 8, 9, 10, 11
+_RANK, _TIMES, _KNOWN, _ROOM = 8, 9, 10, 11
 """Rows of `lucks`: DEAL's uniforms, then QUEUE's, then room to work."""
 
 
@@ -54,7 +54,7 @@ def deal_sizes(cell, count, lucks):
             else:
                 u[k] = u[k] / (1.0 - share)
             u[k] = min(max(u[k], _LEAST_UNIFORM), 1.0 - _LEAST_UNIFORM)
-    lognormal_factors(cell.deal_sigma, count, u, lucks[_ROOM])
+    lognormal_factors(cell.deal_sigma, count, u, lucks[_ROOM:])
     for k in range(count):
         u[k] *= times[k]
 
@@ -79,9 +79,10 @@ def month_on_clock(t, reading, clock):
 
     The number of months in the plan if there is none.
     """
-    while t + 1 < clock.shape[0] and clock[t + 1] <= reading:
-        t += 1
-    return t
+    passed = 0
+    for month in range(t + 1, clock.shape[0]):
+        passed += 1 if clock[month] <= reading else 0
+    return t + passed
 
 
 @inlined
@@ -113,7 +114,7 @@ def fits(load, pool):
 @step
 def start_in_order(
     t, first, last, always, p,
-    firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, picked,
+    firm, opportunities, cells, segments, pools, bands, clock, season, owners, closing, freed, picked,
 ):  # fmt: skip
     """Start to work `picked[first:last]` in month t, all of them if `always` is 1, else as long as pool p has room.
 
@@ -137,7 +138,7 @@ def start_in_order(
             pool = pools[p]
             if closes > t:
                 pool.taken += load
-            own(opportunity, load, pool, owners, seats)
+            own(picked[i], load, pool, owners)
     return last
 
 
@@ -189,7 +190,7 @@ def resume(n, age, opportunities, cell, bands, clock, pools, closing, freed, kno
 
 
 @inlined
-def record(c, opening, arrival, ordinal, value, expected, k, lucks, firm, opportunities, cell, segment, pools):
+def record(c, opening, arrival, ordinal, value, expected, k, lucks, firm, opportunities, owners, cell, segment, pools):
     """Write an opportunity that nobody has started yet, from column k of `lucks`; returns its row.
 
     `value` is what it is worth if won, if that is stated; negative: it is drawn.
@@ -200,7 +201,7 @@ def record(c, opening, arrival, ordinal, value, expected, k, lucks, firm, opport
     opportunity.opening = opening
     opportunity.arrival = arrival
     opportunity.ordinal = ordinal
-    opportunity.owner = NONE
+    owners.of[n] = NONE
     opportunity.pool = pool_of(cell, segment, pools, lucks[_TERRITORY, k])
     opportunity.stated = value
     opportunity.amount = value if value >= 0.0 else lucks[_SIZE, k]
@@ -228,7 +229,7 @@ def draw_lucks(cell, opening, draw, ordinal, count, arrival, lucks):
 @inlined
 def draw_paces(cell, count, lucks):
     """Cycles of neighbours over the mean, in place of their uniforms."""
-    lognormal_factors(cell.cycle_sigma, count, lucks[_PACE], lucks[_ROOM])
+    lognormal_factors(cell.cycle_sigma, count, lucks[_PACE], lucks[_ROOM:])
 
 
 @step
@@ -252,7 +253,7 @@ def resume_row(
         for k in range(count):
             n = record(
                 c, ONE, row.arrival, ordinal + k, row.value, expected, k, lucks,
-                firm, opportunities, cell, segment, pools,
+                firm, opportunities, owners, cell, segment, pools,
             )  # fmt: skip
             resume(n, row.age, opportunities, cell, bands, clock[c], pools, closing, freed, known)
             opportunity = opportunities[n]
@@ -261,15 +262,15 @@ def resume_row(
                 load = load_of(opportunity, pool)
                 pool.taken += load
                 if row.owner == NONE:
-                    own(opportunity, load, pool, owners, seats)
+                    own(n, load, pool, owners)
                 else:
-                    own_among(ZERO, opportunity, load, row.owner, ANYBODY, pool, owners, seats)
+                    own_among(ZERO, n, load, row.owner, ANYBODY, pool, owners, seats)
 
 
 @step
 def arrive(
     t, c, opening, arrival, first_ordinal, total, value,
-    firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, picked, lucks,
+    firm, opportunities, cells, segments, pools, bands, clock, season, owners, closing, freed, picked, lucks,
     draw, out, out_pool,
 ):  # fmt: skip
     """Record `total` new opportunities of cell c: self-service starts at once, the rest is fresh in its pool."""
@@ -287,7 +288,20 @@ def arrive(
         draw_paces(cell, count, lucks)
         for k in range(count):
             n = record(
-                c, opening, arrival, ordinal + k, value, expected, k, lucks, firm, opportunities, cell, segment, pools
+                c,
+                opening,
+                arrival,
+                ordinal + k,
+                value,
+                expected,
+                k,
+                lucks,
+                firm,
+                opportunities,
+                owners,
+                cell,
+                segment,
+                pools,
             )
             p = opportunities[n].pool
             if p == NONE:
@@ -299,32 +313,32 @@ def arrive(
     if cell.sold == 0:
         out.started += start_in_order(
             t, ZERO, total, ONE, NONE,
-            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, picked,
+            firm, opportunities, cells, segments, pools, bands, clock, season, owners, closing, freed, picked,
         )  # fmt: skip
 
 
 @inlined
-def split_by_certainty(opportunity, seats, out):
+def split_by_certainty(opportunity, owner, seats, out):
     """Add new ARR to that part of the year's to which it belongs."""
     amount = opportunity.amount
     if opportunity.opening == 1:
         out.new_from_pipeline += amount
-    elif opportunity.owner == NONE:
+    elif owner == NONE:
         out.new_without_seller += amount
-    elif seats[opportunity.owner].existing == 1:
+    elif seats[owner].existing == 1:
         out.new_from_existing += amount
     else:
         out.new_from_hires += amount
 
 
 @inlined
-def close(opportunity, segment, pools, seats, out, out_pool):
+def close(opportunity, owner, segment, pools, seats, owners, out, out_pool):
     """Step 4 for one opportunity that ends; returns whether it is a new customer."""
-    amount, p, owner = opportunity.amount, opportunity.pool, opportunity.owner
+    amount, p = opportunity.amount, opportunity.pool
     segment.in_work -= 1
     segment.pipeline -= opportunity.expected
     if owner != NONE:
-        seats[owner].owned -= load_of(opportunity, pools[p])
+        owners.owned[owner] -= load_of(opportunity, pools[p])
     if opportunity.won == 0:
         out.lost += 1.0
         return False
@@ -337,5 +351,5 @@ def close(opportunity, segment, pools, seats, out, out_pool):
         return False
     out.new_arr += amount
     out.new_customers += 1.0
-    split_by_certainty(opportunity, seats, out)
+    split_by_certainty(opportunity, owner, seats, out)
     return True

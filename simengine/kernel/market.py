@@ -59,20 +59,21 @@ def take_row(firm, opportunities):
 
 
 @inlined
-def give_row_back(n, firm, opportunities):
+def give_row_back(n, firm, opportunities, owners):
     """Opportunity n is over."""
-    opportunities[n].owner = NONE
+    owners.of[n] = NONE
     opportunities[n].next = firm.free
     firm.free = n
     firm.rows -= 1
 
 
 @inlined
-def move_row(n, firm, opportunities):
+def move_row(n, firm, opportunities, owners):
     """Another row for opportunity n, which leaves a void one in the calendar; returns it."""
     m = take_row(firm, opportunities)
     opportunities[m] = opportunities[n]
-    opportunities[n].owner = NONE
+    owners.of[m] = owners.of[n]
+    owners.of[n] = NONE
     opportunities[n].closes = VOID
     return m
 
@@ -109,11 +110,10 @@ def pool_of(cell, segment, pools, u):
     """The pool of an opportunity: none of self-service, its segment's, or the territory on which its lot falls."""
     if cell.sold == _SELF_SERVICE:
         return NONE
-    last = segment.first_pool + segment.pools - 1
-    for p in range(segment.first_pool, last):
-        if pools[p].share > u:
-            return p
-    return last
+    before, first = 0, segment.first_pool
+    for p in range(first, first + segment.pools - 1):
+        before += 1 if pools[p].share <= u else 0
+    return first + before
 
 
 @inlined

@@ -34,7 +34,7 @@ def add_up_hazards(months, segments, varying, wires, numbers):
 
 
 @step
-def seat_first(firm, groups, seats_, varying, wires, numbers, draw):
+def seat_first(firm, groups, seats_, owners, varying, wires, numbers, draw):
     """Seat the first occupant of every seat, by the numbers of the month for which the seat is planned."""
     loaded = ZERO
     for i in range(seats_.shape[0]):
@@ -44,14 +44,15 @@ def seat_first(firm, groups, seats_, varying, wires, numbers, draw):
             load_numbers(month, varying, wires, numbers)
             loaded = month
         seats.fill_first(seat, groups[seat.group], firm, draw)
+        owners.owned[i] = 0.0
     if loaded != 0:
         load_numbers(ZERO, varying, wires, numbers)
 
 
 @step
 def close_deals(
-    t, firm, opportunities, cells, segments, pools, groups, seats_, teams, customers, terms, closing, due, phases,
-    events, draw, out_segment, out_group, out_cell, out_pool,
+    t, firm, opportunities, cells, segments, pools, groups, seats_, owners, teams, customers, closing, phases, events,
+    out_segment, out_group, out_cell, out_pool,
 ):  # fmt: skip
     """Step 4: won and lost in month t. A won subscription is a new customer."""
     n = closing[t]
@@ -59,23 +60,23 @@ def close_deals(
         opportunity = opportunities[n]
         after, c = opportunity.next, opportunity.cell
         if opportunity.closes == market.VOID:
-            market.give_row_back(n, firm, opportunities)
+            market.give_row_back(n, firm, opportunities, owners)
             n = after
             continue
-        cell, counts = cells[c], out_cell[c]
+        cell, counts, owner = cells[c], out_cell[c], owners.of[n]
         is_customer = deals.close(
-            opportunity, segments[cell.segment], pools, seats_, out_segment[t, cell.segment], out_pool
+            opportunity, owner, segments[cell.segment], pools, seats_, owners, out_segment[t, cell.segment], out_pool
         )
         if opportunity.won == 1:
             counts.won += 1.0
             counts.bookings += opportunity.amount
-            if opportunity.owner != NONE:
-                owner = seats_[opportunity.owner]
-                quotas.credit(t, owner, groups[owner.group], opportunity.amount, firm, teams, out_group[owner.group])
+            if owner != NONE:
+                seat = seats_[owner]
+                quotas.credit(t, seat, groups[seat.group], opportunity.amount, firm, teams, out_group[seat.group])
         if is_customer:
             counts.new_arr += opportunity.amount
-            base.admit(t, opportunity, cell, firm, customers, segments, terms, due, phases, events, draw, out_segment)
-        market.give_row_back(n, firm, opportunities)
+            base.admit(t, opportunity, cell, firm, customers, segments, phases, events)
+        market.give_row_back(n, firm, opportunities, owners)
         n = after
 
 
@@ -125,13 +126,13 @@ def simulate_paths(world, slots, varying, draws, results):
         firm.full = 0
         market.clear_market(firm, segments, pools, closing, freed)
         base.clear_base(firm, segments, due, phases, upsells)
-        seat_first(firm, groups, seats_, varying[i], wires, numbers, draw)
+        seat_first(firm, groups, seats_, owners, varying[i], wires, numbers, draw)
         base.admit_base(firm, customers, world.opening, segments, due, phases, upsells, lucks, draw)
         for t in range(months):
             load_numbers(t, varying[i], wires, numbers)
             out_s, out_g, out_c, out_p = out_segment[t], results.group[i, t], results.cell[i, t], results.pool[i, t]
             leavers = seats.begin_month(
-                t, firm, groups, seats_, bands, pools, segments, hours, teams, planned, draw, out_g, out_segment
+                t, firm, groups, seats_, bands, pools, owners, segments, hours, teams, planned, draw, out_g, out_segment
             )
             base.cover(groups, segments, out_s)
             arriving = demand.create(t, firm, cells, segments, rates, lags, season, hours, draw, out_c, reached)
@@ -149,7 +150,7 @@ def simulate_paths(world, slots, varying, draws, results):
                 out_c[c].opportunities = reached[t, c, last_stage]
             for r in range(pipeline.shape[0] if t == 0 else 0):
                 if pipeline[r].waiting == 1:
-                    queue.line_up(pipeline[r], firm, opportunities, cells, segments, pools, lucks, draw)
+                    queue.line_up(pipeline[r], firm, opportunities, owners, cells, segments, pools, lucks, draw)
                 elif pipeline[r].stage == last_stage:
                     deals.resume_row(
                         pipeline[r], firm, opportunities, cells, segments, pools, bands, clock, owners, seats_,
@@ -161,7 +162,7 @@ def simulate_paths(world, slots, varying, draws, results):
                     c = world.cells_by_segment[j]
                     deals.arrive(
                         t, c, ZERO, firm.start + t, ZERO, cells[c].created, _DRAWN,
-                        firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                        firm, opportunities, cells, segments, pools, bands, clock, season, owners,
                         closing, freed, order.picked, lucks, draw, out, out_p,
                     )  # fmt: skip
                 for r in range(pipeline.shape[0] if t == 0 else 0):
@@ -169,21 +170,22 @@ def simulate_paths(world, slots, varying, draws, results):
                     if early.stage < last_stage and cells[early.cell].segment == s:
                         deals.arrive(
                             t, early.cell, ONE, early.arrival, early.ordinal, early.passing, early.value,
-                            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                            firm, opportunities, cells, segments, pools, bands, clock, season, owners,
                             closing, freed, order.picked, lucks, draw, out, out_p,
                         )  # fmt: skip
                 for p in range(segments[s].first_pool, segments[s].first_pool + segments[s].pools):
                     queue.take_up(
                         t, p, wires.shape[0] > 0,
-                        firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats_,
+                        firm, opportunities, cells, segments, pools, bands, clock, season, owners,
                         closing, freed, order, out, out_p,
                     )  # fmt: skip
             close_deals(
-                t, firm, opportunities, cells, segments, pools, groups, seats_, teams, customers, terms, closing, due,
-                phases, events, draw, out_segment, out_g, out_c, out_p,
+                t, firm, opportunities, cells, segments, pools, groups, seats_, owners, teams, customers, closing,
+                phases, events, out_segment, out_g, out_c, out_p,
             )  # fmt: skip
+            base.begin_terms(t, firm, customers, segments, terms, due, world.addresses, lucks, draw, out_segment)
             leavers += seats.promote(t, firm, groups, seats_, draw, out_g)
-            if seats.orphaned(t, seats_):
+            if seats.orphaned(t, seats_, owners):
                 routing.reassign(
                     t, firm, opportunities, groups, seats_, pools, owners, closing, freed, order, cells.shape[0]
                 )
@@ -195,7 +197,7 @@ def simulate_paths(world, slots, varying, draws, results):
                 base.expand_segment(t, s, firm, customers, segments[s], phases[s], events, upsells[s], draw, out_s[s])
             if firm.full == 1:
                 return i
-            base.settle(firm, customers, segments, upsells, draw)
+            base.settle(firm, customers, segments, upsells, world.addresses, lucks, draw)
             events_by[t] = firm.events
             if t >= base.COHORT_MONTHS:
                 before = t - base.COHORT_MONTHS

@@ -14,7 +14,7 @@ _BEFORE = integer(-1)
 
 
 @step
-def pick_waiting(t, pool, firm, opportunities, cells, segment, changing, picked):
+def pick_waiting(t, pool, firm, opportunities, owners, cells, segment, changing, picked):
     """Empty a pool's queue: what has waited too long is dropped, the rest picked.
 
     Returns (how many are dropped, how many picked, the room that these want). What still waits is expected to bring
@@ -28,7 +28,7 @@ def pick_waiting(t, pool, firm, opportunities, cells, segment, changing, picked)
         if opportunity.stale <= t:
             dropped += 1
             segment.pipeline -= opportunity.expected
-            give_row_back(n, firm, opportunities)
+            give_row_back(n, firm, opportunities, owners)
         else:
             if changing:
                 segment.pipeline -= opportunity.expected
@@ -93,7 +93,7 @@ def wait(t, first, last, fresh, pool, stale, opportunities, picked):
 
 
 @step
-def line_up(row, firm, opportunities, cells, segments, pools, lucks, draw):
+def line_up(row, firm, opportunities, owners, cells, segments, pools, lucks, draw):
     """Let a row of the opening pipeline stand in the queue when the plan starts, patient as what came just before."""
     c = row.cell
     cell = cells[c]
@@ -110,7 +110,7 @@ def line_up(row, firm, opportunities, cells, segments, pools, lucks, draw):
         for k in range(count):
             n = record(
                 c, ONE, row.arrival, ordinal + k, row.value, expected, k, lucks,
-                firm, opportunities, cell, segment, pools,
+                firm, opportunities, owners, cell, segment, pools,
             )  # fmt: skip
             pool = pools[opportunities[n].pool]
             opportunities[n].stale = goes_stale(_BEFORE, stale, staying, opportunities[n].patience)
@@ -120,13 +120,13 @@ def line_up(row, firm, opportunities, cells, segments, pools, lucks, draw):
 @step
 def take_up(
     t, p, changing,
-    firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, order,
+    firm, opportunities, cells, segments, pools, bands, clock, season, owners, closing, freed, order,
     out, out_pool,
 ):  # fmt: skip
     """Step 3 for one pool: who waits starts first, then the fresh ones by lot, as far as sellers have room."""
     pool, picked = pools[p], order.picked
     dropped, waiting, wanted = pick_waiting(
-        t, pool, firm, opportunities, cells, segments[pool.segment], changing, picked
+        t, pool, firm, opportunities, owners, cells, segments[pool.segment], changing, picked
     )
     last, wanted_fresh = pick_fresh(waiting, pool, opportunities, picked)
     pool.taken -= freed[t, p]
@@ -141,7 +141,7 @@ def take_up(
             continue
         begun = start_in_order(
             t, first, end, all_fit, p,
-            firm, opportunities, cells, segments, pools, bands, clock, season, owners, seats, closing, freed, picked,
+            firm, opportunities, cells, segments, pools, bands, clock, season, owners, closing, freed, picked,
         )  # fmt: skip
         wait(t, begun, end, part == 1, pool, firm.stale, opportunities, picked)
         started += begun - first

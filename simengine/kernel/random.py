@@ -119,6 +119,94 @@ def _central_quantile(q):
     return q * top / bottom
 
 
+_NEAR = 5.0
+"""Roots up to which one quotient of polynomials is enough in the tails: down to u = 1.4e-11."""
+
+
+@spread
+def _root(u):
+    """√(−ln min(u, 1 − u)): how far out a quantile lies."""
+    return math.sqrt(-math.log(u if u < 0.5 else 1.0 - u))
+
+
+@spread
+def _near_quantile(r):
+    """|Φ⁻¹(u)| where u has a root r up to 5."""
+    r -= 1.6
+    top = (
+        (
+            (
+                (
+                    ((7.7454501427834140764e-4 * r + 0.0227238449892691845833) * r + 0.24178072517745061177) * r
+                    + 1.27045825245236838258
+                )
+                * r
+                + 3.64784832476320460504
+            )
+            * r
+            + 5.7694972214606914055
+        )
+        * r
+        + 4.6303378461565452959
+    ) * r + 1.42343711074968357734
+    bottom = (
+        (
+            (
+                (
+                    ((1.05075007164441684324e-9 * r + 5.475938084995344946e-4) * r + 0.0151986665636164571966) * r
+                    + 0.14810397642748007459
+                )
+                * r
+                + 0.68976733498510000455
+            )
+            * r
+            + 1.6763848301838038494
+        )
+        * r
+        + 2.05319162663775882187
+    ) * r + 1.0
+    return top / bottom
+
+
+@variate
+def _far_quantile(r):
+    """|Φ⁻¹(u)| where u has a root r above 5."""
+    r -= 5.0
+    top = (
+        (
+            (
+                (
+                    ((2.01033439929228813265e-7 * r + 2.71155556874348757815e-5) * r + 0.0012426609473880784386) * r
+                    + 0.026532189526576123093
+                )
+                * r
+                + 0.29656057182850489123
+            )
+            * r
+            + 1.7848265399172913358
+        )
+        * r
+        + 5.4637849111641143699
+    ) * r + 6.6579046435011037772
+    bottom = (
+        (
+            (
+                (
+                    ((2.04426310338993978564e-15 * r + 1.4215117583164458887e-7) * r + 1.8463183175100546818e-5) * r
+                    + 7.868691311456132591e-4
+                )
+                * r
+                + 0.0148753612908506148525
+            )
+            * r
+            + 0.13692988092273580531
+        )
+        * r
+        + 0.59983220655588793769
+    ) * r + 1.0
+    return top / bottom
+
+
 @variate
 def normal_quantile(u):
     """z with Φ(z) = u, for u in (0, 1), to 1e-16 relative.
@@ -128,76 +216,8 @@ def normal_quantile(u):
     q = u - 0.5
     if abs(q) <= _CENTRE:
         return _central_quantile(q)
-    r = math.sqrt(-math.log(u if q < 0.0 else 1.0 - u))
-    if r <= 5.0:
-        r -= 1.6
-        top = (
-            (
-                (
-                    (
-                        ((7.7454501427834140764e-4 * r + 0.0227238449892691845833) * r + 0.24178072517745061177) * r
-                        + 1.27045825245236838258
-                    )
-                    * r
-                    + 3.64784832476320460504
-                )
-                * r
-                + 5.7694972214606914055
-            )
-            * r
-            + 4.6303378461565452959
-        ) * r + 1.42343711074968357734
-        bottom = (
-            (
-                (
-                    (
-                        ((1.05075007164441684324e-9 * r + 5.475938084995344946e-4) * r + 0.0151986665636164571966) * r
-                        + 0.14810397642748007459
-                    )
-                    * r
-                    + 0.68976733498510000455
-                )
-                * r
-                + 1.6763848301838038494
-            )
-            * r
-            + 2.05319162663775882187
-        ) * r + 1.0
-    else:
-        r -= 5.0
-        top = (
-            (
-                (
-                    (
-                        ((2.01033439929228813265e-7 * r + 2.71155556874348757815e-5) * r + 0.0012426609473880784386) * r
-                        + 0.026532189526576123093
-                    )
-                    * r
-                    + 0.29656057182850489123
-                )
-                * r
-                + 1.7848265399172913358
-            )
-            * r
-            + 5.4637849111641143699
-        ) * r + 6.6579046435011037772
-        bottom = (
-            (
-                (
-                    (
-                        ((2.04426310338993978564e-15 * r + 1.4215117583164458887e-7) * r + 1.8463183175100546818e-5) * r
-                        + 7.868691311456132591e-4
-                    )
-                    * r
-                    + 0.0148753612908506148525
-                )
-                * r
-                + 0.13692988092273580531
-            )
-            * r
-            + 0.59983220655588793769
-        ) * r + 1.0
-    z = top / bottom
+    r = _root(u)
+    z = _near_quantile(r) if r <= _NEAR else _far_quantile(r)
     return -z if q < 0.0 else z
 
 
@@ -278,14 +298,34 @@ def anywhere(draw, count, addresses, out):
 
 
 @step
-def lognormal_factors(sigma, count, u, z):
-    """Overwrite `count` uniforms by their lognormal factors; z is room for as many numbers."""
+def _pick_tails(count, u, tails):
+    """Write down which of `count` uniforms are not central; returns how many."""
+    found = 0
+    for k in range(count):
+        tails[found] = k
+        found += 1 if abs(u[k] - 0.5) > _CENTRE else 0
+    return found
+
+
+@step
+def lognormal_factors(sigma, count, u, room):
+    """Overwrite `count` uniforms by their lognormal factors; `room` has four rows for as many numbers.
+
+    Those in the tails are brought together, for the processor then works on several of them at once, too.
+    """
+    z, tails, roots, sizes = room[0], room[1], room[2], room[3]
     n = _in_eights(count)
     for k in range(n):
         z[k] = _central_quantile(u[k] - 0.5)
-    for k in range(count):
-        if abs(u[k] - 0.5) > _CENTRE:
-            z[k] = normal_quantile(u[k])
+    found = _pick_tails(count, u, tails)
+    for j in range(found):
+        roots[j] = _root(u[int(tails[j])])
+    for j in range(_in_eights(found)):
+        sizes[j] = _near_quantile(roots[j])
+    for j in range(found):
+        k = int(tails[j])
+        size = sizes[j] if roots[j] <= _NEAR else _far_quantile(roots[j])
+        z[k] = -size if u[k] < 0.5 else size
     for k in range(n):
         u[k] = exp(sigma * z[k] - 0.5 * sigma * sigma)
 

@@ -50,7 +50,7 @@ GROUP = _record(
 SEAT = _record(
     Seat,
     whole="occupant starts leaves existing internal rated_below worked never_ramps ready next_starts next_internal",
-    real="tenure before ramp_months productivity life career choice quota booked annual_quota draw ease owned",
+    real="tenure before ramp_months productivity life career choice quota booked annual_quota draw",
 )
 """A seat and who sits on it.
 
@@ -60,9 +60,7 @@ with a missed quota. worked: months worked in this fiscal year. ready: for promo
 occupant leaves this month, when the next one starts; -1 if none does. tenure: in months, of who is there when the plan
 starts. before: tenure when the occupant starts. life, career: cumulated hazard left until they leave, or are ready for
 promotion. choice: the uniform that says how they leave. quota, booked: of this fiscal year so far. draw: guaranteed
-commission of the month that is not earned yet. ease: 1 over the seat's room in the month; 0 where nobody works, or is
-worked for before their first day. owned: load of the open opportunities of the seat.
-burden: (owned + load)/room with the next opportunity.
+commission of the month that is not earned yet.
 """
 BAND = _record(Band)
 POOL = _record(
@@ -104,7 +102,7 @@ ago. rate: an own renewal rate, or NONE. luck: the uniform that decides the end 
 """
 OPPORTUNITY = _record(
     None,
-    whole="owner closes next pool won cell opening arrival ordinal stale",
+    whole="closes next pool won cell opening arrival ordinal stale",
     real="stated amount expected odds rank luck pace rounding place patience",
 )
 """next: in the one list in which it stands. stale: month at whose beginning it goes stale. stated: what it is worth if

@@ -20,8 +20,16 @@ _PART = 32
 
 
 class Owners(NamedTuple):
-    """The seats of the pools, pool by pool."""
+    """The seats of the pools, pool by pool, and what they own."""
 
+    of: Any
+    """Whole numbers: the seat that owns each row of opportunities, or NONE."""
+    owned: Any
+    """Load of the open opportunities of each seat."""
+    ease: Any
+    """1 over each seat's room in the month; 0 where nobody works, or is worked for before their first day."""
+    leaving: Any
+    """Whole numbers: 1 at each seat + 1 that is left at the end of the month; 0 at all others, and at 0, for NONE."""
     members: Any
     """Whole numbers: seats."""
     burdens: Any
@@ -35,10 +43,10 @@ class Owners(NamedTuple):
 
 
 @inlined
-def _weigh(i, first, load, owners, seats):
+def _weigh(i, first, load, owners):
     """The key of owner i: burdens in order, seats in their order where these are alike."""
-    seat = seats[owners.members[i]]
-    owners.burdens[i] = (seat.owned + load) * seat.ease
+    seat = owners.members[i]
+    owners.burdens[i] = (owners.owned[seat] + load) * owners.ease[seat]
     owners.keys[i] = (owners.bits[i] & ~_POSITION) | (i - first)
 
 
@@ -53,14 +61,14 @@ def _find_least(part, pool, owners):
 
 
 @step
-def _rank_owners(load, pool, owners, seats):
+def _rank_owners(load, pool, owners):
     """Weigh every seat of a pool, with one more of this load."""
     first = pool.first
     pool.ranked = 1
     pool.ranked_load = load
     for i in range(first, first + pool.seats):
-        if seats[owners.members[i]].ease > 0.0:
-            _weigh(i, first, load, owners, seats)
+        if owners.ease[owners.members[i]] > 0.0:
+            _weigh(i, first, load, owners)
         else:
             owners.keys[i] = _NO_ROOM
     for part in range((pool.seats + _PART - 1) // _PART):
@@ -69,10 +77,10 @@ def _rank_owners(load, pool, owners, seats):
 
 
 @inlined
-def own(opportunity, load, pool, owners, seats):
-    """Give an opportunity to the seat with room that has the least (owned + load)/room, if any has room."""
+def own(n, load, pool, owners):
+    """Give opportunity n to the seat with room that has the least (owned + load)/room, if any has room."""
     if pool.ranked == NONE or pool.ranked_load != load:
-        _rank_owners(load, pool, owners, seats)
+        _rank_owners(load, pool, owners)
     # only now: at once after it was written, the processor would have to wait for the key
     _find_least(pool.changed, pool, owners)
     first = pool.first
@@ -81,14 +89,15 @@ def own(opportunity, load, pool, owners, seats):
         least = min(least, owners.least[first + part])
     if least != _NO_ROOM:
         i = first + (least & _POSITION)
-        opportunity.owner = owners.members[i]
-        seats[owners.members[i]].owned += load
-        _weigh(i, first, load, owners, seats)
+        seat = owners.members[i]
+        owners.of[n] = seat
+        owners.owned[seat] += load
+        _weigh(i, first, load, owners)
         pool.changed = (least & _POSITION) // _PART
 
 
 @step
-def own_among(t, opportunity, load, group, staying, pool, owners, seats):
+def own_among(t, n, load, group, staying, pool, owners, seats):
     """The same among the seats of `group` unless that is NONE, and with STAYING among those who work and stay.
 
     Returns whether there is one.
@@ -96,35 +105,36 @@ def own_among(t, opportunity, load, group, staying, pool, owners, seats):
     least, first = _NO_ROOM, pool.first
     for i in range(first, first + pool.seats):
         seat = seats[owners.members[i]]
-        if seat.ease == 0.0 or (group != NONE and group != seat.group):  # noqa: PLR1714 - numba has no such sets
+        if owners.ease[owners.members[i]] == 0.0 or (group != NONE and group != seat.group):  # noqa: PLR1714 - numba has no such sets
             continue
         if staying == STAYING and (seat.starts > t or seat.leaves != NEVER):
             continue
-        _weigh(i, first, load, owners, seats)
+        _weigh(i, first, load, owners)
         least = min(least, owners.keys[i])
     pool.ranked = NONE
     if least == _NO_ROOM:
         return False
     owner = owners.members[first + (least & _POSITION)]
-    opportunity.owner = owner
-    seats[owner].owned += load
+    owners.of[n] = owner
+    owners.owned[owner] += load
     return True
 
 
 @step
-def _orphans(t, firm, opportunities, seats, order, n_cells):
+def _orphans(firm, opportunities, owners, order, n_cells):
     """Pick what leavers own, in order of seat, cell, arrival and ordinal; returns how many."""
     n_picked = ZERO
     for n in range(firm.used):
-        opportunity = opportunities[n]
-        if opportunity.owner != NONE and opportunity.closes > t and seats[opportunity.owner].leaves == t:
+        if owners.leaving[owners.of[n] + 1] == 1:
+            opportunity = opportunities[n]
             order.picked[n_picked] = n
             order.keys[n_picked] = opportunity.arrival * _WORD + opportunity.ordinal
             n_picked += 1
     sort(ZERO, n_picked, order)
     for i in range(n_picked):
-        opportunity = opportunities[order.picked[i]]
-        order.keys[i] = (2.0 * opportunity.owner + opportunity.opening) * n_cells + opportunity.cell
+        n = order.picked[i]
+        opportunity = opportunities[n]
+        order.keys[i] = (2.0 * owners.of[n] + opportunity.opening) * n_cells + opportunity.cell
     sort(ZERO, n_picked, order)
     return n_picked
 
@@ -132,21 +142,21 @@ def _orphans(t, firm, opportunities, seats, order, n_cells):
 @step
 def reassign(t, firm, opportunities, groups, seats, pools, owners, closing, freed, order, n_cells):
     """Hand over what the leavers of month t own: it closes later, is won less often, and keeps its place."""
-    n_orphans = _orphans(t, firm, opportunities, seats, order, n_cells)
+    n_orphans = _orphans(firm, opportunities, owners, order, n_cells)
     if firm.rows + n_orphans > opportunities.shape[0]:
         firm.full = 1
         return
     for i in range(n_orphans):
         before = order.picked[i]
-        n = move_row(before, firm, opportunities)
+        leaver = owners.of[before]
+        n = move_row(before, firm, opportunities, owners)
         opportunity = opportunities[n]
-        pool, leaver = pools[opportunity.pool], seats[opportunity.owner]
-        group = groups[leaver.group]
+        pool, group = pools[opportunity.pool], groups[seats[leaver].group]
         opportunity.odds *= group.leaver_win_rate
         if opportunity.luck >= opportunity.odds:
             opportunity.won = 0
         load = load_of(opportunity, pool)
         freed[opportunity.closes, opportunity.pool] -= load
         schedule(n, opportunity.closes + group.reassigned_after, load, opportunities, closing, freed)
-        if own_among(t, opportunity, load, NONE, STAYING, pool, owners, seats):
-            leaver.owned -= load
+        if own_among(t, n, load, NONE, STAYING, pool, owners, seats):
+            owners.owned[leaver] -= load

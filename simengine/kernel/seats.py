@@ -101,7 +101,6 @@ def fill(seat, group, start, draw):
 def fill_first(seat, group, firm, draw):
     """Seat the first occupant: existing people at once, those expected in their month, hires after their delay."""
     seat.occupant = 0
-    seat.owned = 0.0
     start = 0
     if seat.planned > 0:
         start = seat.planned - firm.start
@@ -158,7 +157,7 @@ def grow(seat, group, tenure):
 
 
 @inlined
-def open_rooms(t, seat, group, strength, pools):
+def open_rooms(t, i, seat, group, strength, pools, owners):
     """Add a seller's room to the capacity of the pool; somebody of an unlimited role at work makes it unlimited."""
     if seat.pool < 0:
         return
@@ -170,11 +169,11 @@ def open_rooms(t, seat, group, strength, pools):
         room = strength * group.room
         pool.capacity += room
     if room > 0.0:
-        seat.ease = 1.0 / room
+        owners.ease[i] = 1.0 / room
 
 
 @inlined
-def work(t, seat, group, bands, pools, segments, hours, teams, draw, out):
+def work(t, i, seat, group, bands, pools, owners, segments, hours, teams, draw, out):
     """A month of work on a seat; returns 1 if the occupant leaves at its end."""
     tenure = t - seat.starts + seat.before
     share = ramp_share(seat, group, tenure + 0.5, bands)
@@ -183,7 +182,7 @@ def work(t, seat, group, bands, pools, segments, hours, teams, draw, out):
     out.working += 1.0
     out.ramped += share
     give_quota(seat, group, tenure + 0.5, share, pools, bands, teams, out)
-    open_rooms(t, seat, group, strength, pools)
+    open_rooms(t, i, seat, group, strength, pools, owners)
     if group.sells == 1:
         segments[group.segment].sellers += strength
     if group.budget >= 0:
@@ -236,12 +235,12 @@ def take_seat(seat, firm, out):
 
 
 @step
-def clear_month(groups, seats, pools, segments, hours, teams):
+def clear_month(groups, pools, owners, segments, hours, teams):
     """Nobody has worked yet this month."""
     for g in range(groups.shape[0]):
         groups[g].service = 0.0
-    for i in range(seats.shape[0]):
-        seats[i].ease = 0.0
+    for i in range(owners.ease.shape[0]):
+        owners.ease[i] = 0.0
     for p in range(pools.shape[0]):
         pools[p].capacity = 0.0
         pools[p].ranked = NONE
@@ -256,9 +255,11 @@ def clear_month(groups, seats, pools, segments, hours, teams):
 
 
 @step
-def begin_month(t, firm, groups, seats, bands, pools, segments, hours, teams, planned, draw, out_group, out_segment):
+def begin_month(
+    t, firm, groups, seats, bands, pools, owners, segments, hours, teams, planned, draw, out_group, out_segment
+):
     """One month of all seats: who starts, works and leaves, and what they have room for; returns how many leave."""
-    clear_month(groups, seats, pools, segments, hours, teams)
+    clear_month(groups, pools, owners, segments, hours, teams)
     weigh_territories(segments, pools)
     firm.no_hires = frozen(t, firm, planned, out_segment)
     leavers = 0
@@ -271,10 +272,10 @@ def begin_month(t, firm, groups, seats, bands, pools, segments, hours, teams, pl
             if seat.starts == t:
                 take_seat(seat, firm, out)
             if seat.starts <= t:
-                leavers += work(t, seat, group, bands, pools, segments, hours, teams, draw, out)
+                leavers += work(t, i, seat, group, bands, pools, owners, segments, hours, teams, draw, out)
             elif group.ramp_shape == _BOOKINGS:
                 share = ramp_share(seat, group, t - seat.starts + 0.5, bands)
-                open_rooms(t, seat, group, share * seat.productivity, pools)
+                open_rooms(t, i, seat, group, share * seat.productivity, pools, owners)
     give_team_quotas(t, groups, seats, teams, out_group)
     return leavers
 
@@ -331,11 +332,12 @@ def promote(t, firm, groups, seats, draw, out_group):
 
 
 @step
-def orphaned(t, seats):
-    """Whether somebody who leaves in month t owns open opportunities."""
+def orphaned(t, seats, owners):
+    """Write down who leaves in month t; returns whether one of them owns open opportunities."""
     found = False
     for i in range(seats.shape[0]):
-        found = found or (seats[i].leaves == t and seats[i].owned > 0.0)
+        owners.leaving[i + 1] = 1 if seats[i].leaves == t else 0
+        found = found or (seats[i].leaves == t and owners.owned[i] > 0.0)
     return found
 
 

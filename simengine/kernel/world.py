@@ -100,7 +100,7 @@ class World(NamedTuple):
     """(month + 1, pool): room that is free again in the month, because what took it closes."""
     order: Order
     lucks: Any
-    """(12, WIDTH): uniforms of neighbours, and room to work."""
+    """(15, WIDTH): uniforms of neighbours, and room to work."""
     addresses: Any
     """(5, WIDTH): words of addresses that are drawn in one go."""
     customers: Any
@@ -147,7 +147,7 @@ def build(tables: Tables, rooms: Rooms) -> World:
         bands=plan.facts("bands", Band),
         seats=_seats(tables),
         pools=plan.facts("pools", Pool),
-        owners=_owners(tables),
+        owners=_owners(tables, rooms),
         hours=np.empty(_top(groups[:, Group.BUDGET], cells[:, Cell.BUDGET], cells[:, Cell.QUALIFIED_BY])),
         teams=np.zeros(_top(groups[:, Group.TEAM], groups[:, Group.QUOTA_OF_TEAM]), TEAM),
         planned=tables.planned,
@@ -164,7 +164,7 @@ def build(tables: Tables, rooms: Rooms) -> World:
         closing=np.empty(months + 1, np.int64),
         freed=np.empty((months + 1, n_pools)),
         order=_order(max(WIDTH, rooms.opportunities)),
-        lucks=np.zeros((12, WIDTH)),
+        lucks=np.zeros((15, WIDTH)),
         addresses=np.zeros((5, WIDTH), np.uint64),
         customers=plan.customers(),
         opening=len(tables.customers),
@@ -189,11 +189,14 @@ def _as_attributes(part: Any) -> Any:
     return part.view(np.recarray) if holds_records else part
 
 
-def _owners(tables: Tables) -> Owners:
+def _owners(tables: Tables, rooms: Rooms) -> Owners:
     members = tables.members[:, 0].copy()
     burdens = np.empty(len(members))
     keys, least = (np.empty(len(members), np.int64) for _ in range(2))
-    return Owners(members, burdens, burdens.view(np.int64), keys, least)
+    of = np.empty(rooms.opportunities, np.int64)
+    owned, ease = (np.empty(len(tables.seats)) for _ in range(2))
+    leaving = np.zeros(len(tables.seats) + 1, np.int64)
+    return Owners(of, owned, ease, leaving, members, burdens, burdens.view(np.int64), keys, least)
 
 
 def _order(room: int) -> Order:

@@ -105,8 +105,8 @@ def work_seats(world, values, draw, history, out_group, out_segment):
         seats.fill_first(records[i], groups[records[i].group], firm, draw)
     for t in range(history.shape[0]):
         leavers = seats.begin_month(
-            t, firm, groups, records, world.bands, world.pools, world.segments, world.hours, world.teams, world.planned,
-            draw, out_group[t], out_segment,
+            t, firm, groups, records, world.bands, world.pools, world.owners, world.segments, world.hours, world.teams,
+            world.planned, draw, out_group[t], out_segment,
         )  # fmt: skip
         for i in range(records.shape[0]):
             history[t, i] = records[i]
