@@ -14,9 +14,8 @@ from bench.outputs import simulated
 from bench.report import cpu_seconds, heading, process, spread, table, write
 from simengine.kernel.run import Simulator
 from simengine.plan import load
-from simengine.results.targets import hit_probability
-from simengine.simulation import simulate
 from simengine.simulation.pack import pack
+from simengine.simulation.reached import chances
 
 DRAWS = 16_384
 PAIRS = 7
@@ -103,7 +102,7 @@ def live(plan):
         seconds = []
         for _ in range(RUNS):
             started = time.perf_counter()
-            hit_probability(simulate(plan, draws=draws))
+            chances(plan, draws=draws)
             seconds.append(time.perf_counter() - started)
         yield [f"{draws:,} draws and P(hit) in a running process", RUNS, *spread(seconds), ""]
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from simengine.plan import load
     from simengine.report.show import show
     from simengine.simulation import simulate
+    from simengine.simulation.reached import chances
 
     __version__: str
 
@@ -47,6 +48,7 @@ _HOME = {
     "averages": "simengine.explain",
     "backward": "simengine.decide.backward",
     "batch": "simengine.decide.batch",
+    "chances": "simengine.simulation.reached",
     "diff": "simengine.decide.diff",
     "direction": "simengine.explain",
     "fit": "simengine.learn.fit",
@@ -74,6 +76,7 @@ _HOME = {
 __all__ = [  # noqa: RUF022 - the order in which they are used
     "load",
     "simulate",
+    "chances",
     "rank",
     "audit",
     "misses",

@@ -289,10 +289,7 @@ def _by_channel(by_cell: Array, names: _Names) -> Array:
 
 
 def _coordinates(plan: Plan, names: _Names, cases: Sequence[str], lengths: Mapping[Pass, int]) -> dict[str, Any]:
-    """Names along every dimension, with labels of segments, sources of assumptions and bounds of targets.
-
-    A target is only a `criterion` where an event names it as its success and nobody has committed to it.
-    """
+    """Names along every dimension, with labels of segments, sources of assumptions and bounds of targets."""
     coords: dict[str, Any] = {
         # Streamed draws are too many to be numbered one by one.
         dim: np.arange(length)
@@ -315,7 +312,16 @@ def _coordinates(plan: Plan, names: _Names, cases: Sequence[str], lengths: Mappi
     for label in sorted({label for segment in plan.segments.values() for label in segment.labels}):
         coords[label] = "segment", _texts(plan.segments[name].labels.get(label, "") for name in names.segments)
     coords |= _known_of_assumptions(plan, names.assumptions)
-    coords["target"] = _texts(target.name for target in plan.targets)
+    coords |= known_of_targets(plan)
+    return coords
+
+
+def known_of_targets(plan: Plan) -> dict[str, Any]:
+    """Coordinates along `target`: what the plan says of its targets.
+
+    A target is only a `criterion` where an event names it as its success and nobody has committed to it.
+    """
+    coords: dict[str, Any] = {"target": _texts(target.name for target in plan.targets)}
     coords["metric"] = "target", _texts(target.metric for target in plan.targets)
     coords["period"] = "target", _texts(target.period for target in plan.targets)
     coords["where"] = "target", _texts(", ".join(f"{k}={v}" for k, v in sorted(t.where.items())) for t in plan.targets)

@@ -167,13 +167,13 @@ def simulate(
         if `draws`, `twins`, `block` or `seed` is out of range, the run would need more than `memory`, or more is drawn
         than can be simulated.
     """
-    draws = _whole("draws", draws, 1, DRAWS.most)
-    seed = _whole("seed", seed, 0, SEED.most)
-    block = None if block is None else _whole("block", block, 1, 2**32 - 1)
+    draws = whole_number("draws", draws, 1, DRAWS.most)
+    seed = whole_number("seed", seed, 0, SEED.most)
+    block = None if block is None else whole_number("block", block, 1, 2**32 - 1)
     if detail not in get_args(Detail):
         raise SimengineError(f"detail is {detail!r}; choose {', '.join(map(repr, get_args(Detail)))}")
     whole = min(draws, MOST_KEPT) if detail == "stream" else draws
-    twins = min(whole, MOST_TWINS) if twins is None else _whole("twins", twins, 0, whole)
+    twins = min(whole, MOST_TWINS) if twins is None else whole_number("twins", twins, 0, whole)
     counts: dict[Pass, int] = {"draw": whole, "twin": twins, "draw_unwidened": _unwidened(whole)}
     if detail == "stream":
         counts["draw_streamed"] = draws
@@ -256,8 +256,8 @@ def _simulated(job: Job) -> Reduced:
     return run.reduced(start, stop)
 
 
-def _whole(name: str, value: int, low: int, high: int) -> int:
-    """The value as a whole number, if it is one from `low` to `high`."""
+def whole_number(name: str, value: int, low: int, high: int) -> int:
+    """The value as a whole number; raises SimengineError if it is none from `low` to `high`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or not low <= value <= high:
         raise SimengineError(f"{name} is {value!r}; choose a whole number from {low} to {high}")
     return index(value)

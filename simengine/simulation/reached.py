@@ -7,15 +7,19 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
+import xarray as xr
 
 from simengine.assumptions.draws import Array, draw
 from simengine.baseline import Baseline, baseline, spreadsheet_values
 from simengine.errors import SimengineError
 from simengine.kernel.run import in_order
+from simengine.limits import DRAWS
 from simengine.plan.schema import Plan
 from simengine.plan.targets import Target
+from simengine.results.dataset import known_of_targets
 from simengine.results.reduction import Reduction
-from simengine.simulation import NAMES, Luck, Progress, Run, ahead, paths_at_once, processors, workers
+from simengine.results.targets import hit_probability
+from simengine.simulation import NAMES, Luck, Progress, Run, ahead, paths_at_once, processors, whole_number, workers
 from simengine.simulation.pack import pack
 from simengine.simulation.points import Points
 from simengine.units import MONTHS_PER_YEAR, fiscal_period
@@ -77,6 +81,46 @@ def target_values(
             if progress is not None:
                 progress(job.stop - start, stop - start)
     return values
+
+
+def chances(
+    plan: Plan,
+    *,
+    draws: int = 16_384,
+    seed: int = 7,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """How likely each target is, and all of them on the same path, with nothing else simulated.
+
+    It is what a run of the same seed says of its targets (`ds.sim.targets()`), several times sooner: no twin
+    paths, none without the source policy, and no month after the fiscal year of the last target.
+
+    Parameters
+    ----------
+    plan, seed, executor, progress : as in `target_values`
+    draws : number of paths
+
+    Returns
+    -------
+    Dataset
+        `p`, `lower`, `upper` along `target`; `joint`, `joint_lower`, `joint_upper`. Wilson's intervals, at 95 %
+
+    Raises
+    ------
+    SimengineError
+        where `draws` or `seed` is out of range, or more is drawn than can be simulated
+
+    Examples
+    --------
+    >>> import simengine as se
+    >>> found = se.chances(se.load("tests/plans/tiny.yaml"), draws=400)
+    >>> found["target"].values.tolist()
+    ['board ARR', 'NRR']
+    """
+    draws = whole_number("draws", draws, 1, DRAWS.most)
+    values = target_values(plan, 0, draws, seed=seed, executor=executor, progress=progress)
+    return hit_probability(xr.Dataset({"target_value": (("draw", "target"), values)}, known_of_targets(plan)))
 
 
 def chosen_values(
