@@ -90,8 +90,9 @@ def measured(arguments, cache):
 
 
 def environment(cache):
-    """In which a simengine process keeps its compiled kernel in `cache`."""
-    return os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+    """In which a simengine process keeps its compiled kernel in `cache`, and Python what it compiles, as by default."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
 
 
 def figure(name):

@@ -30,7 +30,7 @@ class _PartLibrary(JITCodeLibrary):
         self._finalized = True
 
 
-class _WholeLibrary(JITCodeLibrary):
+class WholeLibrary(JITCodeLibrary):
     """What the outermost function was compiled to, with all its parts."""
 
     def finalize(self) -> None:
@@ -106,7 +106,7 @@ class _WholeLowering(NativeLowering):
 
     def run_pass(self, state: Any) -> bool:
         """Make machine code."""
-        state.library = _library(_WholeLibrary, state)
+        state.library = _library(WholeLibrary, state)
         with _counted_from_the_start():
             return bool(super().run_pass(state))
 

@@ -65,11 +65,11 @@ commission of the month that is not earned yet.
 BAND = _record(Band)
 POOL = _record(
     Pool,
-    whole="fresh_head fresh_tail queue_head queue_tail ranked changed",
+    whole="fresh_head fresh_tail queue_head queue_tail ranked tree leaves",
     real="ranked_load taken capacity share weight",
 )
 """Lists of what arrived this month and of what waits. ranked: 1 if the keys of its owners are up to date, for one more
-load of ranked_load; changed: the part of them of which the least is to be found anew. share: of its segment's
+load of ranked_load. tree, leaves: where they stand, and how many there is room for. share: of its segment's
 potential, cumulated; weight: its potential over the mean.
 """
 CELL = _record(Cell, "k0 k1 open_k0 open_k1", "first_band bands even created")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from simengine.kernel.jit import NONE, ONE, ZERO, inlined, integer, step
 from simengine.kernel.market import load_of, move_row, schedule, sort
 from simengine.kernel.random import NEVER
@@ -13,10 +15,8 @@ _WORD = 2.0**32
 ANYBODY, STAYING = ZERO, ONE
 _POSITION = integer(MOST_SEATS - 1)
 """The last binary digits of a burden hold the place among the seats of the pool: positive real numbers are in the order
-of their digits, and whole ones the processor compares eight at once."""
+of their digits."""
 _NO_ROOM = integer(2**63 - 1)
-_PART = 32
-"""Owners are looked through in parts, so that not all of a large pool are for every opportunity."""
 
 
 class Owners(NamedTuple):
@@ -32,48 +32,32 @@ class Owners(NamedTuple):
     """Whole numbers: 1 at each seat + 1 that is left at the end of the month; 0 at all others, and at 0, for NONE."""
     members: Any
     """Whole numbers: seats."""
-    burdens: Any
-    """(owned + load)/room of each with the next opportunity."""
-    bits: Any
-    """The same memory, as whole numbers."""
     keys: Any
-    """Burdens in whole numbers, and the place among the seats of the pool."""
-    least: Any
-    """From the first member of a pool on, the least key of each part of it."""
+    """Of each pool a tree, from its place `tree` on: at k the lesser of the keys at 2k and 2k + 1, at `leaves` + j that
+    of its seat j: its burden, (owned + load)/room, with the next opportunity, and j."""
 
 
 @inlined
-def _weigh(i, first, load, owners):
-    """The key of owner i: burdens in order, seats in their order where these are alike."""
-    seat = owners.members[i]
-    owners.burdens[i] = (owners.owned[seat] + load) * owners.ease[seat]
-    owners.keys[i] = (owners.bits[i] & ~_POSITION) | (i - first)
-
-
-@inlined
-def _find_least(part, pool, owners):
-    """The least key of a part of a pool's owners."""
-    first = pool.first + part * _PART
-    least = _NO_ROOM
-    for i in range(first, min(first + _PART, pool.first + pool.seats)):
-        least = min(least, owners.keys[i])
-    owners.least[pool.first + part] = least
+def _key(j, first, load, owners):
+    """The key of a pool's seat j: burdens in order, seats in their order where these are alike."""
+    seat = owners.members[first + j]
+    burden = np.float64((owners.owned[seat] + load) * owners.ease[seat])
+    return (burden.view(np.int64) & ~_POSITION) | j
 
 
 @step
 def _rank_owners(load, pool, owners):
     """Weigh every seat of a pool, with one more of this load."""
-    first = pool.first
     pool.ranked = 1
     pool.ranked_load = load
-    for i in range(first, first + pool.seats):
-        if owners.ease[owners.members[i]] > 0.0:
-            _weigh(i, first, load, owners)
-        else:
-            owners.keys[i] = _NO_ROOM
-    for part in range((pool.seats + _PART - 1) // _PART):
-        _find_least(part, pool, owners)
-    pool.changed = 0
+    first, tree = pool.first, owners.keys[pool.tree : pool.tree + 2 * pool.leaves]
+    for j in range(pool.leaves):
+        tree[pool.leaves + j] = _NO_ROOM
+    for j in range(pool.seats):
+        if owners.ease[owners.members[first + j]] > 0.0:
+            tree[pool.leaves + j] = _key(j, first, load, owners)
+    for k in range(pool.leaves - 1, 0, -1):
+        tree[k] = min(tree[2 * k], tree[2 * k + 1])
 
 
 @inlined
@@ -81,19 +65,18 @@ def own(n, load, pool, owners):
     """Give opportunity n to the seat with room that has the least (owned + load)/room, if any has room."""
     if pool.ranked == NONE or pool.ranked_load != load:
         _rank_owners(load, pool, owners)
-    # only now: at once after it was written, the processor would have to wait for the key
-    _find_least(pool.changed, pool, owners)
-    first = pool.first
-    least = _NO_ROOM
-    for part in range((pool.seats + _PART - 1) // _PART):
-        least = min(least, owners.least[first + part])
+    least = owners.keys[pool.tree + 1]
     if least != _NO_ROOM:
-        i = first + (least & _POSITION)
-        seat = owners.members[i]
+        j = least & _POSITION
+        seat = owners.members[pool.first + j]
         owners.of[n] = seat
         owners.owned[seat] += load
-        _weigh(i, first, load, owners)
-        pool.changed = (least & _POSITION) // _PART
+        key, k = _key(j, pool.first, load, owners), pool.leaves + j
+        owners.keys[pool.tree + k] = key
+        while k > 1:
+            key = min(key, owners.keys[pool.tree + (k ^ 1)])
+            k >>= 1
+            owners.keys[pool.tree + k] = key
 
 
 @step
@@ -109,8 +92,7 @@ def own_among(t, n, load, group, staying, pool, owners, seats):
             continue
         if staying == STAYING and (seat.starts > t or seat.leaves != NEVER):
             continue
-        _weigh(i, first, load, owners)
-        least = min(least, owners.keys[i])
+        least = min(least, _key(i - first, first, load, owners))
     pool.ranked = NONE
     if least == _NO_ROOM:
         return False

@@ -135,6 +135,7 @@ def rooms_of(tables: Tables) -> Rooms:
 def build(tables: Tables, rooms: Rooms) -> World:
     """The records of a plan; what is in them is overwritten by every path."""
     plan = _Plan(tables, rooms)
+    pools = plan.pools()
     months, groups, cells = int(tables.calendar[Calendar.MONTHS]), tables.groups, tables.cells
     n_pools, n_segments = len(tables.pools), len(tables.segments)
     room = len(tables.customers) + rooms.customers
@@ -146,8 +147,8 @@ def build(tables: Tables, rooms: Rooms) -> World:
         groups=plan.groups(),
         bands=plan.facts("bands", Band),
         seats=_seats(tables),
-        pools=plan.facts("pools", Pool),
-        owners=_owners(tables, rooms),
+        pools=pools,
+        owners=_owners(tables, rooms, pools),
         hours=np.empty(_top(groups[:, Group.BUDGET], cells[:, Cell.BUDGET], cells[:, Cell.QUALIFIED_BY])),
         teams=np.zeros(_top(groups[:, Group.TEAM], groups[:, Group.QUOTA_OF_TEAM]), TEAM),
         planned=tables.planned,
@@ -189,14 +190,16 @@ def _as_attributes(part: Any) -> Any:
     return part.view(np.recarray) if holds_records else part
 
 
-def _owners(tables: Tables, rooms: Rooms) -> Owners:
-    members = tables.members[:, 0].copy()
-    burdens = np.empty(len(members))
-    keys, least = (np.empty(len(members), np.int64) for _ in range(2))
-    of = np.empty(rooms.opportunities, np.int64)
-    owned, ease = (np.empty(len(tables.seats)) for _ in range(2))
-    leaving = np.zeros(len(tables.seats) + 1, np.int64)
-    return Owners(of, owned, ease, leaving, members, burdens, burdens.view(np.int64), keys, least)
+def _owners(tables: Tables, rooms: Rooms, pools: NDArray[Any]) -> Owners:
+    seats = len(tables.seats)
+    return Owners(
+        of=np.empty(rooms.opportunities, np.int64),
+        owned=np.empty(seats),
+        ease=np.empty(seats),
+        leaving=np.zeros(seats + 1, np.int64),
+        members=tables.members[:, 0].copy(),
+        keys=np.empty(2 * int(pools["leaves"].sum()), np.int64),
+    )
 
 
 def _order(room: int) -> Order:
@@ -245,6 +248,13 @@ class _Plan:
     def _keys(self, records: NDArray[Any], rows: NDArray[np.int64], prefix: str = "") -> None:
         for word in (0, 1):
             records[f"{prefix}k{word}"] = self.tables.keys[rows, word]
+
+    def pools(self) -> NDArray[Any]:
+        """The pools, each with room for a tree of its seats: as many leaves as the next power of two."""
+        pools = self.facts("pools", Pool)
+        pools["leaves"] = [1 << max(0, int(seats) - 1).bit_length() for seats in pools["seats"]]
+        pools["tree"] = 2 * (np.cumsum(pools["leaves"]) - pools["leaves"])
+        return pools
 
     def firm(self) -> NDArray[Any]:
         return _with_facts(self["firm"], Calendar, self.tables.calendar.reshape(1, -1))

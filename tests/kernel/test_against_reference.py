@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from simengine.kernel.random import WIDTH
-from simengine.kernel.routing import _PART
 from simengine.kernel.tables import CellOut, GroupOut, PoolOut, SegmentOut
 from simengine.plan import loads
 from tests.generated import PLANS, generated_plan, generated_shocks, generated_values
@@ -127,7 +126,7 @@ def grown(number, people, leads):
 
 
 @pytest.mark.jit_off
-@pytest.mark.parametrize(("number", "side_by_side"), [(51, _PART), (57, WIDTH)])
+@pytest.mark.parametrize(("number", "side_by_side"), [(51, 32), (57, WIDTH)], ids=["seats", "opportunities"])
 def test_they_agree_where_more_stands_side_by_side_than_is_worked_on_at_once(number, side_by_side):
     plan, paths, reference = compared(grown(number, people=40, leads=12), 0, 0)
     assert max(paths.cell["opportunities"].max(), paths.group["headcount"].max()) > side_by_side
