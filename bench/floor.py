@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simengine.kernel.jit import ZERO, outermost
+from bench.apart import apart
+from simengine.kernel.jit import ZERO, outermost, variate
 from simengine.kernel.random import (
     DEAL,
     WIDTH,
@@ -185,13 +186,17 @@ def customers(tables, outputs):
 def replay(found, draw=0, together=True):
     """Draw all these variates anew; returns their sum, so that none can be left out.
 
-    Neighbours together, so that the processor works on several at once, as the kernel does where it can; or one by one.
+    Neighbours together, so that the processor works on several at once, as the kernel does where it can; or one by one,
+    by a call for each.
     """
     counts = (int(found.total(kind)) for kind in CONTINUOUS)
-    return _replay(together, *counts, found.kinds, found.first, found.second, draw)
+    arguments = (together, *counts, found.kinds, found.first, found.second, draw)
+    if together:
+        return _together(*arguments)
+    with apart():
+        return _one_by_one(*arguments)
 
 
-@outermost
 def _replay(together, blocks, lognormals, exponentials, kinds, first, second, draw):
     luck, key, total = np.empty((8, WIDTH)), np.uint64(1), 0.0
     done = factors = waits = discrete = 0
@@ -225,7 +230,10 @@ def _replay(together, blocks, lognormals, exponentials, kinds, first, second, dr
     return total
 
 
-@outermost
+_together, _one_by_one = outermost(_replay), outermost(_replay)
+
+
+@variate
 def _quantile(kind, a, b, u):
     if kind == POISSON:
         return poisson(a, u)

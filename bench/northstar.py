@@ -55,7 +55,8 @@ def rivals(plan):
         ),
     }
     found = {name: [] for name in runs}
-    floor.replay(variates)  # compiles
+    for together in (True, False):
+        floor.replay(variates, together=together)  # compiles
     for _ in range(PAIRS):
         for name, (paths, run) in runs.items():
             found[name].append(1e3 * cpu_seconds(run) / paths)

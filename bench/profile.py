@@ -17,18 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.apart import apart
 from bench.inputs import NORTHSTAR, drawn
 from bench.northstar import AT_ONCE
 from bench.report import heading, table, write
-from simengine.kernel import parts
 from simengine.kernel.run import Simulator, ready
 from simengine.plan import load
 from simengine.simulation.pack import pack
 
 PATHS, ROUNDS = 512, 6
 SHOWN = 30
-SMALL = 60
-"""Instructions of LLVM: what is smaller is part of whoever calls it."""
 LIBRARY = "mathematics library, Python, system"
 
 
@@ -50,17 +48,6 @@ def readable(mangled):
     return ".".join(parts[2:]) if parts[:2] == ["simengine", "kernel"] else LIBRARY
 
 
-class Apart(parts.WholeLibrary):
-    """The kernel with every function that is not small as one by itself: otherwise most stand in the outermost."""
-
-    def _optimize_final_module(self):
-        for function in self._final_module.functions:
-            size = sum(1 for block in function.blocks for _ in block.instructions)
-            if size > SMALL and b"alwaysinline" not in b" ".join(function.attributes):
-                function.add_function_attribute("noinline")
-        super()._optimize_final_module()
-
-
 def samples(work, folder):
     """Addresses at which the processor was found while `work` was done."""
     record = Path(folder) / "perf.data"
@@ -78,8 +65,8 @@ def main():
         sys.exit("perf is not there; on Debian: sudo apt-get install linux-perf")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder  # only what is compiled in this process knows its functions
-        parts.WholeLibrary = Apart
-        kernel, plan = ready(), load(NORTHSTAR)
+        with apart():
+            kernel, plan = ready(), load(NORTHSTAR)
         packed = pack(plan, 7)
         slots, varying = drawn(plan, packed, PATHS)
         draws, simulator = np.arange(PATHS), Simulator(packed.tables)
