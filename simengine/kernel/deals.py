@@ -33,6 +33,8 @@ _LEAST_UNIFORM = 2.0**-53
 _STATED_RANK = 0.5
 """Rank by size of a deal whose value is stated."""
 _YEAR = 12
+_STRETCH = 24
+"""Months of the clock that are read side by side: more than most cycles last, and few enough to read them all."""
 _NOTHING = -1.0
 _LUCK, _PACE, _SIZE, _ROUNDING, _PLACE, _PATIENCE, _TERRITORY = range(7)
 _RANK, _TIMES, _KNOWN, _ROOM = 8, 9, 10, 11
@@ -79,10 +81,15 @@ def month_on_clock(t, reading, clock):
 
     The number of months in the plan if there is none.
     """
-    passed = 0
-    for month in range(t + 1, clock.shape[0]):
-        passed += 1 if clock[month] <= reading else 0
-    return t + passed
+    passed = t
+    for first in range(t + 1, clock.shape[0], _STRETCH):
+        found = 0
+        for month in range(first, min(first + _STRETCH, clock.shape[0])):
+            found += 1 if clock[month] <= reading else 0
+        passed += found
+        if found < _STRETCH:
+            break
+    return passed
 
 
 @inlined

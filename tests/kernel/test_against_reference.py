@@ -134,6 +134,22 @@ def test_they_agree_where_more_stands_side_by_side_than_is_worked_on_at_once(num
 
 
 @pytest.mark.jit_off
+@pytest.mark.parametrize("number", [1, 18])
+def test_they_agree_where_deals_take_years(number):
+    document = yaml.safe_load(generated_plan(number))
+    document["plan"]["months"] = 60
+    seasons = 0
+    for channel in document["funnel"]["channels"].values():
+        for segment in channel["segments"].values():
+            segment["cycle"] = "30 months"
+            seasons += "closed" in segment.get("seasonality", {})
+    plan, paths, reference = compared(loads(yaml.dump(document)), 0, 0)
+    assert seasons > 0
+    assert paths.segment["won"][0, 30:].sum() > 50
+    assert not differences(plan, paths, reference)
+
+
+@pytest.mark.jit_off
 def test_they_agree_where_a_ramp_ends_in_the_middle_of_a_month():
     document = yaml.safe_load(generated_plan(2))
     for role in document["team"]["roles"].values():
