@@ -24,7 +24,7 @@ from simengine.kernel.random import (
     lognormal_factors,
     months_until,
     neighbours,
-    normal_quantile,
+    normal_quantiles,
 )
 from simengine.kernel.routing import ANYBODY, own, own_among
 
@@ -37,7 +37,7 @@ _STRETCH = 24
 """Months of the clock that are read side by side: more than most cycles last, and few enough to read them all."""
 _NOTHING = -1.0
 _LUCK, _PACE, _SIZE, _ROUNDING, _PLACE, _PATIENCE, _TERRITORY = range(7)
-_RANK, _TIMES, _KNOWN, _ROOM = 8, 9, 10, 11
+_RANK, _TIMES, _KNOWN, _MEAN, _LEFT, _ROOM = 8, 9, 10, 11, 12, 13
 """Rows of `lucks`: DEAL's uniforms, then QUEUE's, then room to work."""
 
 
@@ -161,21 +161,24 @@ def survival(mean, sigma, age):
 
 
 @step
-def remaining_cycle(mean, sigma, age, survived, u):
-    """Months until a lognormal cycle that has lasted `age` months ends: S⁻¹(S(age) (1 − u)) − age, given S(age)."""
-    if sigma == 0.0 or mean <= 0.0:
-        return max(0.0, mean - age)
-    z = -normal_quantile(survived * (1.0 - u))
-    return max(0.0, mean * exp(sigma * z - 0.5 * sigma * sigma) - age)
+def remaining_cycles(sigma, age, count, lucks):
+    """Months until lognormal cycles that have lasted `age` months end: S⁻¹(S(age) (1 − u)) − age.
 
-
-@step
-def resume(n, age, opportunities, cell, bands, clock, pools, closing, freed, known):
-    """Go on with opportunity n, given that it has been open for `age` months when the plan starts.
-
-    `known` are mean and survival of the last one, if won and if lost: in a row they are mostly the same.
+    For `count` neighbours, in place of S(age) (1 − u), from the means of their cycles.
     """
-    opportunity = opportunities[n]
+    left, mean, z = lucks[_LEFT], lucks[_MEAN], lucks[_ROOM]
+    normal_quantiles(count, left, lucks[_ROOM:])
+    for k in range(count):
+        left[k] = max(0.0, mean[k] * exp(-sigma * z[k] - 0.5 * sigma * sigma) - age)
+
+
+@inlined
+def settle_opened(opportunity, age, cell, bands, known):
+    """Whether an opportunity will be won, given that it has been open for `age` months when the plan starts.
+
+    Returns the mean and the survival of its cycle. `known` are those of the last one, if won and if lost: in a row they
+    are mostly the same.
+    """
     sigma = cell.cycle_sigma
     win_rate, won_mean, lost_mean = terms_of(opportunity, cell, bands)
     if known[0] != won_mean or known[2] != lost_mean:
@@ -185,15 +188,11 @@ def resume(n, age, opportunities, cell, bands, clock, pools, closing, freed, kno
         known[3] = survival(lost_mean, sigma, age)
     still_winning, still_losing = win_rate * known[1], (1.0 - win_rate) * known[3]
     opportunity.odds = still_winning / (still_winning + still_losing)
-    mean, survived = lost_mean, known[3]
     opportunity.won = 0
     if opportunity.luck < opportunity.odds:
         opportunity.won = 1
-        mean, survived = won_mean, known[1]
-    left = remaining_cycle(mean, sigma, age, survived, opportunity.pace)
-    closes = months_until(ZERO, left) if cell.even == 1 else month_on_clock(ZERO, left, clock)
-    load = load_of(opportunity, pools[opportunity.pool]) if opportunity.pool != NONE else 0.0
-    schedule(n, closes, load, opportunities, closing, freed)
+        return known[0], known[1]
+    return known[2], known[3]
 
 
 @inlined
@@ -241,7 +240,7 @@ def draw_paces(cell, count, lucks):
 
 @step
 def resume_row(
-    row, firm, opportunities, cells, segments, pools, bands, clock, owners, seats, closing, freed, lucks,
+    row, firm, opportunities, cells, segments, pools, bands, clock, owners, seats, closing, freed, picked, lucks,
     draw,
 ):  # fmt: skip
     """Go on with a last-stage row of the opening pipeline."""
@@ -262,11 +261,19 @@ def resume_row(
                 c, ONE, row.arrival, ordinal + k, row.value, expected, k, lucks,
                 firm, opportunities, owners, cell, segment, pools,
             )  # fmt: skip
-            resume(n, row.age, opportunities, cell, bands, clock[c], pools, closing, freed, known)
+            picked[k] = n
+            mean, survived = settle_opened(opportunities[n], row.age, cell, bands, known)
+            lucks[_MEAN, k] = mean
+            lucks[_LEFT, k] = survived * (1.0 - opportunities[n].pace)
+        remaining_cycles(cell.cycle_sigma, row.age, count, lucks)
+        for k in range(count):
+            n, left = picked[k], lucks[_LEFT, k]
             opportunity = opportunities[n]
+            closes = months_until(ZERO, left) if cell.even == 1 else month_on_clock(ZERO, left, clock[c])
+            load = load_of(opportunity, pools[opportunity.pool]) if opportunity.pool != NONE else 0.0
+            schedule(n, closes, load, opportunities, closing, freed)
             if opportunity.pool != NONE:
                 pool = pools[opportunity.pool]
-                load = load_of(opportunity, pool)
                 pool.taken += load
                 if row.owner == NONE:
                     own(n, load, pool, owners)

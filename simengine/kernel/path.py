@@ -154,7 +154,7 @@ def simulate_paths(world, slots, varying, draws, results):
                 elif pipeline[r].stage == last_stage:
                     deals.resume_row(
                         pipeline[r], firm, opportunities, cells, segments, pools, bands, clock, owners, seats_,
-                        closing, freed, lucks, draw,
+                        closing, freed, order.picked, lucks, draw,
                     )  # fmt: skip
             for s in range(segments.shape[0]):
                 out = out_s[s]

@@ -308,14 +308,13 @@ def _pick_tails(count, u, tails):
 
 
 @step
-def lognormal_factors(sigma, count, u, room):
-    """Overwrite `count` uniforms by their lognormal factors; `room` has four rows for as many numbers.
+def normal_quantiles(count, u, room):
+    """Φ⁻¹ of `count` numbers in (0, 1), in the first of four rows of `room`.
 
     Those in the tails are brought together, for the processor then works on several of them at once, too.
     """
     z, tails, roots, sizes = room[0], room[1], room[2], room[3]
-    n = _in_eights(count)
-    for k in range(n):
+    for k in range(_in_eights(count)):
         z[k] = _central_quantile(u[k] - 0.5)
     found = _pick_tails(count, u, tails)
     for j in range(found):
@@ -326,7 +325,14 @@ def lognormal_factors(sigma, count, u, room):
         k = int(tails[j])
         size = sizes[j] if roots[j] <= _NEAR else _far_quantile(roots[j])
         z[k] = -size if u[k] < 0.5 else size
-    for k in range(n):
+
+
+@step
+def lognormal_factors(sigma, count, u, room):
+    """Overwrite `count` uniforms by their lognormal factors; `room` has four rows for as many numbers."""
+    normal_quantiles(count, u, room)
+    z = room[0]
+    for k in range(_in_eights(count)):
         u[k] = exp(sigma * z[k] - 0.5 * sigma * sigma)
 
 

@@ -100,7 +100,7 @@ class World(NamedTuple):
     """(month + 1, pool): room that is free again in the month, because what took it closes."""
     order: Order
     lucks: Any
-    """(15, WIDTH): uniforms of neighbours, and room to work."""
+    """(17, WIDTH): uniforms of neighbours, and room to work."""
     addresses: Any
     """(5, WIDTH): words of addresses that are drawn in one go."""
     customers: Any
@@ -165,7 +165,7 @@ def build(tables: Tables, rooms: Rooms) -> World:
         closing=np.empty(months + 1, np.int64),
         freed=np.empty((months + 1, n_pools)),
         order=_order(max(WIDTH, rooms.opportunities)),
-        lucks=np.zeros((15, WIDTH)),
+        lucks=np.zeros((17, WIDTH)),
         addresses=np.zeros((5, WIDTH), np.uint64),
         customers=plan.customers(),
         opening=len(tables.customers),
