@@ -88,7 +88,9 @@ def own_among(t, n, load, group, staying, pool, owners, seats):
     least, first = _NO_ROOM, pool.first
     for i in range(first, first + pool.seats):
         seat = seats[owners.members[i]]
-        if owners.ease[owners.members[i]] == 0.0 or (group != NONE and group != seat.group):  # noqa: PLR1714 - numba has no such sets
+        if group != NONE and group != seat.group:  # noqa: PLR1714 - numba has no such sets
+            continue
+        if owners.ease[owners.members[i]] == 0.0:
             continue
         if staying == STAYING and (seat.starts > t or seat.leaves != NEVER):
             continue

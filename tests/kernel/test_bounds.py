@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from simengine.kernel.jit import outermost, step
-from simengine.plan import loads
+from simengine.plan import load, loads
 from tests.generated import PLANS, generated_plan, generated_shocks, generated_values
 from tests.kernel.support import simulate
 
 EVERY, PATHS = 3, 2
+FILES = ("scenarios/northstar/base.yaml", "tests/plans/full.yaml", "tests/learn/small.yaml")
 
 
 @step
@@ -38,6 +39,8 @@ def asked(code):
 
 def simulate_many():
     """Paths of many plans; numba raises IndexError."""
+    for file in FILES:
+        simulate(load(file), PATHS)
     for number in range(0, PLANS, EVERY):
         plan = loads(generated_plan(number))
         simulate(plan, PATHS, values=generated_values(plan, number), shocks=generated_shocks(plan, number))
