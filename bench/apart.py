@@ -1,6 +1,8 @@
-"""Compiled functions kept apart: each that is not small stays one that is called, where numba's whole would hold it."""
+"""Compiled functions kept apart: each that is not small stays one that is called, where the whole would hold it."""
 
 from contextlib import contextmanager
+
+from llvmlite.binding import Linkage
 
 from simengine.kernel import parts
 
@@ -17,11 +19,18 @@ class _Apart(parts.WholeLibrary):
         super()._optimize_final_module()
 
 
+class _Named(_Apart):
+    names = Linkage.internal
+
+
 @contextmanager
-def apart():
-    """What is compiled in here keeps its functions apart."""
+def apart(*, named=False):
+    """What is compiled in here keeps its functions apart; `named`, they can be found by their names.
+
+    Then nothing else may be compiled in the process that calls functions of these names.
+    """
     before = parts.WholeLibrary
-    parts.WholeLibrary = _Apart
+    parts.WholeLibrary = _Named if named else _Apart
     try:
         yield
     finally:

@@ -65,7 +65,7 @@ def main():
         sys.exit("perf is not there; on Debian: sudo apt-get install linux-perf")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder  # only what is compiled in this process knows its functions
-        with apart():
+        with apart(named=True):
             kernel, plan = ready(), load(NORTHSTAR)
         packed = pack(plan, 7)
         slots, varying = drawn(plan, packed, PATHS)

@@ -33,6 +33,9 @@ class _PartLibrary(JITCodeLibrary):
 class WholeLibrary(JITCodeLibrary):
     """What the outermost function was compiled to, with all its parts."""
 
+    names = Linkage.private
+    """How its parts are known: by no name. What has one is found by all that is compiled later and has the same."""
+
     def finalize(self) -> None:
         """Take in all parts, those of parts too, and make machine code of them."""
         taken_in = self._linking_libraries
@@ -48,7 +51,7 @@ class WholeLibrary(JITCodeLibrary):
         """
         for function in self._final_module.functions:
             if function.linkage == Linkage.linkonce_odr:
-                function.linkage = Linkage.internal
+                function.linkage = self.names
         passes, builder = self._codegen._module_pass_manager()
         passes.run(self._final_module, builder)
 
