@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -88,15 +89,21 @@ class Opened:
             timeout=60_000,
         )
 
+    @contextmanager
+    def another_question(self):
+        """Wait until what is done in it is asked: only then can an answer be told from that to the question before."""
+        before = self.wanted
+        yield
+        self.page.wait_for_function(f"document.querySelector('.ck-answer').dataset.wanted !== '{before}'")
+
     def set(self, name, place):
         """Let go of a slider at a place, as a mouse would."""
-        before = self.wanted
-        self.slider(name).evaluate(
-            "(e, place) => { e.value = place; e.dispatchEvent(new Event('input', {bubbles: true}));"
-            " e.dispatchEvent(new Event('change', {bubbles: true})); }",
-            str(place),
-        )
-        self.page.wait_for_function(f"document.querySelector('.ck-answer').dataset.wanted !== '{before}'")
+        with self.another_question():
+            self.slider(name).evaluate(
+                "(e, place) => { e.value = place; e.dispatchEvent(new Event('input', {bubbles: true}));"
+                " e.dispatchEvent(new Event('change', {bubbles: true})); }",
+                str(place),
+            )
         self.refined()
 
     def slider(self, name):
@@ -110,10 +117,8 @@ class Opened:
         self.box(name).press("Enter")
 
     def act(self, name):
-        before = self.wanted
-        self.page.locator(f"[data-act={name}]").click()
-        if name != "save":
-            self.page.wait_for_function(f"document.querySelector('.ck-answer').dataset.wanted !== '{before}'")
+        with self.another_question():
+            self.page.locator(f"[data-act={name}]").click()
 
     def text(self, name):
         return self.page.locator(f"[data-say={name}]").inner_text()
@@ -196,14 +201,17 @@ def test_a_bad_value_is_said_and_nothing_is_lost(opened, name, text, said):
 
 
 def test_a_target_is_chosen_and_its_value_edited(opened):
-    opened.page.get_by_label("Target", exact=True).select_option(label="NRR")
+    with opened.another_question():
+        opened.page.get_by_label("Target", exact=True).select_option(label="NRR")
     opened.refined()
-    opened.page.wait_for_function("document.querySelector('.ck-answer').innerText.includes('NRR 2027-12')")
+    assert "NRR 2027-12" in opened.page.locator(".ck-answer").inner_text()
     bound = opened.page.get_by_label("What the target asks for")
     before = opened.value
-    bound.fill("90 %")
-    bound.press("Enter")
-    opened.page.wait_for_function(f"Number(document.querySelector('.ck-answer').dataset.value) > {before}")
+    with opened.another_question():
+        bound.fill("90 %")
+        bound.press("Enter")
+    opened.refined()
+    assert opened.value > before
     bound.fill("20 months")
     bound.press("Enter")
     opened.page.locator(".ck-fault").wait_for(state="visible")
@@ -217,7 +225,7 @@ def test_what_is_saved_runs_and_says_the_same(opened, plan):
     opened.page.wait_for_function("document.querySelector('.ck-moves').innerText.includes('fixed at 27 %')")
     opened.refined()
     opened.page.get_by_label("Name of the scenario").fill("Sellers & win rate")
-    opened.act("save")
+    opened.page.locator("[data-act=save]").click()
     opened.page.locator(".ck-done").wait_for(state="visible")
     file = plan.parent / "sellers-win-rate.yaml"
     assert str(file) in opened.page.locator(".ck-done").inner_text()
