@@ -81,7 +81,7 @@ def load_or_compile(function: Callable[..., Any], signature: Any, self_test: Sel
     except (_NotKeptError, OSError) as error:
         _say_once(_in_words(error))
     with _uncollected():
-        compiled = njit(signature, nogil=True, pipeline_class=Whole)(function)
+        compiled = _with_room(njit(signature, nogil=True, pipeline_class=Whole), function)
     self_test(compiled)
     return compiled
 
@@ -180,7 +180,7 @@ def _compile_into(place: Path, function: Callable[..., Any], signature: Any, sel
     compiled = _dispatcher(place, function)
     try:
         with _uncollected():
-            compiled.compile(signature)
+            _with_room(compiled.compile, signature)
         _write_manifest(place, self_test(compiled))
     except OSError as error:
         # numba writes when it has compiled
@@ -190,6 +190,19 @@ def _compile_into(place: Path, function: Callable[..., Any], signature: Any, sel
         self_test(compiled)
     compiled.disable_compile()
     return compiled
+
+
+def _with_room(act: Callable[..., Any], *arguments: Any) -> Any:
+    """Act where Python's stack of calls has room for all that numba calls.
+
+    The stack is made of pieces of 16 KiB, each had from the system when a call does not fit and given back when that
+    call returns: a loop at such an edge does so at every turn, which is an eighth of numba's time
+    (github.com/python/cpython/issues/142183). A call as large as this one brings a piece that holds the next 1,000.
+    """
+    return act(*arguments)
+
+
+_with_room.__code__ = _with_room.__code__.replace(co_stacksize=1 << 17)
 
 
 @contextmanager

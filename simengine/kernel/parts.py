@@ -21,6 +21,13 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 from numba.np import arrayobj
 
+_NEEDLESS = frozenset((
+    "with_lifting", "inline_closure_likes", "make_function_op_code_to_jit_function", "inline_inlinables",
+    "inline_overloads", "rewrite_semantic_constants", "dead_branch_prune", "literal_unroll", "LiteralPropagation",
+    "Rewrite dynamic raises", "nopython_rewrites", "nopython_supported_feature_validation", "dump_parfor_diagnostics",
+))  # fmt: skip
+"""Passes for what no step has: closures, whole-array arithmetic, loops over mixed tuples, branches on None, raises."""
+
 
 class _PartLibrary(JITCodeLibrary):
     """What a step was compiled to, and what it calls."""
@@ -115,9 +122,13 @@ class _WholeLowering(NativeLowering):
 
 
 def _passes(state: Any, lowering: type[NativeLowering]) -> list[Any]:
-    """numba's passes, with a last one of our own."""
+    """numba's passes, less those that find nothing to do, with a last one of our own."""
     passes = DefaultPassBuilder.define_nopython_pipeline(state)
-    passes.passes = [(lowering if each is NativeLowering else each, what) for each, what in passes.passes]
+    passes.passes = [
+        (lowering if each is NativeLowering else each, what)
+        for each, what in passes.passes
+        if each.name() not in _NEEDLESS
+    ]
     passes.finalize()
     return [passes]
 

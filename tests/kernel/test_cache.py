@@ -398,6 +398,38 @@ def test_garbage_is_searched_for_again_after_compiling(double, signature, collec
 
 
 @pytest.mark.jit_off
+def pages():
+    """Pages of memory that the system has handed out."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def leaf(a, b, c):
+    return a, b, c
+
+
+def pages_for_calls(depth):
+    """Pages handed out for 1,000 calls from below `depth` others."""
+    if depth > 0:
+        return pages_for_calls(depth - 1)
+    before = pages()
+    for _ in range(1_000):
+        leaf(1, 2, 3)
+    return pages() - before
+
+
+def most_pages():
+    return max(pages_for_calls(depth) for depth in range(300))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are counted as Linux does")
+def test_calls_of_a_compiler_find_room_on_the_stack():
+    assert cache._with_room(most_pages) < 500
+    if sys.version_info < (3, 13):  # later ones may keep the last piece
+        assert most_pages() >= 1_000
+
+
 def test_the_generator_is_held_against_published_words():
     assert published_words(random.philox) == "d16cfe09 94fdcceb 5001e420 24126ea1"
 
