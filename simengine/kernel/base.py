@@ -204,13 +204,20 @@ def address(k, customer, purpose, number, addresses):
 
 
 @step
+def draw_newcomers(first, purpose, draw, firm, customers, addresses, luck):
+    """What customers won in the month draw once for a purpose, from `first` on; returns for how many there was room."""
+    count = min(luck.shape[1], firm.customers - first)
+    for k in range(count):
+        address(k, customers[first + k], purpose, ONCE, addresses)
+    anywhere(draw, count, addresses, luck)
+    return count
+
+
+@step
 def begin_terms(t, firm, customers, segments, terms, due, addresses, luck, draw, out_segment):
     """Begin the first terms of the customers won in month t, from the month in which each goes live."""
     for first in range(firm.settled, firm.customers, luck.shape[1]):
-        count = min(luck.shape[1], firm.customers - first)
-        for k in range(count):
-            address(k, customers[first + k], TERM, ONCE, addresses)
-        anywhere(draw, count, addresses, luck)
+        count = draw_newcomers(first, TERM, draw, firm, customers, addresses, luck)
         for k in range(count):
             customer = customers[first + k]
             segment = segments[customer.segment]
@@ -409,10 +416,7 @@ def expand_segment(t, s, firm, customers, segment, phases, events, upsells, draw
 def settle(firm, customers, segments, upsells, addresses, luck, draw):
     """The new customers of the month are open to expansion from the next one on."""
     for first in range(firm.settled, firm.customers, luck.shape[1]):
-        count = min(luck.shape[1], firm.customers - first)
-        for k in range(count):
-            address(k, customers[first + k], EXPANSION, ONCE, addresses)
-        anywhere(draw, count, addresses, luck)
+        count = draw_newcomers(first, EXPANSION, draw, firm, customers, addresses, luck)
         for k in range(count):
             customer = customers[first + k]
             segment = segments[customer.segment]

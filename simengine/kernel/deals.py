@@ -270,15 +270,16 @@ def resume_row(
             n, left = picked[k], lucks[_LEFT, k]
             opportunity = opportunities[n]
             closes = months_until(ZERO, left) if cell.even == 1 else month_on_clock(ZERO, left, clock[c])
-            load = load_of(opportunity, pools[opportunity.pool]) if opportunity.pool != NONE else 0.0
-            schedule(n, closes, load, opportunities, closing, freed)
+            load = 0.0
             if opportunity.pool != NONE:
                 pool = pools[opportunity.pool]
+                load = load_of(opportunity, pool)
                 pool.taken += load
                 if row.owner == NONE:
                     own(n, load, pool, owners)
                 else:
                     own_among(ZERO, n, load, row.owner, ANYBODY, pool, owners, seats)
+            schedule(n, closes, load, opportunities, closing, freed)
 
 
 @step
@@ -302,21 +303,9 @@ def arrive(
         draw_paces(cell, count, lucks)
         for k in range(count):
             n = record(
-                c,
-                opening,
-                arrival,
-                ordinal + k,
-                value,
-                expected,
-                k,
-                lucks,
-                firm,
-                opportunities,
-                owners,
-                cell,
-                segment,
-                pools,
-            )
+                c, opening, arrival, ordinal + k, value, expected, k, lucks,
+                firm, opportunities, owners, cell, segment, pools,
+            )  # fmt: skip
             p = opportunities[n].pool
             if p == NONE:
                 picked[first + k] = n
