@@ -5,7 +5,7 @@ SITE := .venv/site
 AXE := build/npm/node_modules/axe-core/axe.min.js
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system test-matrix dieharder postgresql check docs trust bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-blocks bench-profile bench-batch bench-cockpit bench-cluster lock clean
+.PHONY: help setup demo test test-full test-system test-matrix dieharder postgresql check docs trust bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-blocks bench-profile bench-compiling bench-batch bench-cockpit bench-cluster lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -25,7 +25,7 @@ help:
 	@echo "make bench-cockpit  from letting go of a slider to the new probability, in a browser"
 	@echo "make bench-batch  200 scenarios in one go, and killed ten times"
 	@echo "make bench-cluster  a million paths on a cluster of this machine, beside its threads"
-	@echo "make bench-profile, bench-draws, bench-memory  where the time goes; before the kernel; ten million paths"
+	@echo "make bench-profile, bench-compiling, bench-draws, bench-memory  where the time goes; the first run; before the kernel; ten million paths"
 	@echo "make bench-blocks  what it costs a run that a kill costs it little"
 	@echo "make trust      try what is promised, for hours: kills, faults, broken plans; docs/reliability.md shows what was found"
 	@echo "make lock       lock the dependencies anew (LOCK_FLAGS=--upgrade for newer versions)"
@@ -144,6 +144,9 @@ bench-blocks: $(READY)
 
 bench-profile: $(READY)
 	$(BIN)/python -m bench.profile
+
+bench-compiling: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.compiling
 
 bench-batch: $(READY)
 	$(BIN)/python -m bench.batch

@@ -10,6 +10,16 @@ from simengine.timeline import Timeline, shock_columns, shock_levels
 
 ROOT = Path(__file__).parents[1]
 NORTHSTAR = ROOT / "scenarios" / "northstar" / "base.yaml"
+AT_ONCE = 16
+"""Paths that a run of the example hands to the kernel at once."""
+
+
+def by_blocks(simulator, slots, varying):
+    """Simulate paths as a run does, some at once."""
+    draws = np.arange(len(slots))
+    for first in range(0, len(slots), AT_ONCE):
+        rows = slice(first, first + AT_ONCE)
+        simulator.block(slots[rows], varying[rows], draws[rows])
 
 
 def drawn(plan, packed, paths, seed=7, **times):

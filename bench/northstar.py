@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 from bench import floor, numpy_model, python_model
-from bench.inputs import NORTHSTAR, ROOT, drawn
+from bench.inputs import NORTHSTAR, ROOT, by_blocks, drawn
 from bench.outputs import simulated
 from bench.report import cpu_seconds, heading, process, spread, table, write
 from simengine.kernel.run import Simulator
@@ -23,8 +23,6 @@ PAIRS = 7
 """Every rival is measured so often, in turn with the others."""
 PATHS, FEW = 512, 16
 """Paths of the compiled and vectorised ones, and of plain Python."""
-AT_ONCE = 16
-"""Paths that a run of the example hands to the kernel at once."""
 RUNS = 5
 LIVE = (10_000, 2_048)
 """Draws of a question to a running process."""
@@ -36,16 +34,9 @@ def rivals(plan):
     slots, varying = drawn(plan, packed, PATHS)
     outputs = simulated(packed.tables, slots, varying)
     variates = floor.variates(packed.tables, slots, varying, outputs)
-    draws = np.arange(PATHS)
     chance, simulator = np.random.default_rng(1), Simulator(packed.tables)
-
-    def kernel():
-        for first in range(0, PATHS, AT_ONCE):
-            rows = slice(first, first + AT_ONCE)
-            simulator.block(slots[rows], varying[rows], draws[rows])
-
     runs = {
-        "kernel": (PATHS, kernel),
+        "kernel": (PATHS, lambda: by_blocks(simulator, slots, varying)),
         "floor": (PATHS, lambda: floor.replay(variates)),
         "floor, one by one": (PATHS, lambda: floor.replay(variates, together=False)),
         "NumPy": (PATHS, lambda: numpy_model.simulate_paths(packed.tables, slots, varying, chance)),

@@ -15,11 +15,8 @@ from bisect import bisect_right
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 from bench.apart import apart
-from bench.inputs import NORTHSTAR, drawn
-from bench.northstar import AT_ONCE
+from bench.inputs import NORTHSTAR, by_blocks, drawn
 from bench.report import heading, table, write
 from simengine.kernel.run import Simulator, ready
 from simengine.plan import load
@@ -69,13 +66,11 @@ def main():
             kernel, plan = ready(), load(NORTHSTAR)
         packed = pack(plan, 7)
         slots, varying = drawn(plan, packed, PATHS)
-        draws, simulator = np.arange(PATHS), Simulator(packed.tables)
+        simulator = Simulator(packed.tables)
 
         def work():
             for _ in range(ROUNDS):
-                for first in range(0, PATHS, AT_ONCE):
-                    rows = slice(first, first + AT_ONCE)
-                    simulator.block(slots[rows], varying[rows], draws[rows])
+                by_blocks(simulator, slots, varying)
 
         work()
         found = samples(work, folder)

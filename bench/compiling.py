@@ -1,0 +1,87 @@
+"""What compiling the kernel takes, and a path of what was compiled, with and without what was done for either.
+
+Run with `make bench-compiling`; the table is printed and written to bench/compiling.md.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack, nullcontext
+from unittest.mock import patch
+
+from bench.apart import apart
+from bench.inputs import NORTHSTAR, ROOT, by_blocks, drawn
+from bench.report import cpu_seconds, environment, heading, spread, table, write
+from simengine.kernel import cache, parts
+from simengine.kernel.run import Simulator, ready
+from simengine.plan import load
+from simengine.simulation.pack import pack
+
+ROUNDS = 5
+PATHS, REPEATS = 512, 5
+WHOLE = "as it is"
+WITHOUT = {
+    WHOLE: nullcontext,
+    "room for calls": lambda: patch.object(cache, "_with_room", lambda act, *arguments: act(*arguments)),
+    "a pause of the search for garbage": lambda: patch.object(cache, "_uncollected", nullcontext),
+    "fewer passes": lambda: patch.object(parts, "_NEEDLESS", frozenset()),
+    "indexes as they are": lambda: patch.object(parts, "_counted_from_the_start", nullcontext),
+    "one function of all": apart,
+}
+"""What a kernel is compiled without, by name."""
+
+
+def measured(name):
+    """Processor seconds of compiling without what is named, and milliseconds of a path afterwards, the least."""
+    with ExitStack() as stack:
+        stack.enter_context(WITHOUT[name]())
+        compiling = cpu_seconds(ready)
+    plan = load(NORTHSTAR)
+    packed = pack(plan, 7)
+    slots, varying = drawn(plan, packed, PATHS)
+    simulator = Simulator(packed.tables)
+    paths = [cpu_seconds(by_blocks, simulator, slots, varying) for _ in range(REPEATS)]
+    return compiling, 1e3 * min(paths) / PATHS
+
+
+def of_a_process(name):
+    """The same in a process of its own, which finds nothing compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "bench.compiling", name]
+        done = subprocess.run(command, cwd=ROOT, env=environment(folder), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def row(name, found):
+    """What one kernel takes, and how many times what the one with everything takes in the same turn."""
+    columns = [name if name == WHOLE else f"without {name}"]
+    kinds = zip(*found[name], strict=True), zip(*found[WHOLE], strict=True)
+    for digits, values, whole in zip((1, 3), *kinds, strict=True):
+        ratios = [value / of for value, of in zip(values, whole, strict=True)]
+        columns += [*spread(values, digits), spread(ratios)[0] if name != WHOLE else ""]
+    return columns
+
+
+def main():
+    found = {name: [] for name in WITHOUT}
+    for _ in range(ROUNDS):
+        for name, measurements in found.items():
+            measurements.append(of_a_process(name))
+    write(
+        "compiling.md",
+        heading("What compiling the kernel takes", "make bench-compiling"),
+        "Processor seconds until the kernel is ready in a process that finds nothing compiled, and milliseconds of a "
+        f"path of the example company with what was compiled; medians of {ROUNDS} processes each, in turn, and ratios "
+        "to those of the same turn.\n",
+        table(
+            ["", "compiling, s", "range", "ratio", "a path, ms", "range", "ratio"], [row(name, found) for name in found]
+        ),
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        print(json.dumps(measured(sys.argv[1])))
+    else:
+        main()
