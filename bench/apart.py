@@ -14,7 +14,7 @@ class _Apart(parts.WholeLibrary):
     def _optimize_final_module(self):
         for function in self._final_module.functions:
             size = sum(1 for block in function.blocks for _ in block.instructions)
-            if size > SMALL and b"alwaysinline" not in b" ".join(function.attributes):
+            if size > SMALL and parts.may_be_called(function):
                 function.add_function_attribute("noinline")
         super()._optimize_final_module()
 

@@ -32,6 +32,9 @@ _NEEDLESS = frozenset((
 class _PartLibrary(JITCodeLibrary):
     """What a step was compiled to, and what it calls."""
 
+    function: str
+    """Its name in LLVM's language."""
+
     def finalize(self) -> None:
         """Leave it as it is."""
         self._finalized = True
@@ -46,6 +49,7 @@ class WholeLibrary(JITCodeLibrary):
     def finalize(self) -> None:
         """Take in all parts, those of parts too, and make machine code of them."""
         taken_in = self._linking_libraries
+        self._called = [each.function for each in taken_in if isinstance(each, _PartLibrary)]
         for library in taken_in:  # grows as we go
             if isinstance(library, _PartLibrary):
                 taken_in += [each for each in dict.fromkeys(library._linking_libraries) if each not in taken_in]
@@ -54,13 +58,22 @@ class WholeLibrary(JITCodeLibrary):
     def _optimize_final_module(self) -> None:
         """Optimise what cannot be called from elsewhere: it needs neither all its arguments nor a place of its own.
 
-        In one go. numba has a first one, to bring counts of references together; there are none.
+        In one go. numba has a first one, to bring counts of references together; there are none. What the outermost
+        function calls stays a function: these are the steps of a month, to which a call is nothing, and LLVM takes
+        longer for one large function than for several.
         """
         for function in self._final_module.functions:
             if function.linkage == Linkage.linkonce_odr:
                 function.linkage = self.names
+            if function.name in self._called and may_be_called(function):
+                function.add_function_attribute("noinline")
         passes, builder = self._codegen._module_pass_manager()
         passes.run(self._final_module, builder)
+
+
+def may_be_called(function: Any) -> bool:
+    """Whether a function may be called: some are written to be part of who calls them."""
+    return b"alwaysinline" not in b" ".join(function.attributes)
 
 
 @contextmanager
@@ -100,6 +113,7 @@ class _PartLowering(NativeLowering):
         with _counted_from_the_start():
             super().run_pass(state)
         lowered = state["cr"]
+        state.library.function = lowered.fndesc.llvm_func_name
         name, of = lowered.fndesc.qualname.rpartition(".")[2], lowered.fndesc.lookup_module()
         # other functions know this one by an object that Python could call; its address is none
         known_as = _dynfunc.make_function(of, name, "a step of the kernel", 0, lowered.env, (state.library,))
