@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 import tempfile
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from unittest.mock import patch
+
+from numba.core.compiler import Compiler
 
 from bench.apart import apart
 from bench.inputs import NORTHSTAR, ROOT, by_blocks, drawn
@@ -21,6 +23,19 @@ from simengine.simulation.pack import pack
 ROUNDS = 5
 PATHS, REPEATS = 512, 5
 WHOLE = "as it is"
+
+
+@contextmanager
+def by_itself():
+    """No parts and no whole: a function is compiled with all that it calls, which is compiled by itself before."""
+    pipelines = Compiler.define_pipelines
+    with (
+        patch.object(parts.Part, "define_pipelines", pipelines),
+        patch.object(parts.Whole, "define_pipelines", pipelines),
+    ):
+        yield
+
+
 KERNELS = {
     WHOLE: nullcontext,
     "no room for calls": lambda: patch.object(cache, "_with_room", lambda act, *arguments: act(*arguments)),
@@ -29,6 +44,7 @@ KERNELS = {
     "indexes asked whether they are negative": lambda: patch.object(parts, "_counted_from_the_start", nullcontext),
     "steps of a month not apart": lambda: patch.object(parts, "may_be_called", lambda function: False),
     "every larger function apart": apart,
+    "each function by itself, as numba does": by_itself,
 }
 """How a kernel is compiled, by name: as it is, and with one thing otherwise."""
 

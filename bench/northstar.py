@@ -23,7 +23,7 @@ PAIRS = 7
 """Every rival is measured so often, in turn with the others."""
 PATHS, FEW = 512, 16
 """Paths of the compiled and vectorised ones, and of plain Python."""
-RUNS = 5
+RUNS, COLD = 5, 3
 LIVE = (10_000, 2_048)
 """Draws of a question to a running process."""
 
@@ -76,8 +76,12 @@ def processes():
     """Rows of whole processes: wall seconds and memory."""
     run = ["run", str(NORTHSTAR), "-n", str(DRAWS), "-o", "out"]
     compileall.compile_dir(ROOT / "simengine", quiet=1)  # as whoever installs it does
+    cold = []
+    for _ in range(COLD):
+        with tempfile.TemporaryDirectory() as empty:
+            cold.append(process(run, empty))
     with tempfile.TemporaryDirectory() as cache:
-        cold = [process(run, cache)]
+        process(["warmup"], cache)
         found = {f"run northstar, {DRAWS:,} draws, compiling first": cold}
         for name, arguments in (
             (f"run northstar, {DRAWS:,} draws", run),
