@@ -175,12 +175,23 @@ def customers(tables, outputs):
     """TERM, EXPANSION: a block for every term of a customer, and one for every wait for an expansion."""
     out, paths = outputs["segment"], len(outputs["reached"])
     ever, won = paths * len(tables.customers) + out["new_customers"].sum(), out["expansions"].sum()
+    renewals = out["renewals"].sum(axis=0)  # by month and segment
+    again = sum(renewals[: _come_up_again_before(tables, s, len(renewals)), s].sum() for s in range(renewals.shape[1]))
     return {
-        ("TERM", "block"): ever + out["renewals"].sum(),
+        ("TERM", "block"): ever + again,
         ("EXPANSION", "block"): (ever + won) if won else 0,
         ("EXPANSION", "lognormal"): won,  # size
         ("EXPANSION", "exponential"): won,  # what lies beyond the plan needs no logarithm
     }
+
+
+def _come_up_again_before(tables, s, months):
+    """The month before which who renews in segment s may decide once more within the plan."""
+    row = tables.segments[s]
+    if row[Segment.TERMS] == 0:
+        return 0
+    shortest = tables.terms[row[Segment.FIRST_TERM], 0]
+    return max(0, months - shortest + row[Segment.EARLY_MONTHS] + row[Segment.LATE_MONTHS])
 
 
 def replay(found, draw=0, together=True):

@@ -292,6 +292,13 @@ def serve(segments, out):
             segment.served = out[s].renewal_coverage ** segment.elasticity
 
 
+@inlined
+def comes_up_again(t, segment, terms, months):
+    """Whether who renews in month t may decide once more within the plan; else the next term is not drawn."""
+    begins = t - segment.late_months
+    return begins + terms[segment.first_term].months - segment.early_months < months
+
+
 @step
 def renew_month(t, firm, customers, segments, terms, due, phases, events, picked, addresses, luck, draw, out_segment):
     """Renewals decided in month t: in full, contracted, or churned, by one uniform each; then the price."""
@@ -320,8 +327,9 @@ def renew_month(t, firm, customers, segments, terms, due, phases, events, picked
             out.renewals += 1.0
             if kept + increase != arr:
                 change_arr(n, kept + increase, firm, customers, segment, phases[s], events)
-            picked[kept_on] = n
-            kept_on += 1
+            if comes_up_again(t, segment, terms, due.shape[0]):
+                picked[kept_on] = n
+                kept_on += 1
             if kept_on == WIDTH:
                 renew(t, kept_on, picked, customers, segments, terms, due, addresses, luck, draw)
                 kept_on = 0

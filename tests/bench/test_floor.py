@@ -30,10 +30,13 @@ def test_deals_take_a_block_and_a_cycle_each_and_a_size_if_won():
     assert np.sum(found.kinds == floor.POISSON) == np.sum(found.kinds == floor.BINOMIAL) == PATHS * MONTHS
 
 
-def test_customers_take_a_block_for_every_term_and_expansion():
-    found, outputs = counted(base(MONTHS, meetings=2))
+def test_customers_take_a_block_for_every_term_that_may_end_in_the_plan_and_for_every_expansion():
+    term = 5
+    found, outputs = counted(base(MONTHS, term=term, meetings=2))
     out = outputs["segment"]
-    assert found.counts["TERM", "block"] == PATHS * 30 + out["renewals"].sum()
+    again = out["renewals"][:, : MONTHS - term].sum()
+    assert 0 < again < out["renewals"].sum()
+    assert found.counts["TERM", "block"] == PATHS * 30 + again
     assert found.counts["EXPANSION", "block"] == PATHS * 30 + out["expansions"].sum()
     assert np.sum(found.kinds == floor.POISSON) == PATHS * MONTHS  # not won; somebody has time for all
 
