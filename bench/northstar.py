@@ -16,7 +16,7 @@ from bench.report import cpu_seconds, heading, process, spread, table, write
 from simengine.kernel.run import Simulator
 from simengine.plan import load
 from simengine.simulation.pack import pack
-from simengine.simulation.reached import chances
+from simengine.simulation.reached import chances, operating_plan, until_targets
 
 DRAWS = 16_384
 PAIRS = 7
@@ -28,21 +28,25 @@ LIVE = (10_000, 2_048)
 """Draws of a question to a running process."""
 
 
-def rivals(plan):
-    """Milliseconds of one processor for a path, by name: a list of `PAIRS` measurements; and the variates drawn."""
-    packed = pack(plan, 7)
+def given(plan, whole=None):
+    """Tables and numbers of paths, and the variates that they draw; a plan that is cut off needs the whole one's."""
+    packed = pack(plan, 7, operating_plan=whole)
     slots, varying = drawn(plan, packed, PATHS)
     outputs = simulated(packed.tables, slots, varying)
-    variates = floor.variates(packed.tables, slots, varying, outputs)
-    chance, simulator = np.random.default_rng(1), Simulator(packed.tables)
+    return packed.tables, slots, varying, floor.variates(packed.tables, slots, varying, outputs)
+
+
+def rivals(tables, slots, varying, variates):
+    """Milliseconds of one processor for a path, by name: a list of `PAIRS` measurements."""
+    chance, simulator = np.random.default_rng(1), Simulator(tables)
     runs = {
         "kernel": (PATHS, lambda: by_blocks(simulator, slots, varying)),
         "floor": (PATHS, lambda: floor.replay(variates)),
         "floor, one by one": (PATHS, lambda: floor.replay(variates, together=False)),
-        "NumPy": (PATHS, lambda: numpy_model.simulate_paths(packed.tables, slots, varying, chance)),
+        "NumPy": (PATHS, lambda: numpy_model.simulate_paths(tables, slots, varying, chance)),
         "Python, path by path": (
             FEW,
-            lambda: python_model.simulate_paths(packed.tables, slots[:FEW].copy(), varying[:FEW], chance),
+            lambda: python_model.simulate_paths(tables, slots[:FEW].copy(), varying[:FEW], chance),
         ),
     }
     found = {name: [] for name in runs}
@@ -51,7 +55,7 @@ def rivals(plan):
     for _ in range(PAIRS):
         for name, (paths, run) in runs.items():
             found[name].append(1e3 * cpu_seconds(run) / paths)
-    return found, variates
+    return found
 
 
 def rival_table(found):
@@ -105,6 +109,17 @@ def live(plan):
         yield [f"{draws:,} draws and P(hit) in a running process", RUNS, *spread(seconds), ""]
 
 
+def question(plan):
+    """What the variates alone take of a question to a running process."""
+    asked = until_targets(plan, plan.targets)
+    *_, variates = given(asked, operating_plan(plan))
+    took, _ = spread([1e3 * cpu_seconds(floor.replay, variates) / PATHS for _ in range(PAIRS)], 3)
+    return (
+        f"A question needs {asked.plan.months} months; its variates alone, neighbours together, take {took} ms a path "
+        "of one processor.\n"
+    )
+
+
 def compiling(rows):
     """What of the first run is compiling."""
     cold, warm = (float(row[2]) for row in rows[:2])
@@ -113,7 +128,8 @@ def compiling(rows):
 
 def main():
     plan = load(NORTHSTAR)
-    found, variates = rivals(plan)
+    *paths, variates = given(plan)
+    found = rivals(*paths, variates)
     rows = [*processes(), *live(plan)]
     blocks = variates.total("block") / variates.paths
     write(
@@ -126,6 +142,7 @@ def main():
         variate_table(variates),
         table(["process", "runs", "median, s", "range, s", "peak memory, MB"], rows),
         compiling(rows),
+        question(plan),
     )
 
 

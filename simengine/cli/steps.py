@@ -130,7 +130,7 @@ def counting(what: str, things: str = "spreadsheets") -> Iterator[Callable[[int,
 def print_compiling() -> None:
     """Say why nothing else is said for a while."""
     if not is_quiet():
-        echo("Compiling the simulation for this machine; it takes about fifteen seconds.", err=True)
+        echo("Compiling the simulation for this machine; it takes about ten seconds.", err=True)
 
 
 def ranked(ds: xr.Dataset) -> tuple[xr.Dataset | None, str]:

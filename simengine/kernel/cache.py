@@ -196,18 +196,19 @@ def _with_room(act: Callable[..., Any], *arguments: Any) -> Any:
     """Act where Python's stack of calls has room for all that numba calls.
 
     The stack is made of pieces of 16 KiB, each had from the system when a call does not fit and given back when that
-    call returns: a loop at such an edge does so at every turn, which is an eighth of numba's time
-    (github.com/python/cpython/issues/142183). A call as large as this one brings a piece that holds the next 1,000.
+    call returns: a loop at such an edge does so at every turn (github.com/python/cpython/issues/142183). This call asks
+    for a megabyte, and the piece that it gets has as much left for those that follow.
     """
     return act(*arguments)
 
 
+# In pointers: what Python sets aside for the values that a function is at work on.
 _with_room.__code__ = _with_room.__code__.replace(co_stacksize=1 << 17)
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without searches for garbage: numba makes millions of objects, and a seventh of its time goes there."""
+    """Without searches for garbage: numba makes millions of objects, and Python looks through them again and again."""
     collects = gc.isenabled()
     gc.disable()
     try:
