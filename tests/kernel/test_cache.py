@@ -394,10 +394,6 @@ def test_garbage_is_searched_for_again_after_compiling(double, signature, collec
         gc.enable()
 
 
-# ---- the kernel's own test ----
-
-
-@pytest.mark.jit_off
 def pages():
     """Pages of memory that the system has handed out."""
     import resource
@@ -430,6 +426,10 @@ def test_calls_of_a_compiler_find_room_on_the_stack():
         assert most_pages() >= 1_000
 
 
+# ---- the kernel's own test ----
+
+
+@pytest.mark.jit_off
 def test_the_generator_is_held_against_published_words():
     assert published_words(random.philox) == "d16cfe09 94fdcceb 5001e420 24126ea1"
 
