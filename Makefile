@@ -5,7 +5,7 @@ SITE := .venv/site
 AXE := build/npm/node_modules/axe-core/axe.min.js
 JIT_OFF := jit_off and not full and not system
 
-.PHONY: help setup demo test test-full test-system test-matrix dieharder postgresql check docs trust bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-blocks bench-profile bench-compiling bench-batch bench-cockpit bench-cluster lock clean
+.PHONY: help setup demo test test-full test-system test-matrix dieharder postgresql poppler check docs trust bench bench-attribution bench-coverage bench-large bench-scaling bench-pairs bench-triggers bench-draws bench-memory bench-blocks bench-profile bench-compiling bench-batch bench-cockpit bench-cluster lock clean
 
 help:
 	@echo "make setup      install simengine and its tools into .venv, from locked versions"
@@ -67,7 +67,7 @@ test: check
 test-full: $(READY) dieharder
 	$(BIN)/pytest -n 2 -m full
 
-test-system: $(SITE) postgresql browser office $(AXE)
+test-system: $(SITE) postgresql browser office poppler $(AXE)
 	$(BIN)/pytest -m system tests
 
 # With the Pythons that are here, each in an environment of its own under build/matrix.
@@ -97,6 +97,11 @@ office:
 	@{ command -v soffice && /usr/bin/python3 -c 'import uno'; } >/dev/null 2>&1 \
 		|| { apt-get update && apt-get install --yes --no-install-recommends libreoffice-calc python3-uno; } >/dev/null 2>&1 \
 		|| echo "LibreOffice cannot be installed here: its tests are skipped. On Debian: sudo apt-get install libreoffice-calc python3-uno"
+
+poppler:
+	@command -v pdftotext >/dev/null \
+		|| { apt-get update && apt-get install --yes --no-install-recommends poppler-utils; } >/dev/null 2>&1 \
+		|| echo "poppler-utils cannot be installed here: a test is skipped. On Debian: sudo apt-get install poppler-utils"
 
 $(AXE): tests/system/package.json tests/system/package-lock.json
 	@mkdir -p build/npm && cp tests/system/package.json tests/system/package-lock.json build/npm/ \
