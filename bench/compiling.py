@@ -13,12 +13,10 @@ from unittest.mock import patch
 from numba.core.compiler import Compiler
 
 from bench.apart import apart
-from bench.inputs import NORTHSTAR, ROOT, by_blocks, drawn
+from bench.inputs import ROOT, by_blocks, example
 from bench.report import cpu_seconds, environment, heading, spread, table, write
 from simengine.kernel import cache, parts
-from simengine.kernel.run import Simulator, ready
-from simengine.plan import load
-from simengine.simulation.pack import pack
+from simengine.kernel.run import ready
 
 ROUNDS = 5
 PATHS, REPEATS = 512, 5
@@ -53,11 +51,8 @@ def measured(name):
     """Processor seconds of compiling a kernel, and milliseconds of a path afterwards, the least."""
     with KERNELS[name]():
         compiling = cpu_seconds(ready)
-    plan = load(NORTHSTAR)
-    packed = pack(plan, 7)
-    slots, varying = drawn(plan, packed, PATHS)
-    simulator = Simulator(packed.tables)
-    paths = [cpu_seconds(by_blocks, simulator, slots, varying) for _ in range(REPEATS)]
+    given = example(PATHS)
+    paths = [cpu_seconds(by_blocks, *given) for _ in range(REPEATS)]
     return compiling, 1e3 * min(paths) / PATHS
 
 

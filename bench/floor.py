@@ -172,7 +172,7 @@ def _in_territories(tables, rows):
 
 
 def customers(tables, outputs):
-    """TERM, EXPANSION: a block for every term of a customer, and one for every wait for an expansion."""
+    """TERM, EXPANSION: a block for every term that may be decided in the plan, and for every wait for an expansion."""
     out, paths = outputs["segment"], len(outputs["reached"])
     ever, won = paths * len(tables.customers) + out["new_customers"].sum(), out["expansions"].sum()
     renewals = out["renewals"].sum(axis=0)  # by month and segment

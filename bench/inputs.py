@@ -6,6 +6,9 @@ import numpy as np
 
 from simengine.assumptions.dependence import Dependence
 from simengine.assumptions.draws import draw, latent
+from simengine.kernel.run import Simulator
+from simengine.plan import load
+from simengine.simulation.pack import pack
 from simengine.timeline import Timeline, shock_columns, shock_levels
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +23,13 @@ def by_blocks(simulator, slots, varying):
     for first in range(0, len(slots), AT_ONCE):
         rows = slice(first, first + AT_ONCE)
         simulator.block(slots[rows], varying[rows], draws[rows])
+
+
+def example(paths):
+    """The kernel with the tables of the example company, and its numbers on so many paths."""
+    plan = load(NORTHSTAR)
+    packed = pack(plan, 7)
+    return Simulator(packed.tables), *drawn(plan, packed, paths)
 
 
 def drawn(plan, packed, paths, seed=7, **times):

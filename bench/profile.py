@@ -16,11 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 from bench.apart import apart
-from bench.inputs import NORTHSTAR, by_blocks, drawn
+from bench.inputs import by_blocks, example
 from bench.report import heading, table, write
-from simengine.kernel.run import Simulator, ready
-from simengine.plan import load
-from simengine.simulation.pack import pack
+from simengine.kernel.run import ready
 
 PATHS, ROUNDS = 512, 6
 SHOWN = 30
@@ -63,14 +61,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder  # only what is compiled in this process knows its functions
         with apart(named=True):
-            kernel, plan = ready(), load(NORTHSTAR)
-        packed = pack(plan, 7)
-        slots, varying = drawn(plan, packed, PATHS)
-        simulator = Simulator(packed.tables)
+            kernel = ready()
+        given = example(PATHS)
 
         def work():
             for _ in range(ROUNDS):
-                by_blocks(simulator, slots, varying)
+                by_blocks(*given)
 
         work()
         found = samples(work, folder)
